@@ -1,0 +1,105 @@
+/*
+ * The guest's address space and the page where host and guest runtime meet.
+ *
+ * Guest-virtual, user-mode x86-64 guests:
+ *
+ *	0x0000_0000_0000  64 KiB never mapped
+ *	0x0000_0040_0000  the program (ELF addresses; static-PIE loads here)
+ *	0x7000_0000_0000  control page (rw), syscall page (rx)
+ *	0x7000_2000_0000  supervisor: descriptor tables, interrupt stack
+ *	0x7001_0000_0000  call area   host -> guest: calls
+ *	0x7002_0000_0000  reply area  host -> guest: results of host functions
+ *	0x7003_0000_0000  out area    guest -> host: results, host calls
+ *	0x7004_0000_0000  post area   guest -> host: output, posted calls
+ *	0x7007_xxxx_xxxx  stack, ends at 0x7008_0000_0000, a gap of GiBs below
+ *	0x7010_0000_0000  heap, unmapped on both sides
+ *
+ * Every window is followed by unmapped addresses, and everything but program
+ * text and the syscall page is no-execute.
+ */
+#ifndef MOTE_ABI_LAYOUT_H
+#define MOTE_ABI_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MOTE_ABI_VERSION 1u
+
+#define MOTE_PAGE_SIZE 4096u
+
+#define MOTE_GVA_PROGRAM_FIRST UINT64_C(0x10000)
+#define MOTE_GVA_PROGRAM_LIMIT UINT64_C(0x700000000000)
+#define MOTE_GVA_PIE_BASE UINT64_C(0x400000)
+
+#define MOTE_GVA_CONTROL UINT64_C(0x700000000000)
+#define MOTE_GVA_SYSCALL UINT64_C(0x700000001000)
+#define MOTE_GVA_SUPERVISOR UINT64_C(0x700020000000)
+#define MOTE_GVA_CALL UINT64_C(0x700100000000)
+#define MOTE_GVA_REPLY UINT64_C(0x700200000000)
+#define MOTE_GVA_OUT UINT64_C(0x700300000000)
+#define MOTE_GVA_POST UINT64_C(0x700400000000)
+#define MOTE_GVA_STACK_TOP UINT64_C(0x700800000000)
+#define MOTE_GVA_HEAP UINT64_C(0x701000000000)
+
+#define MOTE_STACK_MAX (UINT64_C(1) << 30)
+#define MOTE_HEAP_MAX (UINT64_C(64) << 30)
+#define MOTE_IO_MAX (UINT64_C(1) << 30)
+
+#define MOTE_CONTROL_MAGIC UINT32_C(0x45544f4d) /* "MOTE" */
+
+/* WRFSBASE works in user mode. */
+#define MOTE_FEATURE_FSGSBASE 1u
+/* Flush the post area after each line of output. */
+#define MOTE_FEATURE_OUTPUT_LINES 2u
+
+/*
+ * At MOTE_GVA_CONTROL. Mapped read-write for the guest: the host reads
+ * nothing from it but post_used, once per exit.
+ */
+struct mote_abi_control {
+	/* Written by the host before the guest starts. */
+	uint32_t magic;
+	uint32_t abi_version;
+	uint32_t features;
+	uint32_t reserved;
+	uint64_t heap_size;
+	uint64_t stack_size;
+	uint64_t io_size;   /* of each of the call, reply and out areas */
+	uint64_t post_size;
+	uint8_t random[32]; /* seeds: stack protector, malloc, libc */
+	/*
+	 * Written by the host before each entry. The time in the guest is
+	 * this plus the TSC ticks since the entry times tick_ns / 2^32;
+	 * tick_ns is 0 where the TSC cannot be trusted.
+	 */
+	uint64_t clock_monotonic_ns;
+	uint64_t clock_realtime_ns;
+	uint64_t tick_ns;
+	/* Written by the guest. */
+	uint32_t post_used; /* bytes of records in the post area */
+	uint32_t reserved2;
+	/*
+	 * The `syscall` instruction lands in the syscall page, which stores
+	 * the return address here and jumps to the handler in user mode.
+	 */
+	uint64_t syscall_return;
+	uint64_t syscall_handler;
+};
+
+#define MOTE_CONTROL_SYSCALL_RETURN 112
+#define MOTE_CONTROL_SYSCALL_HANDLER 120
+
+_Static_assert(offsetof(struct mote_abi_control, heap_size) == 16, "abi");
+_Static_assert(offsetof(struct mote_abi_control, random) == 48, "abi");
+_Static_assert(offsetof(struct mote_abi_control, clock_monotonic_ns) == 80,
+	       "abi");
+_Static_assert(offsetof(struct mote_abi_control, post_used) == 104, "abi");
+_Static_assert(offsetof(struct mote_abi_control, syscall_return) ==
+		       MOTE_CONTROL_SYSCALL_RETURN,
+	       "abi");
+_Static_assert(offsetof(struct mote_abi_control, syscall_handler) ==
+		       MOTE_CONTROL_SYSCALL_HANDLER,
+	       "abi");
+_Static_assert(sizeof(struct mote_abi_control) == 128, "abi");
+
+#endif

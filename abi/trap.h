@@ -1,0 +1,43 @@
+/*
+ * How a guest reaches the host: `out` to these I/O ports.
+ *
+ * The I/O permission bitmap in the TSS lets user mode use the ports from
+ * MOTE_PORT_FIRST to MOTE_PORT_LAST and no other. Each is used by a 4-byte
+ * `out %eax,%dx`; the value is the message.
+ */
+#ifndef MOTE_ABI_TRAP_H
+#define MOTE_ABI_TRAP_H
+
+/* Init is done. eax 0; rdi the dispatch entry, rsi its stack pointer. */
+#define MOTE_PORT_READY 0xC0
+/* The calls are done. eax: offset of the first result in the out area. */
+#define MOTE_PORT_RETURN 0xC1
+/* Call a host function. eax: offset of the request in the out area. */
+#define MOTE_PORT_HOST_CALL 0xC2
+/* Drain the post area. eax 0. */
+#define MOTE_PORT_FLUSH 0xC3
+/* exit(). eax: status. */
+#define MOTE_PORT_EXIT 0xC4
+/* abort(). eax: signal number; rdi the address of the call. */
+#define MOTE_PORT_ABORT 0xC5
+/* A service of the host. eax: MOTE_SERVICE_*; rdi its argument. */
+#define MOTE_PORT_SERVICE 0xC6
+
+#define MOTE_PORT_FIRST MOTE_PORT_READY
+#define MOTE_PORT_LAST MOTE_PORT_SERVICE
+
+/* FS base := rdi; only where the CPU has no user-mode WRFSBASE. */
+#define MOTE_SERVICE_SET_FS_BASE 1
+/* rdi random bytes, at most MOTE_RANDOM_MAX, at the start of the reply area. */
+#define MOTE_SERVICE_RANDOM 2
+
+#define MOTE_RANDOM_MAX 256
+
+/*
+ * Exception stubs only (supervisor mode): port = this + vector. The frame is
+ * on the interrupt stack.
+ */
+#define MOTE_PORT_FAULT 0x20
+#define MOTE_FAULT_VECTORS 32
+
+#endif

@@ -1,0 +1,389 @@
+/*
+ * Mote: call untrusted code like a function.
+ *
+ *	mote_engine *engine;  mote_image *image;  mote_sandbox *box;
+ *	mote_error err = MOTE_ERROR_INIT;
+ *	mote_value result;
+ *
+ *	mote_engine_new(NULL, &engine, &err);
+ *	mote_image_open(engine, "hello.elf", &image, &err);
+ *	mote_sandbox_new(image, NULL, &box, &err);
+ *	mote_call(box, "SayHello", (mote_value[]){ MOTE_STRING("World") }, 1,
+ *		  &result, &err);
+ *
+ * Conventions. Handles are opaque. Out-parameters are written only on
+ * success. Freeing or unreferencing NULL does nothing and no destructor can
+ * fail. Sizes are bytes. Option structs start with struct_size (use the
+ * _INIT macro); a member that is zero means its default; a larger struct
+ * from a newer header is accepted only when its unknown tail is zero, else
+ * MOTE_E_VERSION. The library never exits, aborts, prints or reads the
+ * environment. Codes are in error.h, values in value.h.
+ */
+#ifndef MOTE_H
+#define MOTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mote/annotate.h>
+#include <mote/error.h>
+#include <mote/shorthand.h>
+#include <mote/value.h>
+#include <mote/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------- backends */
+
+/* Why a backend cannot be used on this machine. */
+typedef enum mote_backend_reason {
+	MOTE_BACKEND_READY = 0,
+	MOTE_BACKEND_NO_DEVICE = 1,     /* no device node, no module, no VMX/SVM */
+	MOTE_BACKEND_NO_PERMISSION = 2, /* the device may not be opened */
+	MOTE_BACKEND_TOO_OLD = 3,       /* a capability that Mote needs is absent */
+	MOTE_BACKEND_BROKEN = 4         /* the device answers with an error */
+} mote_backend_reason;
+
+typedef struct mote_backend_info {
+	uint32_t struct_size;
+	uint32_t reason;  /* mote_backend_reason */
+	int32_t os_errno; /* of the step that failed, or 0 */
+	uint32_t reserved;
+	const char *name; /* "kvm"; static storage */
+	char text[256];   /* the reason in words, or what was found */
+} mote_backend_info;
+
+#define MOTE_BACKEND_INFO_INIT                                      \
+	{                                                           \
+		(uint32_t)sizeof(mote_backend_info), 0, 0, 0, 0, { 0 } \
+	}
+
+/* How many backends this library was built with. */
+MOTE_API size_t mote_backend_count(void);
+
+/*
+ * Looks whether backend number index can be used now. Opens and closes its
+ * device; creates no VM. MOTE_E_INVALID if index is out of range.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_backend_probe(size_t index, mote_backend_info *info, mote_error *err);
+
+/* --------------------------------------------------------------- engine */
+
+/*
+ * Process-wide context: allocator, backend, kick signal. Reference counted;
+ * thread-safe. Images and sandboxes hold a reference of their own, so the
+ * order of unref calls does not matter. Not usable in a child after fork().
+ */
+typedef struct mote_engine mote_engine;
+
+/*
+ * Where the library takes its own memory from (guest memory is mmap'ed).
+ * All three functions or none. They must be thread-safe and, like realloc,
+ * return memory aligned for any type, or NULL.
+ */
+typedef struct mote_allocator {
+	void *(*allocate)(void *user, size_t size);
+	void *(*resize)(void *user, void *block, size_t size);
+	void (*release)(void *user, void *block);
+	void *user;
+} mote_allocator;
+
+typedef struct mote_engine_options {
+	uint32_t struct_size;
+	/*
+	 * The signal that ends a guest at its deadline; 0 is SIGRTMIN + 6. It
+	 * is installed once for the whole process and stays: all engines of a
+	 * process use the same one. If the program already handles it,
+	 * mote_engine_new fails with MOTE_E_STATE. Programs must not block it
+	 * in threads that make calls (the library unblocks it there).
+	 */
+	int32_t kick_signal;
+	const char *backend; /* NULL or "auto", or "kvm" */
+	mote_allocator allocator;
+} mote_engine_options;
+
+#define MOTE_ENGINE_OPTIONS_INIT                                  \
+	{                                                         \
+		(uint32_t)sizeof(mote_engine_options), 0, 0,      \
+		{                                                 \
+			0, 0, 0, 0                                \
+		}                                                 \
+	}
+
+/*
+ * options may be NULL. MOTE_E_NO_HYPERVISOR: none of the backends asked for
+ * is ready; the text says why for each.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_engine_new(const mote_engine_options *options, mote_engine **engine,
+		mote_error *err);
+MOTE_API mote_engine *mote_engine_ref(mote_engine *engine);
+MOTE_API void mote_engine_unref(mote_engine *engine);
+
+/* The backend in use, e.g. "kvm"; static storage. */
+MOTE_API const char *mote_engine_backend(const mote_engine *engine);
+
+/* ---------------------------------------------------------------- image */
+
+/*
+ * A parsed guest program. Immutable, thread-safe, reference counted.
+ */
+typedef struct mote_image mote_image;
+
+/* One exported or imported function. The strings live as long as the image. */
+typedef struct mote_function {
+	const char *name;
+	const char *signature;  /* as in value.h, e.g. "s(si)" */
+	const char *parameters; /* their names, "name,count"; may be "" */
+	uint32_t posted;        /* import only: 1 if queued, without result */
+	uint32_t reserved;
+} mote_function;
+
+#define MOTE_PROT_READ 1u
+#define MOTE_PROT_WRITE 2u
+#define MOTE_PROT_EXECUTE 4u
+
+/* One mapped piece of the program, guest-virtual. */
+typedef struct mote_segment {
+	uint64_t address;
+	uint64_t memory_size;
+	uint64_t file_offset;
+	uint64_t file_size;
+	uint32_t protection; /* MOTE_PROT_* */
+	uint32_t reserved;
+} mote_segment;
+
+typedef struct mote_image_info {
+	uint32_t struct_size;
+	uint32_t position_independent; /* 1 for static-PIE */
+	uint32_t has_main;
+	uint32_t abi_version; /* of the guest runtime it was linked with */
+	uint64_t entry;       /* guest-virtual */
+	size_t export_count;
+	size_t import_count;
+	size_t segment_count;
+	size_t file_size;
+} mote_image_info;
+
+#define MOTE_IMAGE_INFO_INIT                                             \
+	{                                                                \
+		(uint32_t)sizeof(mote_image_info), 0, 0, 0, 0, 0, 0, 0, 0 \
+	}
+
+/*
+ * Reads and checks a static or static-PIE ELF that mote-cc has linked. The
+ * file is copied. MOTE_E_IMAGE names the field and value that is wrong.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_image_open(mote_engine *engine, const char *path, mote_image **image,
+		mote_error *err);
+
+/* The same from memory, which is copied. */
+MOTE_API MOTE_MUST_USE mote_status
+mote_image_from_memory(mote_engine *engine, const void *data, size_t size,
+		       mote_image **image, mote_error *err);
+MOTE_API mote_image *mote_image_ref(mote_image *image);
+MOTE_API void mote_image_unref(mote_image *image);
+
+MOTE_API MOTE_MUST_USE mote_status
+mote_image_describe(const mote_image *image, mote_image_info *info,
+		    mote_error *err);
+
+/* MOTE_E_INVALID if index is out of range. */
+MOTE_API MOTE_MUST_USE mote_status
+mote_image_export(const mote_image *image, size_t index, mote_function *out,
+		  mote_error *err);
+MOTE_API MOTE_MUST_USE mote_status
+mote_image_import(const mote_image *image, size_t index, mote_function *out,
+		  mote_error *err);
+MOTE_API MOTE_MUST_USE mote_status
+mote_image_segment(const mote_image *image, size_t index, mote_segment *out,
+		   mote_error *err);
+
+/* ------------------------------------------------------- host functions */
+
+/* A host function in progress; valid until it returns, on its thread. */
+typedef struct mote_host_call mote_host_call;
+
+/*
+ * A host function. args match the signature it was registered with; strings
+ * and bytes in them point into guest memory and are stable until it
+ * returns. On success it sets *result (void by default) and returns
+ * MOTE_OK. Anything else it returns is an error that reaches the guest with
+ * the code and text given to mote_host_call_fail(). It must not use the
+ * sandbox it is called from (MOTE_E_STATE) and must not longjmp or throw.
+ * Runs on the thread that made the call.
+ */
+typedef mote_status (*mote_host_fn)(void *user, mote_host_call *call,
+				    const mote_value *args, size_t count,
+				    mote_value *result);
+
+typedef struct mote_host_function {
+	const char *name;
+	const char *signature; /* as in value.h */
+	mote_host_fn fn;
+	void *user;
+} mote_host_function;
+
+/*
+ * Sets the error the guest will see: a code of the program's choice and a
+ * text (copied; NULL is ""; cut after MOTE_ERROR_TEXT_MAX - 1 bytes).
+ * Returns a failing status, so that a host function can end with
+ * `return mote_host_call_fail(call, 7, "no such user");`.
+ */
+MOTE_API mote_status mote_host_call_fail(mote_host_call *call, int32_t code,
+					 const char *text);
+
+/*
+ * Room for a string or bytes result, in the memory that the guest will read
+ * it from: no further copy is made. One block per call (a second replaces
+ * the first); NULL if size does not fit the I/O area. Owned by the library.
+ */
+MOTE_API void *mote_host_call_alloc(mote_host_call *call, size_t size);
+
+/* -------------------------------------------------------------- sandbox */
+
+/*
+ * One micro-VM. Used by one thread at a time: a second thread gets
+ * MOTE_E_BUSY. It may move between threads while no call runs.
+ */
+typedef struct mote_sandbox mote_sandbox;
+
+typedef enum mote_sandbox_state_kind {
+	MOTE_SANDBOX_READY = 0,
+	MOTE_SANDBOX_POISONED = 1, /* a call was not finished; only free it */
+	MOTE_SANDBOX_EXITED = 2    /* main ended; only free it */
+} mote_sandbox_state_kind;
+
+#define MOTE_STREAM_STDOUT 1u
+#define MOTE_STREAM_STDERR 2u
+
+/* What the guest prints. data is not NUL-terminated, valid for the call. */
+typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
+			       size_t size);
+
+/*
+ * Have the guest hand over each printed line at once, for a person who
+ * watches: one exit a line. Without it lines are queued inside the guest and
+ * come out at its next exit, at the latest at the end of the call.
+ */
+#define MOTE_SANDBOX_OUTPUT_LINES 1u
+
+typedef struct mote_sandbox_options {
+	uint32_t struct_size;
+	uint32_t flags; /* MOTE_SANDBOX_* */
+	/* Copied, names and signatures included; frozen from then on. */
+	const mote_host_function *host_functions;
+	size_t host_function_count;
+	uint64_t heap_bytes;  /* default 16 MiB, at most 64 GiB */
+	uint64_t stack_bytes; /* default 1 MiB, at most 1 GiB */
+	/* Largest message in either direction. Default 1 MiB, at most 1 GiB. */
+	uint64_t io_bytes;
+	mote_output_fn output; /* NULL: what the guest prints is dropped */
+	void *output_user;
+	uint64_t deadline_ns;      /* per call; default 1 s; wall clock */
+	uint64_t max_host_calls;   /* per call; default 1 million */
+	uint64_t max_output_bytes; /* per call; default 16 MiB */
+} mote_sandbox_options;
+
+#define MOTE_SANDBOX_OPTIONS_INIT                                          \
+	{                                                                  \
+		(uint32_t)sizeof(mote_sandbox_options), 0, 0, 0, 0, 0, 0, 0, \
+			0, 0, 0, 0                                         \
+	}
+
+/*
+ * Creates the VM, loads the program, resolves its imports and runs its
+ * constructors. options may be NULL. MOTE_E_IMPORT names each import that
+ * is missing or has another signature. Constructors are a call like any
+ * other: they may print, call host functions, fault and hit limits.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_sandbox_new(mote_image *image, const mote_sandbox_options *options,
+		 mote_sandbox **box, mote_error *err);
+
+/* Must not run at the same time as another use of the sandbox. */
+MOTE_API void mote_sandbox_free(mote_sandbox *box);
+
+/* mote_sandbox_state_kind. */
+MOTE_API uint32_t mote_sandbox_state(const mote_sandbox *box);
+
+/* The deadline of the calls from now on, in nanoseconds; 0 is the default. */
+MOTE_API MOTE_MUST_USE mote_status
+mote_sandbox_set_deadline(mote_sandbox *box, uint64_t deadline_ns,
+			  mote_error *err);
+
+/* Counters since the sandbox was made; a copy. */
+typedef struct mote_sandbox_stats {
+	uint32_t struct_size;
+	uint32_t reserved;
+	uint64_t calls;        /* guest functions started, init included */
+	uint64_t vm_entries;   /* times the virtual CPU was entered */
+	uint64_t interrupted;  /* entries that a signal ended early */
+	uint64_t host_calls;   /* host functions called, posted ones included */
+	uint64_t output_bytes; /* bytes handed to the output callback */
+} mote_sandbox_stats;
+
+#define MOTE_SANDBOX_STATS_INIT                                      \
+	{                                                            \
+		(uint32_t)sizeof(mote_sandbox_stats), 0, 0, 0, 0, 0, 0 \
+	}
+
+MOTE_API MOTE_MUST_USE mote_status
+mote_sandbox_get_stats(const mote_sandbox *box, mote_sandbox_stats *stats,
+		       mote_error *err);
+
+/* ---------------------------------------------------------------- calls */
+
+/*
+ * Calls one guest function and waits for it. args must match its signature
+ * in number and type (MOTE_E_SIGNATURE names the argument). result may be
+ * NULL; a string or bytes result points into guest memory and is valid
+ * until the next operation on box.
+ *
+ * MOTE_E_GUEST_ERROR: the function returned an error (err->guest_code, text);
+ * the sandbox goes on. Codes that poison: see error.h.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_call(mote_sandbox *box, const char *function, const mote_value *args,
+	  size_t count, mote_value *result, mote_error *err);
+
+/* One call of a batch. */
+typedef struct mote_batch_item {
+	const char *function;
+	const mote_value *args;
+	size_t count;
+	mote_value result;   /* out; void unless status is MOTE_OK */
+	int32_t status;      /* out; MOTE_OK or MOTE_E_GUEST_ERROR */
+	int32_t guest_code;  /* out; of a MOTE_E_GUEST_ERROR */
+	mote_span error_text; /* out; of a MOTE_E_GUEST_ERROR; borrowed */
+} mote_batch_item;
+
+/*
+ * Runs the calls one after the other in one VM entry. All are checked and
+ * must fit the I/O area together before the first one runs. The limits hold
+ * for the batch as a whole. A function that returns an error does not stop
+ * the batch: look at each status. Any other failure does, and then no
+ * result is to be had. Results are valid until the next operation on box.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_call_batch(mote_sandbox *box, mote_batch_item *items, size_t count,
+		mote_error *err);
+
+/*
+ * Runs the guest's main(argc, argv); argv[argc] need not be NULL. On MOTE_OK
+ * *status is its exit status, 0 to 255, whether it returned or called
+ * exit(). Afterwards the sandbox is MOTE_SANDBOX_EXITED.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_run_main(mote_sandbox *box, size_t argc, const char *const *argv,
+	      int *status, mote_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,86 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* An older caller's record may be shorter than ours: fill what there is. */
+static void store(mote_error *err, const mote_error *full)
+{
+	uint32_t size = err->struct_size;
+
+	if (size > sizeof(*full))
+		size = sizeof(*full);
+	if (size <= sizeof(size))
+		return;
+	memcpy((char *)err + sizeof(size), (const char *)full + sizeof(size),
+	       size - sizeof(size));
+}
+
+static void format_text(mote_error *full, const char *format, va_list args)
+{
+	vsnprintf(full->text, sizeof(full->text), format, args);
+}
+
+mote_status mti_error_set(mote_error *err, mote_status status,
+			  const char *operation, const char *format, ...)
+{
+	mote_error full = MOTE_ERROR_INIT;
+	va_list args;
+
+	if (!err)
+		return status;
+	full.code = status;
+	full.operation = operation;
+	va_start(args, format);
+	format_text(&full, format, args);
+	va_end(args);
+	store(err, &full);
+	return status;
+}
+
+mote_status mti_error_os(mote_error *err, mote_status status,
+			 const char *operation, int os_errno,
+			 const char *format, ...)
+{
+	mote_error full = MOTE_ERROR_INIT;
+	char reason[96];
+	size_t used;
+	va_list args;
+
+	if (!err)
+		return status;
+	full.code = status;
+	full.operation = operation;
+	full.os_errno = os_errno;
+	va_start(args, format);
+	format_text(&full, format, args);
+	va_end(args);
+	used = strlen(full.text);
+	/* The GNU strerror_r: returns the text, in its own memory or ours. */
+	snprintf(full.text + used, sizeof(full.text) - used, ": %s",
+		 strerror_r(os_errno, reason, sizeof(reason)));
+	store(err, &full);
+	return status;
+}
+
+mote_status mti_error_guest(mote_error *err, mote_status status, int32_t code,
+			    const char *text, size_t size)
+{
+	mote_error full = MOTE_ERROR_INIT;
+	size_t i;
+
+	if (!err)
+		return status;
+	if (size >= sizeof(full.text))
+		size = sizeof(full.text) - 1;
+	full.code = status;
+	full.guest_code = code;
+	for (i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		full.text[i] = (c < 0x20 || c == 0x7f) ? '?' : (char)c;
+	}
+	store(err, &full);
+	return status;
+}

@@ -1,0 +1,30 @@
+/*
+ * Filling the caller's error record. Context is added once, where it is
+ * known; callers above pass the status on. All functions accept err == NULL
+ * and return the status, so that `return mti_error_set(...)` reads well.
+ */
+#ifndef MTI_BASE_ERROR_H
+#define MTI_BASE_ERROR_H
+
+#include <stddef.h>
+
+#include <mote/error.h>
+
+/* Clears err but for struct_size, then sets code, operation and text. */
+mote_status mti_error_set(mote_error *err, mote_status status,
+			  const char *operation, const char *format, ...)
+	MOTE_PRINTF(4, 5);
+
+/* The same for MOTE_E_OS or another host failure: adds errno and its text. */
+mote_status mti_error_os(mote_error *err, mote_status status,
+			 const char *operation, int os_errno,
+			 const char *format, ...) MOTE_PRINTF(5, 6);
+
+/*
+ * What the text of an error that a guest sent becomes: size bytes are
+ * copied, control characters replaced by '?', cut to fit.
+ */
+mote_status mti_error_guest(mote_error *err, mote_status status, int32_t code,
+			    const char *text, size_t size);
+
+#endif
