@@ -157,7 +157,7 @@ bool cli_symbol_find(const void *data, size_t size, const mote_segment *segment,
 	Elf64_Ehdr header;
 	Elf64_Shdr strings;
 	Elf64_Sym row;
-	uint64_t bias;
+	uint64_t bias = 0;
 
 	memset(&row, 0, sizeof(row));
 	if (!read_at(&file, 0, &header, sizeof(header)) ||
