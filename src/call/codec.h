@@ -42,7 +42,8 @@ mote_status mti_result_check(const char *function, uint8_t type,
  * Encodes checked values into buffer (8-byte aligned). *size is the
  * message's. MOTE_E_TOO_LARGE with both sizes in the text if it does not fit
  * capacity; nothing is written then. A span that already lies at its place
- * in buffer is not copied; no other span may overlap buffer.
+ * in buffer is not copied; no other span may overlap buffer. Padding becomes
+ * zero. count is not limited to MOTE_ARGUMENTS_MAX: argv may be longer.
  */
 mote_status mti_message_encode(void *buffer, size_t capacity,
 			       const struct mti_message_head *head,
@@ -63,8 +64,10 @@ struct mti_message {
 /*
  * Decodes a message that a guest wrote. Reads each byte of header and slots
  * once; checks everything that abi/call.h says, so that the spans lie within
- * [buffer, buffer + available). MOTE_E_PROTOCOL names the field and value.
- * Nothing of *message may be used after a failure.
+ * [buffer, buffer + available); more may follow the message. All kinds are
+ * known here: whether this one is due is the caller's to check.
+ * MOTE_E_PROTOCOL names the field and value. Nothing of *message may be used
+ * after a failure.
  */
 mote_status mti_message_decode(const void *buffer, size_t available,
 			       struct mti_message *message, mote_error *err);

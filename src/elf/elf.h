@@ -18,6 +18,10 @@
 #include "base/alloc.h"
 #include "base/signature.h"
 
+/* Program headers of any type. */
+#define MTI_ELF_HEADERS_MAX 64
+/* Bytes of a PT_NOTE or PT_DYNAMIC. */
+#define MTI_ELF_TABLE_MAX 65536
 /* Loadable segments; ld makes 4, a linker script may make some more. */
 #define MTI_ELF_SEGMENTS_MAX 16
 /* Rows in the export table, and as many in the import table. */
@@ -30,24 +34,30 @@
 #define MTI_PROT_EXECUTE 4u
 
 /*
- * A PT_LOAD with memory. Page ranges of segments do not overlap; none is
- * both writable and executable; all lie within
- * [MOTE_GVA_PROGRAM_FIRST, MOTE_GVA_PROGRAM_LIMIT).
+ * A PT_LOAD with memory, in the order of addresses. Page ranges of segments
+ * do not overlap; each is readable, none both writable and executable; all
+ * lie within [MOTE_GVA_PROGRAM_FIRST, MOTE_GVA_PROGRAM_LIMIT). If file_size
+ * is not 0, address and file_offset are equal modulo the page size.
  */
 struct mti_elf_segment {
 	uint64_t address; /* guest-virtual, load bias included */
 	uint64_t memory_size;
 	uint64_t file_offset;
-	uint64_t file_size; /* at most memory_size */
-	uint32_t protection;
+	uint64_t file_size;  /* at most memory_size */
+	uint32_t protection; /* MTI_PROT_* */
 };
 
+/*
+ * A checked row of a table. The texts are in the file, which nothing says is
+ * aligned: there is no pointer to the row itself.
+ */
 struct mti_elf_function {
-	const struct mote_abi_function *row; /* in the file; 8-byte aligned
-					      * only if the file is: use the
-					      * texts, they are checked */
+	const char *name;
+	const char *signature_text;
+	const char *parameters; /* printable ASCII, may be "" */
+	uint32_t index;		/* in its table: what goes on the wire */
+	uint32_t flags;		/* MOTE_FUNCTION_POSTED, imports only */
 	struct mti_signature signature;
-	uint32_t index; /* in its table: what goes on the wire */
 };
 
 struct mti_elf {
@@ -60,7 +70,7 @@ struct mti_elf {
 	/* Sorted by name; export names are unique. Owned: mti_elf_fini. */
 	struct mti_elf_function *exports;
 	size_t export_count;
-	/* In table order; a name may occur again with the same signature. */
+	/* In table order; a name may occur again, signature and flags equal. */
 	struct mti_elf_function *imports;
 	size_t import_count;
 };
