@@ -18,6 +18,9 @@ static void store(mote_error *err, const mote_error *full)
 }
 
 static void format_text(mote_error *full, const char *format, va_list args)
+	MOTE_PRINTF(2, 0);
+
+static void format_text(mote_error *full, const char *format, va_list args)
 {
 	vsnprintf(full->text, sizeof(full->text), format, args);
 }
@@ -30,7 +33,7 @@ mote_status mti_error_set(mote_error *err, mote_status status,
 
 	if (!err)
 		return status;
-	full.code = status;
+	full.code = (int32_t)status;
 	full.operation = operation;
 	va_start(args, format);
 	format_text(&full, format, args);
@@ -50,7 +53,7 @@ mote_status mti_error_os(mote_error *err, mote_status status,
 
 	if (!err)
 		return status;
-	full.code = status;
+	full.code = (int32_t)status;
 	full.operation = operation;
 	full.os_errno = os_errno;
 	va_start(args, format);
@@ -74,7 +77,7 @@ mote_status mti_error_guest(mote_error *err, mote_status status, int32_t code,
 		return status;
 	if (size >= sizeof(full.text))
 		size = sizeof(full.text) - 1;
-	full.code = status;
+	full.code = (int32_t)status;
 	full.guest_code = code;
 	for (i = 0; i < size; i++) {
 		unsigned char c = (unsigned char)text[i];

@@ -1,0 +1,146 @@
+#include <stdint.h>
+#include <string.h>
+
+#include <mote/mote.h>
+
+#include "api/records.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "sandbox/sandbox.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define DEFAULT_HEAP (16 * MIB)
+#define DEFAULT_STACK (1 * MIB)
+/* A message of 1 MiB of data must fit with its header. */
+#define DEFAULT_IO (1 * MIB + MOTE_PAGE_SIZE)
+#define DEFAULT_DEADLINE_NS UINT64_C(1000000000)
+#define DEFAULT_HOST_CALLS UINT64_C(1000000)
+#define DEFAULT_OUTPUT_BYTES (16 * MIB)
+/* A hundred years: the sum with the clock must not wrap. */
+#define DEADLINE_MAX_NS (UINT64_C(100) * 365 * 86400 * 1000000000)
+#define HOST_FUNCTIONS_MAX 4096
+#define KNOWN_FLAGS MOTE_SANDBOX_OUTPUT_LINES
+
+/* Default, upper bound, whole pages. */
+static mote_status check_size(uint64_t *size, uint64_t fallback, uint64_t most,
+			      const char *name, mote_error *err)
+{
+	if (*size == 0)
+		*size = fallback;
+	if (*size > most)
+		return mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				     "%s is %llu, at most %llu", name,
+				     (unsigned long long)*size,
+				     (unsigned long long)most);
+	/* most is a multiple of a page: this cannot wrap or exceed it. */
+	(void)mti_align_up_u64(*size, MOTE_PAGE_SIZE, size);
+	return MOTE_OK;
+}
+
+static mote_status check_deadline(uint64_t *deadline_ns, const char *operation,
+				  mote_error *err)
+{
+	if (*deadline_ns == 0)
+		*deadline_ns = DEFAULT_DEADLINE_NS;
+	if (*deadline_ns > DEADLINE_MAX_NS)
+		return mti_error_set(err, MOTE_E_INVALID, operation,
+				     "deadline_ns is %llu, at most %llu",
+				     (unsigned long long)*deadline_ns,
+				     (unsigned long long)DEADLINE_MAX_NS);
+	return MOTE_OK;
+}
+
+static mote_status complete(mote_sandbox_options *options, mote_error *err)
+{
+	mote_status status;
+
+	if (options->flags & ~KNOWN_FLAGS)
+		return mti_error_set(err, MOTE_E_VERSION, "new sandbox",
+				     "flags is 0x%x, known are 0x%x",
+				     options->flags, KNOWN_FLAGS);
+	if (options->host_function_count > HOST_FUNCTIONS_MAX)
+		return mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				     "host_function_count is %zu, at most %d",
+				     options->host_function_count,
+				     HOST_FUNCTIONS_MAX);
+	if (options->host_function_count > 0 && !options->host_functions)
+		return mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				     "host_functions is NULL, "
+				     "host_function_count is %zu",
+				     options->host_function_count);
+	status = check_size(&options->heap_bytes, DEFAULT_HEAP, MOTE_HEAP_MAX,
+			    "heap_bytes", err);
+	if (status == MOTE_OK)
+		status = check_size(&options->stack_bytes, DEFAULT_STACK,
+				    MOTE_STACK_MAX, "stack_bytes", err);
+	if (status == MOTE_OK)
+		status = check_size(&options->io_bytes, DEFAULT_IO, MOTE_IO_MAX,
+				    "io_bytes", err);
+	if (status == MOTE_OK)
+		status = check_deadline(&options->deadline_ns, "new sandbox",
+					err);
+	if (options->max_host_calls == 0)
+		options->max_host_calls = DEFAULT_HOST_CALLS;
+	if (options->max_output_bytes == 0)
+		options->max_output_bytes = DEFAULT_OUTPUT_BYTES;
+	return status;
+}
+
+mote_status mote_sandbox_new(mote_image *image,
+			     const mote_sandbox_options *options,
+			     mote_sandbox **box, mote_error *err)
+{
+	mote_sandbox_options full = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_status status = MOTE_OK;
+
+	if (!image || !box)
+		return mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				     "%s is NULL", image ? "box" : "image");
+	if (options)
+		status = mti_record_read(&full, sizeof(full), options,
+					 "sandbox options", err);
+	if (status == MOTE_OK)
+		status = complete(&full, err);
+	if (status != MOTE_OK)
+		return status;
+	return mti_sandbox_new(image, &full, box, err);
+}
+
+void mote_sandbox_free(mote_sandbox *box)
+{
+	mti_sandbox_free(box);
+}
+
+uint32_t mote_sandbox_state(const mote_sandbox *box)
+{
+	return box ? atomic_load_explicit(&box->state, memory_order_relaxed) :
+		     MOTE_SANDBOX_POISONED;
+}
+
+mote_status mote_sandbox_set_deadline(mote_sandbox *box, uint64_t deadline_ns,
+				      mote_error *err)
+{
+	mote_status status;
+
+	if (!box)
+		return mti_error_set(err, MOTE_E_INVALID, "set deadline",
+				     "box is NULL");
+	status = check_deadline(&deadline_ns, "set deadline", err);
+	if (status == MOTE_OK)
+		status = mti_sandbox_acquire(box, err);
+	if (status != MOTE_OK)
+		return status;
+	box->limits.deadline_ns = deadline_ns;
+	mti_sandbox_release(box);
+	return MOTE_OK;
+}
+
+mote_status mote_sandbox_get_stats(const mote_sandbox *box,
+				   mote_sandbox_stats *stats, mote_error *err)
+{
+	if (!box || !stats)
+		return mti_error_set(err, MOTE_E_INVALID, "get stats",
+				     "%s is NULL", box ? "stats" : "box");
+	return mti_record_write(stats, &box->stats, sizeof(box->stats), "stats",
+				err);
+}

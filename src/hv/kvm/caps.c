@@ -1,0 +1,248 @@
+/*
+ * Finding out what KVM can do here, once per engine.
+ */
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/amd64/boot.h"
+#include "base/error.h"
+#include "hv/kvm/kvm.h"
+#include "os/os.h"
+
+#define DEVICE "/dev/kvm"
+
+struct needed {
+	int capability;
+	unsigned int bits;
+	const char *name;
+};
+
+static const struct needed needs[] = {
+	{ KVM_CAP_USER_MEMORY, 0, "KVM_CAP_USER_MEMORY" },
+	{ KVM_CAP_IMMEDIATE_EXIT, 0, "KVM_CAP_IMMEDIATE_EXIT" },
+	{ KVM_CAP_EXT_CPUID, 0, "KVM_CAP_EXT_CPUID" },
+	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS,
+	  "KVM_CAP_SYNC_REGS" },
+};
+
+/* NULL, or the name of what is missing. */
+static const char *missing_capability(int fd)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		int value = mti_os_ioctl_value(
+			fd, KVM_CHECK_EXTENSION,
+			(unsigned long)needs[i].capability);
+
+		if (value <= 0 ||
+		    ((unsigned int)value & needs[i].bits) != needs[i].bits)
+			return needs[i].name;
+	}
+	return NULL;
+}
+
+static void set_reason(mote_backend_info *info, mote_backend_reason reason,
+		       int os_errno, const char *text)
+{
+	info->reason = reason;
+	info->os_errno = os_errno;
+	snprintf(info->text, sizeof(info->text), "%s", text);
+}
+
+/* Opens the device and checks it; the descriptor, or -1 with a reason. */
+static int open_device(mote_backend_info *info)
+{
+	int fd = mti_os_open(DEVICE, O_RDWR);
+	const char *missing;
+	int version;
+
+	if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO) {
+		set_reason(info, MOTE_BACKEND_NO_DEVICE, -fd,
+			   fd == -ENOENT ?
+				   "there is no " DEVICE :
+				   DEVICE " is there, but no KVM behind it");
+		return -1;
+	}
+	if (fd < 0) {
+		bool denied = fd == -EACCES || fd == -EPERM;
+
+		set_reason(info,
+			   denied ? MOTE_BACKEND_NO_PERMISSION :
+				    MOTE_BACKEND_BROKEN,
+			   -fd,
+			   denied ? "no permission to open " DEVICE :
+				    DEVICE " cannot be opened");
+		return -1;
+	}
+	version = mti_os_ioctl_value(fd, KVM_GET_API_VERSION, 0);
+	if (version != KVM_API_VERSION) {
+		set_reason(info, MOTE_BACKEND_BROKEN,
+			   version < 0 ? -version : 0,
+			   DEVICE " does not answer as KVM version 12");
+		goto fail;
+	}
+	missing = missing_capability(fd);
+	if (missing) {
+		set_reason(info, MOTE_BACKEND_TOO_OLD, 0, "");
+		snprintf(info->text, sizeof(info->text),
+			 "this KVM lacks %s", missing);
+		goto fail;
+	}
+	set_reason(info, MOTE_BACKEND_READY, 0, DEVICE);
+	return fd;
+fail:
+	mti_os_close(fd);
+	return -1;
+}
+
+void kvm_probe(mote_backend_info *info)
+{
+	mti_os_close(open_device(info));
+}
+
+/*
+ * The guest sees the CPU, but neither virtualisation, nor an interrupt
+ * controller it does not have, nor performance counters.
+ */
+static bool keep_leaf(struct kvm_cpuid_entry2 *entry)
+{
+	switch (entry->function) {
+	case 0x1:
+		entry->ecx &= ~(1u << 5 | 1u << 21 | 1u << 24 | 1u << 31);
+		return true;
+	case 0xa:
+		return false;
+	case 0x80000001:
+		entry->ecx &= ~(1u << 2);
+		return true;
+	case 0x8000000a:
+		return false;
+	default:
+		return entry->function < 0x40000000 ||
+		       entry->function >= 0x50000000;
+	}
+}
+
+static const struct kvm_cpuid_entry2 *
+find_leaf(const struct kvm_cpuid_table *table, uint32_t function,
+	  uint32_t index)
+{
+	uint32_t i;
+
+	for (i = 0; i < table->count; i++)
+		if (table->entries[i].function == function &&
+		    table->entries[i].index == index)
+			return &table->entries[i];
+	return NULL;
+}
+
+static mote_status read_cpuid(struct mti_hv *hv, mote_error *err)
+{
+	struct kvm_cpuid_table *table = &hv->cpuid;
+	uint32_t kept = 0;
+	uint32_t i;
+	int status;
+
+	table->count = KVM_CPUID_ENTRIES_MAX;
+	status = mti_os_ioctl(hv->fd, KVM_GET_SUPPORTED_CPUID, table);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_NO_HYPERVISOR, "open kvm",
+				    -status, "KVM_GET_SUPPORTED_CPUID");
+	for (i = 0; i < table->count; i++)
+		if (keep_leaf(&table->entries[i]))
+			table->entries[kept++] = table->entries[i];
+	table->count = kept;
+	return MOTE_OK;
+}
+
+/* CR4 bits worth having that this CPU or its KVM claims to have. */
+static uint32_t wanted_cr4(const struct mti_hv *hv)
+{
+	const struct kvm_cpuid_entry2 *leaf1 = find_leaf(&hv->cpuid, 1, 0);
+	const struct kvm_cpuid_entry2 *leaf7 = find_leaf(&hv->cpuid, 7, 0);
+	uint32_t cr4 = MTI_CR4_BASE;
+	uint32_t eax;
+	uint32_t ebx;
+	uint32_t ecx;
+	uint32_t edx;
+
+	if (leaf1 && leaf1->ecx & (1u << 26))
+		cr4 |= MTI_CR4_OSXSAVE;
+	if (leaf7 && leaf7->ecx & (1u << 2))
+		cr4 |= MTI_CR4_UMIP;
+	if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & 1))
+		cr4 |= MTI_CR4_FSGSBASE;
+	return cr4;
+}
+
+static void read_cpu(struct mti_hv *hv)
+{
+	const struct kvm_cpuid_entry2 *address =
+		find_leaf(&hv->cpuid, 0x80000008, 0);
+	const struct kvm_cpuid_entry2 *xsave = find_leaf(&hv->cpuid, 0xd, 0);
+
+	hv->physical_bits = address ? address->eax & 0xff : 36;
+	hv->cr4 = wanted_cr4(hv);
+	/* x87, SSE, AVX, AVX-512 (SDM 1, XSAVE-Supported Features). */
+	if (xsave && (hv->cr4 & MTI_CR4_OSXSAVE) &&
+	    mti_os_ioctl_value(hv->fd, KVM_CHECK_EXTENSION, KVM_CAP_XCRS) > 0) {
+		hv->has_xcrs = true;
+		hv->xcr0 = xsave->eax & 0xe7;
+	}
+	hv->tick_ns = UINT64_MAX;
+}
+
+mote_status kvm_open(const struct mti_allocator *allocator, struct mti_hv **out,
+		     mote_error *err)
+{
+	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
+	struct mti_hv *hv;
+	mote_status status;
+	int size;
+	int fd;
+
+	fd = open_device(&info);
+	if (fd < 0) {
+		status = mti_error_set(err, MOTE_E_NO_HYPERVISOR, "open kvm",
+				       "kvm: %s", info.text);
+		if (err)
+			err->os_errno = info.os_errno;
+		return status;
+	}
+	hv = mti_alloc(allocator, 1, sizeof(*hv));
+	if (!hv) {
+		mti_os_close(fd);
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "open kvm",
+				     "no memory for the backend");
+	}
+	hv->allocator = allocator;
+	hv->fd = fd;
+	size = mti_os_ioctl_value(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (size < (int)sizeof(struct kvm_run)) {
+		status = mti_error_set(err, MOTE_E_NO_HYPERVISOR, "open kvm",
+				       "KVM_GET_VCPU_MMAP_SIZE says %d", size);
+		goto fail;
+	}
+	hv->run_size = (size_t)size;
+	status = read_cpuid(hv, err);
+	if (status != MOTE_OK)
+		goto fail;
+	read_cpu(hv);
+	*out = hv;
+	return MOTE_OK;
+fail:
+	kvm_close(hv);
+	return status;
+}
+
+void kvm_close(struct mti_hv *hv)
+{
+	if (!hv)
+		return;
+	mti_os_close(hv->fd);
+	mti_free(hv->allocator, hv);
+}

@@ -1,0 +1,319 @@
+/*
+ * The virtual CPU: initial state, entry, exits.
+ *
+ * Registers travel through KVM_CAP_SYNC_REGS (KVM api, 4.150), so that a
+ * call is one KVM_RUN and nothing else. RIP at an I/O exit is before the
+ * instruction on VMX and SVM and after it on kvm-pvm, so it is never used to
+ * compute anything; set_entry sets it absolutely.
+ */
+#include <cpuid.h>
+#include <errno.h>
+#include <string.h>
+
+#include "abi/layout.h"
+#include "abi/trap.h"
+#include "arch/amd64/boot.h"
+#include "arch/amd64/trap.h"
+#include "base/error.h"
+#include "hv/kvm/kvm.h"
+#include "os/os.h"
+
+#define MSR_STAR 0xc0000081
+#define MSR_LSTAR 0xc0000082
+#define MSR_SFMASK 0xc0000084
+#define TSS_AVAILABLE 9
+#define TSS_BUSY 11
+/* EBX of CPUID leaf 0: "Hygo"; <cpuid.h> of gcc 12 does not name it. */
+#define SIGNATURE_HYGON_EBX 0x6f677948
+
+static void set_segment(struct kvm_segment *segment, uint16_t selector,
+			uint8_t type, uint8_t dpl)
+{
+	memset(segment, 0, sizeof(*segment));
+	segment->limit = 0xffffffff;
+	segment->selector = selector;
+	segment->type = type;
+	segment->present = 1;
+	segment->dpl = dpl;
+	segment->s = 1;
+	segment->g = 1;
+}
+
+/*
+ * VMX demands a busy TSS (SDM 3C, Checks on Guest Segment Registers); an SVM
+ * implementation may ignore the I/O bitmap of one (seen with QEMU TCG).
+ */
+static uint8_t tss_type(void)
+{
+	uint32_t eax;
+	uint32_t ebx;
+	uint32_t ecx;
+	uint32_t edx;
+
+	/* "GenuineIntel", "CentaurHauls", "  Shanghai  " have VMX. */
+	if (__get_cpuid(0, &eax, &ebx, &ecx, &edx) &&
+	    (ebx == signature_AMD_ebx || ebx == SIGNATURE_HYGON_EBX))
+		return TSS_AVAILABLE;
+	return TSS_BUSY;
+}
+
+static void fill_sregs(struct kvm_sregs *sregs, uint64_t cr3, uint32_t cr4)
+{
+	set_segment(&sregs->cs, MTI_SELECTOR_USER_CODE, 0xb, 3);
+	sregs->cs.l = 1;
+	set_segment(&sregs->ss, MTI_SELECTOR_USER_DATA, 3, 3);
+	sregs->ss.db = 1;
+	sregs->ds = sregs->ss;
+	sregs->es = sregs->ss;
+	sregs->fs = sregs->ss;
+	sregs->gs = sregs->ss;
+	memset(&sregs->tr, 0, sizeof(sregs->tr));
+	sregs->tr.base = MOTE_GVA_SUPERVISOR + MTI_SUPERVISOR_TSS;
+	sregs->tr.limit = MTI_TSS_BYTES - 1;
+	sregs->tr.selector = MTI_SELECTOR_TSS;
+	sregs->tr.type = tss_type();
+	sregs->tr.present = 1;
+	memset(&sregs->ldt, 0, sizeof(sregs->ldt));
+	sregs->ldt.unusable = 1;
+	sregs->ldt.type = 2;
+	sregs->gdt.base = MOTE_GVA_SUPERVISOR + MTI_SUPERVISOR_GDT;
+	sregs->gdt.limit = MTI_GDT_BYTES - 1;
+	sregs->idt.base = MOTE_GVA_SUPERVISOR + MTI_SUPERVISOR_IDT;
+	sregs->idt.limit = MTI_IDT_BYTES - 1;
+	sregs->cr0 = MTI_CR0_VALUE;
+	sregs->cr3 = cr3;
+	sregs->cr4 = cr4;
+	sregs->efer = MTI_EFER_VALUE;
+}
+
+/* Which optional CR4 bits are taken is found out once per engine. */
+static int set_sregs(struct mti_vm *vm, struct kvm_sregs *sregs)
+{
+	static const uint32_t optional[] = { MTI_CR4_FSGSBASE, MTI_CR4_UMIP,
+					     MTI_CR4_OSXSAVE };
+	int status = mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs);
+	size_t i;
+
+	for (i = 0; status == -EINVAL &&
+		    i < sizeof(optional) / sizeof(optional[0]);
+	     i++) {
+		sregs->cr4 &= ~(uint64_t)optional[i];
+		status = mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs);
+	}
+	if (status >= 0)
+		vm->hv->cr4 = (uint32_t)sregs->cr4;
+	return status;
+}
+
+static int set_syscall_msrs(struct mti_vm *vm)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entries[3];
+	} msrs = {
+		.head = { .nmsrs = 3 },
+		.entries = {
+			{ .index = MSR_STAR, .data = MTI_STAR_VALUE },
+			{ .index = MSR_LSTAR, .data = MOTE_GVA_SYSCALL },
+			{ .index = MSR_SFMASK, .data = MTI_SFMASK_VALUE },
+		},
+	};
+	int count = mti_os_ioctl(vm->vcpu_fd, KVM_SET_MSRS, &msrs);
+
+	return count < 0 ? count : count == 3 ? 0 : -EINVAL;
+}
+
+static int set_xcr0(struct mti_vm *vm)
+{
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1 };
+
+	if (!vm->hv->has_xcrs || !(vm->hv->cr4 & MTI_CR4_OSXSAVE))
+		return 0;
+	xcrs.xcrs[0].value = vm->hv->xcr0;
+	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_XCRS, &xcrs);
+}
+
+mote_status kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
+			  mote_error *err)
+{
+	static const char *const operation = "create VM";
+	struct kvm_sregs sregs;
+	int status;
+
+	status = mti_os_ioctl(vm->vcpu_fd, KVM_SET_CPUID2, &vm->hv->cpuid);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
+				    "KVM_SET_CPUID2");
+	status = mti_os_ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
+				    "KVM_GET_SREGS");
+	fill_sregs(&sregs, page_table_gpa, vm->hv->cr4);
+	status = set_sregs(vm, &sregs);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
+				    "KVM_SET_SREGS");
+	status = set_syscall_msrs(vm);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
+				    "KVM_SET_MSRS");
+	status = set_xcr0(vm);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
+				    "KVM_SET_XCRS");
+	vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+	return MOTE_OK;
+}
+
+void kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry)
+{
+	struct kvm_regs *regs = &vm->run->s.regs.regs;
+
+	memset(regs, 0, sizeof(*regs));
+	regs->rip = entry->pc;
+	regs->rsp = entry->sp;
+	regs->rdi = entry->argument0;
+	regs->rsi = entry->argument1;
+	regs->rflags = MTI_RFLAGS_USER;
+	vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+}
+
+static void bad_io(struct mti_exit *exit, const char *text, uint64_t detail)
+{
+	exit->kind = MTI_EXIT_BAD_IO;
+	exit->text = text;
+	exit->detail = detail;
+}
+
+static void decode_io(const struct kvm_run *run, struct mti_exit *exit)
+{
+	uint32_t port = run->io.port;
+
+	if (run->io.direction != KVM_EXIT_IO_OUT) {
+		bad_io(exit, "the guest read from port", port);
+	} else if (run->io.count != 1) {
+		bad_io(exit, "the guest used a string instruction on port",
+		       port);
+	} else if (port >= MOTE_PORT_FAULT &&
+		   port < MOTE_PORT_FAULT + MOTE_FAULT_VECTORS &&
+		   run->io.size == 1) {
+		exit->kind = MTI_EXIT_FAULT;
+		exit->number = port - MOTE_PORT_FAULT;
+	} else if (port < MOTE_PORT_FIRST || port > MOTE_PORT_LAST) {
+		bad_io(exit, "the guest wrote to port", port);
+	} else if (run->io.size != 4) {
+		bad_io(exit, "the guest wrote other than 4 bytes to port",
+		       port);
+	} else {
+		exit->kind = MTI_EXIT_PORT;
+		exit->number = port;
+		/* The kernel's page, not guest memory. */
+		memcpy(&exit->value,
+		       (const char *)run + run->io.data_offset, 4);
+		exit->argument0 = run->s.regs.regs.rdi;
+		exit->argument1 = run->s.regs.regs.rsi;
+	}
+}
+
+static void machine(struct mti_exit *exit, const char *text, uint64_t detail)
+{
+	exit->kind = MTI_EXIT_MACHINE;
+	exit->text = text;
+	exit->detail = detail;
+}
+
+mote_status kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
+			 mote_error *err)
+{
+	const struct kvm_run *run = vm->run;
+	int status = mti_os_run(vm->vcpu_fd, KVM_RUN);
+
+	if (status == -EINTR || status == -EAGAIN) {
+		exit->kind = MTI_EXIT_INTERRUPTED;
+		return MOTE_OK;
+	}
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, "run guest",
+				    -status, "KVM_RUN");
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		decode_io(run, exit);
+		return MOTE_OK;
+	case KVM_EXIT_INTR:
+		exit->kind = MTI_EXIT_INTERRUPTED;
+		return MOTE_OK;
+	case KVM_EXIT_SHUTDOWN:
+		machine(exit, "triple fault, exit reason", run->exit_reason);
+		return MOTE_OK;
+	case KVM_EXIT_MMIO:
+		machine(exit, "access outside memory, guest-physical",
+			run->mmio.phys_addr);
+		return MOTE_OK;
+	case KVM_EXIT_INTERNAL_ERROR:
+		machine(exit,
+			"an instruction the hypervisor cannot emulate, suberror",
+			run->internal.suberror);
+		return MOTE_OK;
+	case KVM_EXIT_FAIL_ENTRY:
+		return mti_error_set(
+			err, MOTE_E_HYPERVISOR, "run guest",
+			"KVM_EXIT_FAIL_ENTRY, hardware reason 0x%llx",
+			(unsigned long long)run->fail_entry
+				.hardware_entry_failure_reason);
+	default:
+		machine(exit, "unexpected exit reason", run->exit_reason);
+		return MOTE_OK;
+	}
+}
+
+mote_status kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
+			       uint64_t *fault_address, mote_error *err)
+{
+	const struct kvm_regs *regs = &vm->run->s.regs.regs;
+	struct kvm_sregs sregs;
+	uint64_t *out = fault->registers;
+	int status = mti_os_ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs);
+
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, "read registers",
+				    -status, "KVM_GET_SREGS");
+	fault->register_count = MTI_AMD64_REGISTERS;
+	out[MTI_RAX] = regs->rax;
+	out[MTI_RBX] = regs->rbx;
+	out[MTI_RCX] = regs->rcx;
+	out[MTI_RDX] = regs->rdx;
+	out[MTI_RSI] = regs->rsi;
+	out[MTI_RDI] = regs->rdi;
+	out[MTI_RBP] = regs->rbp;
+	out[MTI_RSP] = regs->rsp;
+	out[MTI_R8] = regs->r8;
+	out[MTI_R9] = regs->r9;
+	out[MTI_R10] = regs->r10;
+	out[MTI_R11] = regs->r11;
+	out[MTI_R12] = regs->r12;
+	out[MTI_R13] = regs->r13;
+	out[MTI_R14] = regs->r14;
+	out[MTI_R15] = regs->r15;
+	out[MTI_RIP] = regs->rip;
+	out[MTI_RFLAGS] = regs->rflags;
+	out[MTI_FS_BASE] = sregs.fs.base;
+	out[MTI_GS_BASE] = sregs.gs.base;
+	*fault_address = sregs.cr2;
+	return MOTE_OK;
+}
+
+mote_status kvm_vcpu_set_fs_base(struct mti_vm *vm, uint64_t base,
+				 mote_error *err)
+{
+	struct kvm_sregs sregs;
+	int status = mti_os_ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs);
+
+	if (status >= 0) {
+		sregs.fs.base = base;
+		status = mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS, &sregs);
+	}
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, "set FS base",
+				    -status, "KVM_SET_SREGS");
+	return MOTE_OK;
+}

@@ -1,0 +1,140 @@
+/*
+ * A VM: one memory slot, one virtual CPU. The backend's table.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "abi/layout.h"
+#include "arch/amd64/boot.h"
+#include "base/error.h"
+#include "hv/kvm/kvm.h"
+#include "hv/kvm/ops.h"
+#include "os/os.h"
+
+static void vm_free(struct mti_vm *vm)
+{
+	if (!vm)
+		return;
+	if (vm->run)
+		mti_os_unmap(vm->run, vm->hv->run_size);
+	mti_os_close(vm->vcpu_fd);
+	mti_os_close(vm->fd);
+	mti_free(vm->hv->allocator, vm);
+}
+
+static mote_status set_memory(struct mti_vm *vm,
+			      const struct mti_vm_config *config,
+			      mote_error *err)
+{
+	struct kvm_userspace_memory_region region = {
+		.memory_size = config->memory_size,
+		.userspace_addr = (uint64_t)(uintptr_t)config->memory,
+	};
+	uint32_t bits = vm->hv->physical_bits;
+	int status;
+
+	if (bits < 64 && config->memory_size > UINT64_C(1) << bits)
+		return mti_error_set(
+			err, MOTE_E_INVALID, "create VM",
+			"the guest needs %llu bytes, but this CPU addresses "
+			"only %u bits",
+			(unsigned long long)config->memory_size, bits);
+	status = mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_OS, "create VM", -status,
+				    "KVM_SET_USER_MEMORY_REGION, %llu bytes",
+				    (unsigned long long)config->memory_size);
+	return MOTE_OK;
+}
+
+static mote_status create_vcpu(struct mti_vm *vm, mote_error *err)
+{
+	void *run;
+	int status;
+
+	status = mti_os_ioctl_value(vm->fd, KVM_CREATE_VCPU, 0);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_OS, "create VM", -status,
+				    "KVM_CREATE_VCPU");
+	vm->vcpu_fd = status;
+	status = mti_os_map_device(vm->hv->run_size, vm->vcpu_fd, &run);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_OS, "create VM", -status,
+				    "mapping the virtual CPU");
+	vm->run = run;
+	return MOTE_OK;
+}
+
+/* Units of 2^-32 ns, from the frequency of the guest's TSC. */
+static uint64_t read_tick_ns(struct mti_vm *vm)
+{
+	int khz = mti_os_ioctl_value(vm->vcpu_fd, KVM_GET_TSC_KHZ, 0);
+
+	return khz > 0 ? (UINT64_C(1000000) << 32) / (uint64_t)khz : 0;
+}
+
+static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
+			  struct mti_vm **out, mote_error *err)
+{
+	struct mti_vm *vm = mti_alloc(hv->allocator, 1, sizeof(*vm));
+	mote_status status;
+
+	if (!vm)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "create VM",
+				     "no memory for the VM");
+	vm->hv = hv;
+	vm->vcpu_fd = -1;
+	vm->fd = mti_os_ioctl_value(hv->fd, KVM_CREATE_VM, 0);
+	if (vm->fd < 0) {
+		status = mti_error_os(err, MOTE_E_OS, "create VM", -vm->fd,
+				      "KVM_CREATE_VM");
+		goto fail;
+	}
+	status = set_memory(vm, config, err);
+	if (status != MOTE_OK)
+		goto fail;
+	status = create_vcpu(vm, err);
+	if (status != MOTE_OK)
+		goto fail;
+	status = kvm_vcpu_init(vm, config->page_table_gpa, err);
+	if (status != MOTE_OK)
+		goto fail;
+	if (hv->tick_ns == UINT64_MAX)
+		hv->tick_ns = read_tick_ns(vm);
+	*out = vm;
+	return MOTE_OK;
+fail:
+	vm_free(vm);
+	return status;
+}
+
+static uint32_t features(const struct mti_vm *vm)
+{
+	return vm->hv->cr4 & MTI_CR4_FSGSBASE ? MOTE_FEATURE_FSGSBASE : 0;
+}
+
+static uint64_t tick_ns(const struct mti_vm *vm)
+{
+	return vm->hv->tick_ns;
+}
+
+static volatile uint8_t *kick(struct mti_vm *vm)
+{
+	return &vm->run->immediate_exit;
+}
+
+const struct mti_hv_ops mti_hv_kvm_ops = {
+	.name = "kvm",
+	.probe = kvm_probe,
+	.open = kvm_open,
+	.close = kvm_close,
+	.vm_new = vm_new,
+	.vm_free = vm_free,
+	.features = features,
+	.tick_ns = tick_ns,
+	.set_entry = kvm_vcpu_set_entry,
+	.run = kvm_vcpu_run,
+	.kick = kick,
+	.registers = kvm_vcpu_registers,
+	.set_fs_base = kvm_vcpu_set_fs_base,
+};

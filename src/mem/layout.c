@@ -1,0 +1,150 @@
+#include "mem/layout.h"
+
+#include <string.h>
+
+#include "abi/layout.h"
+#include "arch/amd64/boot.h"
+#include "arch/amd64/pt.h"
+#include "base/checked.h"
+
+#define LARGE_PAGE (UINT64_C(2) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+#define USER_RW (MTI_PT_USER | MTI_PT_WRITE)
+#define USER_RX (MTI_PT_USER | MTI_PT_EXECUTE)
+
+/* Appends a region; where it lies in guest-physical space comes later. */
+static bool describe(struct mti_layout *layout, uint64_t gva, uint64_t size,
+		     uint32_t flags)
+{
+	struct mti_region *region;
+
+	if (size == 0)
+		return true;
+	if (layout->region_count == MTI_REGIONS_MAX)
+		return false;
+	region = &layout->regions[layout->region_count++];
+	region->gva = gva;
+	region->size = size;
+	region->flags = flags;
+	return true;
+}
+
+/* In the order of enum mti_area. */
+static bool describe_areas(struct mti_layout *layout)
+{
+	const struct mti_layout_sizes *sizes = &layout->sizes;
+
+	return describe(layout, MOTE_GVA_SUPERVISOR, MOTE_PAGE_SIZE,
+			MTI_PT_EXECUTE) &&
+	       describe(layout, MOTE_GVA_SYSCALL, MOTE_PAGE_SIZE, USER_RX) &&
+	       describe(layout, MOTE_GVA_CONTROL, MOTE_PAGE_SIZE, USER_RW) &&
+	       describe(layout, MTI_GVA_INTERRUPT_STACK, MOTE_PAGE_SIZE,
+			MTI_PT_WRITE) &&
+	       describe(layout, MOTE_GVA_POST, MTI_POST_BYTES, USER_RW) &&
+	       describe(layout, MOTE_GVA_CALL, sizes->io, USER_RW) &&
+	       describe(layout, MOTE_GVA_REPLY, sizes->io, USER_RW) &&
+	       describe(layout, MOTE_GVA_OUT, sizes->io, USER_RW) &&
+	       describe(layout, MOTE_GVA_STACK_TOP - sizes->stack,
+			sizes->stack, USER_RW) &&
+	       describe(layout, MOTE_GVA_HEAP, sizes->heap, USER_RW);
+}
+
+/* Of a part: its file-backed pages, or the pages after them. */
+static bool describe_part(struct mti_layout *layout,
+			  const struct mti_part *part, bool file_backed)
+{
+	uint64_t start = mti_align_down_u64(part->gva, MOTE_PAGE_SIZE);
+	uint64_t file_end = start;
+	uint64_t end;
+
+	if (!mti_add_u64(part->gva, part->memory_size, &end) ||
+	    !mti_align_up_u64(end, MOTE_PAGE_SIZE, &end))
+		return false;
+	if (part->file_size > 0 &&
+	    !mti_align_up_u64(part->gva + part->file_size, MOTE_PAGE_SIZE,
+			      &file_end))
+		return false;
+	if (file_backed)
+		return describe(layout, start, file_end - start, part->flags);
+	return describe(layout, file_end, end - file_end, part->flags);
+}
+
+/* Every region needs at most this many tables of each level. */
+static bool tables_bound(const struct mti_layout *layout, uint64_t *bytes)
+{
+	uint64_t tables = 1;
+	size_t i;
+
+	for (i = 0; i < layout->region_count; i++) {
+		uint64_t size = layout->regions[i].size;
+
+		tables += size / LARGE_PAGE + 2;
+		tables += size / GIB + 2;
+		tables += 2;
+	}
+	return mti_mul_u64(tables, MOTE_PAGE_SIZE, bytes);
+}
+
+static bool place(struct mti_region *region, uint64_t *next)
+{
+	/* Aligned alike in both spaces, big regions need fewer tables. */
+	uint64_t align = region->size >= LARGE_PAGE ? LARGE_PAGE :
+						      MOTE_PAGE_SIZE;
+
+	return mti_align_up_u64(*next, align, &region->gpa) &&
+	       mti_add_u64(region->gpa, region->size, next);
+}
+
+static bool place_range(struct mti_layout *layout, size_t from, size_t to,
+			uint64_t *next)
+{
+	for (; from < to; from++)
+		if (!place(&layout->regions[from], next))
+			return false;
+	return true;
+}
+
+bool mti_layout_plan(const struct mti_part *parts, size_t count,
+		     const struct mti_layout_sizes *sizes,
+		     struct mti_layout *layout)
+{
+	uint64_t next = 0;
+	size_t zero_parts;
+	size_t i;
+
+	memset(layout, 0, sizeof(*layout));
+	layout->sizes = *sizes;
+	if (!describe_areas(layout))
+		return false;
+	for (i = 0; i < count; i++)
+		if (!describe_part(layout, &parts[i], true))
+			return false;
+	zero_parts = layout->region_count;
+	for (i = 0; i < count; i++)
+		if (!describe_part(layout, &parts[i], false))
+			return false;
+	if (!tables_bound(layout, &layout->page_table_max) ||
+	    !place_range(layout, 0, MTI_AREA_CONTROL, &next) ||
+	    !place_range(layout, MTI_AREAS, zero_parts, &next))
+		return false;
+	layout->page_table_gpa = next;
+	return mti_add_u64(next, layout->page_table_max, &next) &&
+	       place_range(layout, MTI_AREA_CONTROL, MTI_AREAS, &next) &&
+	       place_range(layout, zero_parts, layout->region_count, &next) &&
+	       mti_align_up_u64(next, LARGE_PAGE, &layout->memory_size);
+}
+
+const struct mti_region *mti_layout_find(const struct mti_layout *layout,
+					 uint64_t gva)
+{
+	size_t i;
+
+	for (i = 0; i < layout->region_count; i++) {
+		const struct mti_region *region = &layout->regions[i];
+
+		if (gva >= region->gva && gva - region->gva < region->size)
+			return region;
+	}
+	return NULL;
+}

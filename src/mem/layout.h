@@ -1,0 +1,82 @@
+/*
+ * Where everything of a sandbox lies: the plan of guest-physical memory and
+ * of the guest's address space. Pure.
+ *
+ * Guest-physical memory is one range from 0, one hypervisor slot:
+ *
+ *	image    supervisor page, syscall page, file-backed pages of the
+ *		 program, page tables: private copies of a sealed file's pages
+ *	scratch  control page, interrupt stack, post, call, reply and out
+ *		 areas, stack, the program's zero-initialised pages, heap:
+ *		 anonymous memory, zero until touched
+ */
+#ifndef MTI_MEM_LAYOUT_H
+#define MTI_MEM_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MTI_REGIONS_MAX 48
+
+/* What the guest's address space below the stack keeps free. */
+#define MTI_STACK_GUARD_BYTES (UINT64_C(2) << 30)
+
+/* Of the post area; more output than this is one more exit. */
+#define MTI_POST_BYTES UINT64_C(65536)
+
+/* A piece of the program; page ranges of parts do not overlap. */
+struct mti_part {
+	uint64_t gva;
+	uint64_t memory_size;
+	uint64_t file_size; /* at most memory_size */
+	uint32_t flags;     /* MTI_PT_* */
+};
+
+struct mti_region {
+	uint64_t gva;
+	uint64_t gpa;
+	uint64_t size;
+	uint32_t flags; /* MTI_PT_* */
+};
+
+enum mti_area {
+	MTI_AREA_SUPERVISOR,
+	MTI_AREA_SYSCALL,
+	MTI_AREA_CONTROL,
+	MTI_AREA_INTERRUPT_STACK,
+	MTI_AREA_POST,
+	MTI_AREA_CALL,
+	MTI_AREA_REPLY,
+	MTI_AREA_OUT,
+	MTI_AREA_STACK,
+	MTI_AREA_HEAP,
+	MTI_AREAS
+};
+
+struct mti_layout_sizes {
+	uint64_t heap; /* multiples of a page */
+	uint64_t stack;
+	uint64_t io;
+};
+
+struct mti_layout {
+	struct mti_layout_sizes sizes;
+	uint64_t page_table_gpa; /* the tables end the image */
+	uint64_t page_table_max; /* bytes that they may take */
+	uint64_t memory_size;
+	/* The areas at their index, then the parts of the program. */
+	struct mti_region regions[MTI_REGIONS_MAX];
+	size_t region_count;
+};
+
+/* false if there are too many parts or the sum wraps. */
+bool mti_layout_plan(const struct mti_part *parts, size_t count,
+		     const struct mti_layout_sizes *sizes,
+		     struct mti_layout *layout);
+
+/* The region that holds gva, or NULL. */
+const struct mti_region *mti_layout_find(const struct mti_layout *layout,
+					 uint64_t gva);
+
+#endif

@@ -1,0 +1,101 @@
+#include "mem/tables.h"
+
+#include <string.h>
+
+#include "abi/layout.h"
+#include "arch/amd64/pt.h"
+#include "base/checked.h"
+
+#define FIRST_CAPACITY (32 * (size_t)MOTE_PAGE_SIZE)
+
+static uint8_t *entry_at(const struct mti_tables *tables, uint64_t gpa)
+{
+	if (gpa < tables->base_gpa ||
+	    !mti_range_ok(gpa - tables->base_gpa, 8, tables->used))
+		return NULL;
+	return tables->pages + (gpa - tables->base_gpa);
+}
+
+static bool read_entry(void *context, uint64_t gpa, uint64_t *entry)
+{
+	const uint8_t *at = entry_at(context, gpa);
+
+	if (!at)
+		return false;
+	memcpy(entry, at, sizeof(*entry));
+	return true;
+}
+
+static bool write_entry(void *context, uint64_t gpa, uint64_t entry)
+{
+	uint8_t *at = entry_at(context, gpa);
+
+	if (!at)
+		return false;
+	memcpy(at, &entry, sizeof(entry));
+	return true;
+}
+
+static bool grow(struct mti_tables *tables)
+{
+	const struct mti_allocator *allocator = tables->allocator;
+	size_t capacity = tables->capacity ? tables->capacity * 2 :
+					     FIRST_CAPACITY;
+	void *pages = allocator->resize(allocator->user, tables->pages,
+					capacity);
+
+	if (!pages)
+		return false;
+	tables->pages = pages;
+	tables->capacity = capacity;
+	return true;
+}
+
+static bool alloc_table(void *context, uint64_t *gpa)
+{
+	struct mti_tables *tables = context;
+
+	if (!mti_range_ok(tables->used, MOTE_PAGE_SIZE, tables->limit))
+		return false;
+	if (tables->used == tables->capacity && !grow(tables))
+		return false;
+	memset(tables->pages + tables->used, 0, MOTE_PAGE_SIZE);
+	*gpa = tables->base_gpa + tables->used;
+	tables->used += MOTE_PAGE_SIZE;
+	return true;
+}
+
+bool mti_tables_build(struct mti_tables *tables,
+		      const struct mti_layout *layout,
+		      const struct mti_allocator *allocator)
+{
+	const struct mti_pt_ops ops = {
+		.context = tables,
+		.read = read_entry,
+		.write = write_entry,
+		.alloc = alloc_table,
+	};
+	uint64_t root;
+	size_t i;
+
+	memset(tables, 0, sizeof(*tables));
+	tables->allocator = allocator;
+	tables->base_gpa = layout->page_table_gpa;
+	tables->limit = layout->page_table_max;
+	if (!alloc_table(tables, &root))
+		return false;
+	for (i = 0; i < layout->region_count; i++) {
+		const struct mti_region *region = &layout->regions[i];
+
+		if (!mti_amd64_map(&ops, root, region->gva, region->gpa,
+				   region->size, region->flags))
+			return false;
+	}
+	return true;
+}
+
+void mti_tables_fini(struct mti_tables *tables)
+{
+	mti_free(tables->allocator, tables->pages);
+	tables->pages = NULL;
+}

@@ -1,0 +1,257 @@
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+
+static int result(int value)
+{
+	return value < 0 ? -errno : value;
+}
+
+int mti_os_open(const char *path, int flags)
+{
+	int fd;
+
+	do {
+		fd = open(path, flags | O_CLOEXEC);
+	} while (fd < 0 && errno == EINTR);
+	return result(fd);
+}
+
+void mti_os_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+int mti_os_ioctl(int fd, unsigned long request, void *argument)
+{
+	int value;
+
+	do {
+		value = ioctl(fd, request, argument);
+	} while (value < 0 && errno == EINTR);
+	return result(value);
+}
+
+int mti_os_ioctl_value(int fd, unsigned long request, unsigned long number)
+{
+	int value;
+
+	do {
+		value = ioctl(fd, request, number);
+	} while (value < 0 && errno == EINTR);
+	return result(value);
+}
+
+int mti_os_run(int fd, unsigned long request)
+{
+	return result(ioctl(fd, request, 0UL));
+}
+
+int64_t mti_os_file_size(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return st.st_size;
+}
+
+int64_t mti_os_read(int fd, void *buffer, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = read(fd, (char *)buffer + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (int64_t)done;
+}
+
+int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pwrite(fd, (const char *)data + done, size - done,
+				   (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -ENOSPC;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int mti_os_memfd(const char *name, uint64_t size)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int status;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size) < 0) {
+		status = -errno;
+		close(fd);
+		return status;
+	}
+	return fd;
+}
+
+int mti_os_memfd_seal(int fd)
+{
+	return result(fcntl(fd, F_ADD_SEALS,
+			    F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK |
+				    F_SEAL_SEAL));
+}
+
+int mti_os_reserve(size_t size, void **address)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	/*
+	 * Advice only: an old kernel without one of them is no reason to
+	 * refuse. Huge pages would make an idle sandbox cost 2 MiB a touch.
+	 */
+	(void)madvise(p, size, MADV_NOHUGEPAGE);
+	(void)madvise(p, size, MADV_DONTDUMP);
+	(void)madvise(p, size, MADV_DONTFORK);
+	*address = p;
+	return 0;
+}
+
+int mti_os_map_private(void *address, size_t size, int fd)
+{
+	void *p = mmap(address, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	(void)madvise(p, size, MADV_DONTDUMP);
+	(void)madvise(p, size, MADV_DONTFORK);
+	return 0;
+}
+
+int mti_os_map_device(size_t size, int fd, void **address)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*address = p;
+	return 0;
+}
+
+void mti_os_unmap(void *address, size_t size)
+{
+	if (address)
+		munmap(address, size);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint64_t mti_os_monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t mti_os_realtime_ns(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+int mti_os_random(void *buffer, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = getrandom((char *)buffer + done, size - done, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int mti_os_timer_new(int signal, timer_t *timer)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
+				  .sigev_signo = signal };
+
+	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	return result(timer_create(CLOCK_MONOTONIC, &event, timer));
+}
+
+int mti_os_timer_arm(timer_t timer, uint64_t deadline_ns)
+{
+	struct itimerspec when = { 0 };
+
+	when.it_value.tv_sec = (time_t)(deadline_ns / NS_PER_S);
+	when.it_value.tv_nsec = (long)(deadline_ns % NS_PER_S);
+	return result(timer_settime(timer, TIMER_ABSTIME, &when, NULL));
+}
+
+void mti_os_timer_free(timer_t timer)
+{
+	timer_delete(timer);
+}
+
+int mti_os_signal_install(int signal, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler,
+				    .sa_flags = SA_RESTART };
+	struct sigaction old;
+
+	if (sigaction(signal, NULL, &old) < 0)
+		return -errno;
+	if (old.sa_handler == handler)
+		return 0;
+	if (old.sa_handler != SIG_DFL)
+		return -EBUSY;
+	sigemptyset(&action.sa_mask);
+	return result(sigaction(signal, &action, NULL));
+}
+
+int mti_os_signal_unblock(int signal)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}

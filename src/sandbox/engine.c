@@ -1,0 +1,87 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "sandbox/kick.h"
+#include "sandbox/sandbox.h"
+
+/* The backend of that name, or the first that opens. */
+static mote_status open_backend(mote_engine *engine, const char *name,
+				mote_error *err)
+{
+	mote_error reason = MOTE_ERROR_INIT;
+	char reasons[MOTE_ERROR_TEXT_MAX] = "";
+	size_t used = 0;
+	bool known = false;
+	size_t i;
+
+	for (i = 0; i < mti_hv_backend_count; i++) {
+		const struct mti_hv_ops *ops = mti_hv_backends[i];
+		mote_status status;
+
+		if (name && strcmp(name, ops->name) != 0)
+			continue;
+		known = true;
+		status = ops->open(&engine->allocator, &engine->hv, &reason);
+		if (status == MOTE_OK) {
+			engine->ops = ops;
+			return MOTE_OK;
+		}
+		if (status != MOTE_E_NO_HYPERVISOR)
+			return mti_error_set(err, status, reason.operation,
+					     "%s", reason.text);
+		if (used < sizeof(reasons))
+			used += (size_t)snprintf(reasons + used,
+						 sizeof(reasons) - used, "%s%s",
+						 used ? "; " : "", reason.text);
+	}
+	if (!known)
+		return mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine",
+				     "there is no backend \"%s\" in this "
+				     "library",
+				     name);
+	mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine", "%s", reasons);
+	if (err)
+		err->os_errno = reason.os_errno;
+	return MOTE_E_NO_HYPERVISOR;
+}
+
+mote_status mti_engine_new(const struct mti_allocator *allocator,
+			   const char *backend, int kick_signal,
+			   mote_engine **out, mote_error *err)
+{
+	mote_engine *engine = mti_alloc(allocator, 1, sizeof(*engine));
+	mote_status status;
+
+	if (!engine)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "new engine",
+				     "no memory for the engine");
+	engine->references = 1;
+	engine->allocator = *allocator;
+	status = mti_kick_install(kick_signal, err);
+	if (status == MOTE_OK)
+		status = open_backend(engine, backend, err);
+	if (status != MOTE_OK) {
+		mti_free(allocator, engine);
+		return status;
+	}
+	*out = engine;
+	return MOTE_OK;
+}
+
+void mti_engine_ref(mote_engine *engine)
+{
+	atomic_fetch_add_explicit(&engine->references, 1, memory_order_relaxed);
+}
+
+void mti_engine_unref(mote_engine *engine)
+{
+	struct mti_allocator allocator;
+
+	if (!engine || atomic_fetch_sub_explicit(&engine->references, 1,
+						 memory_order_acq_rel) != 1)
+		return;
+	engine->ops->close(engine->hv);
+	allocator = engine->allocator;
+	mti_free(&allocator, engine);
+}

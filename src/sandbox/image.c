@@ -1,0 +1,51 @@
+#include "base/error.h"
+#include "sandbox/sandbox.h"
+
+mote_status mti_image_new(mote_engine *engine, uint8_t *file, size_t size,
+			  mote_image **out, mote_error *err)
+{
+	const struct mti_allocator *allocator = &engine->allocator;
+	mote_image *image = mti_alloc(allocator, 1, sizeof(*image));
+	mote_status status;
+
+	if (!image) {
+		mti_free(allocator, file);
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "open image",
+				     "no memory for the image");
+	}
+	status = mti_elf_parse(file, size, allocator, &image->elf, err);
+	if (status != MOTE_OK) {
+		mti_free(allocator, image);
+		mti_free(allocator, file);
+		return status;
+	}
+	image->references = 1;
+	image->engine = engine;
+	mti_engine_ref(engine);
+	image->file = file;
+	image->file_size = size;
+	pthread_mutex_init(&image->lock, NULL);
+	*out = image;
+	return MOTE_OK;
+}
+
+void mti_image_ref(mote_image *image)
+{
+	atomic_fetch_add_explicit(&image->references, 1, memory_order_relaxed);
+}
+
+void mti_image_unref(mote_image *image)
+{
+	mote_engine *engine;
+
+	if (!image || atomic_fetch_sub_explicit(&image->references, 1,
+						memory_order_acq_rel) != 1)
+		return;
+	engine = image->engine;
+	mti_template_unref(image->last);
+	pthread_mutex_destroy(&image->lock);
+	mti_elf_fini(&image->elf, &engine->allocator);
+	mti_free(&engine->allocator, image->file);
+	mti_free(&engine->allocator, image);
+	mti_engine_unref(engine);
+}

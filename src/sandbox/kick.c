@@ -1,0 +1,174 @@
+#include "sandbox/kick.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "os/os.h"
+
+#define DEFAULT_SIGNAL (SIGRTMIN + 6)
+
+/* The signal of this process, 0 before the first engine. */
+static _Atomic int kick_signal;
+static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct thread_kick {
+	volatile uint8_t *volatile target; /* NULL: no call runs */
+	volatile uint64_t deadline_ns;
+	volatile uint64_t armed_ns; /* 0: the timer does not run */
+	volatile bool expired;
+	bool has_timer;
+	timer_t timer;
+};
+
+/* initial-exec: a signal handler must not allocate it. */
+static __thread struct thread_kick self
+	__attribute__((tls_model("initial-exec")));
+
+static pthread_key_t cleanup_key;
+static pthread_once_t cleanup_once = PTHREAD_ONCE_INIT;
+static bool cleanup_ready;
+
+static void handler(int signal)
+{
+	int saved = errno;
+
+	(void)signal;
+	if (!self.target) {
+		self.armed_ns = 0;
+	} else if (mti_os_monotonic_ns() >= self.deadline_ns) {
+		self.armed_ns = 0;
+		self.expired = true;
+		*self.target = 1;
+	} else {
+		self.armed_ns = self.deadline_ns;
+		(void)mti_os_timer_arm(self.timer, self.deadline_ns);
+	}
+	errno = saved;
+}
+
+mote_status mti_kick_install(int signal, mote_error *err)
+{
+	static const char *const operation = "install the kick signal";
+	mote_status status = MOTE_OK;
+	int wanted = signal ? signal : DEFAULT_SIGNAL;
+	int os;
+
+	pthread_mutex_lock(&install_lock);
+	if (kick_signal && signal && kick_signal != signal) {
+		status = mti_error_set(err, MOTE_E_STATE, operation,
+				       "this process already uses signal %d, "
+				       "not %d",
+				       kick_signal, signal);
+	} else if (!kick_signal) {
+		os = mti_os_signal_install(wanted, handler);
+		if (os == -EBUSY)
+			status = mti_error_set(err, MOTE_E_STATE, operation,
+					       "the program handles signal %d "
+					       "itself; choose another with "
+					       "kick_signal",
+					       wanted);
+		else if (os < 0)
+			status = mti_error_os(err, MOTE_E_INVALID, operation,
+					      -os, "kick_signal %d", wanted);
+		else
+			kick_signal = wanted;
+	}
+	pthread_mutex_unlock(&install_lock);
+	return status;
+}
+
+static void free_timer(void *unused)
+{
+	(void)unused;
+	if (self.has_timer)
+		mti_os_timer_free(self.timer);
+	self.has_timer = false;
+}
+
+static void make_cleanup_key(void)
+{
+	cleanup_ready = pthread_key_create(&cleanup_key, free_timer) == 0;
+}
+
+/* Once per thread. */
+static mote_status prepare_thread(mote_error *err)
+{
+	int os = mti_os_signal_unblock(kick_signal);
+
+	if (os == 0)
+		os = mti_os_timer_new(kick_signal, &self.timer);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_OS, "arm deadline", -os,
+				    "timer_create");
+	self.has_timer = true;
+	self.armed_ns = 0;
+	pthread_once(&cleanup_once, make_cleanup_key);
+	if (cleanup_ready)
+		pthread_setspecific(cleanup_key, &self);
+	return MOTE_OK;
+}
+
+/* Makes the handler aim at target; the timer may have to run earlier. */
+static int aim(volatile uint8_t *target, uint64_t deadline_ns)
+{
+	uint64_t armed;
+
+	/* The handler must never see a target with another's deadline. */
+	self.target = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	self.deadline_ns = deadline_ns;
+	atomic_signal_fence(memory_order_seq_cst);
+	self.target = target;
+	atomic_signal_fence(memory_order_seq_cst);
+	armed = self.armed_ns;
+	if (!target || (armed != 0 && armed <= deadline_ns))
+		return 0;
+	self.armed_ns = deadline_ns;
+	atomic_signal_fence(memory_order_seq_cst);
+	return mti_os_timer_arm(self.timer, deadline_ns);
+}
+
+mote_status mti_kick_begin(volatile uint8_t *target, uint64_t deadline_ns,
+			   struct mti_kick_frame *outer, mote_error *err)
+{
+	mote_status status;
+	int os;
+
+	if (!self.has_timer) {
+		status = prepare_thread(err);
+		if (status != MOTE_OK)
+			return status;
+	}
+	outer->target = self.target;
+	outer->deadline_ns = self.deadline_ns;
+	outer->expired = self.expired;
+	if (outer->target && outer->deadline_ns < deadline_ns)
+		deadline_ns = outer->deadline_ns;
+	self.expired = false;
+	*target = 0;
+	os = aim(target, deadline_ns);
+	if (os < 0) {
+		self.armed_ns = 0;
+		mti_kick_end(outer);
+		return mti_error_os(err, MOTE_E_OS, "arm deadline", -os,
+				    "timer_settime");
+	}
+	return MOTE_OK;
+}
+
+bool mti_kick_expired(void)
+{
+	return self.expired;
+}
+
+void mti_kick_end(const struct mti_kick_frame *outer)
+{
+	self.target = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	self.expired = outer->expired;
+	if (outer->expired)
+		*outer->target = 1;
+	(void)aim(outer->target, outer->deadline_ns);
+}

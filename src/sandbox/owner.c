@@ -1,0 +1,27 @@
+#include "base/error.h"
+#include "sandbox/sandbox.h"
+
+/* Its address is different in every living thread. */
+static __thread char self;
+
+mote_status mti_sandbox_acquire(mote_sandbox *box, mote_error *err)
+{
+	uintptr_t nobody = 0;
+
+	if (atomic_compare_exchange_strong_explicit(&box->owner, &nobody,
+						    (uintptr_t)&self,
+						    memory_order_acquire,
+						    memory_order_relaxed))
+		return MOTE_OK;
+	if (nobody == (uintptr_t)&self)
+		return mti_error_set(err, MOTE_E_STATE, "use sandbox",
+				     "a host function may not use the sandbox "
+				     "that called it");
+	return mti_error_set(err, MOTE_E_BUSY, "use sandbox",
+			     "another thread is using the sandbox");
+}
+
+void mti_sandbox_release(mote_sandbox *box)
+{
+	atomic_store_explicit(&box->owner, 0, memory_order_release);
+}

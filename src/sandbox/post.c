@@ -1,0 +1,90 @@
+/*
+ * The post area: output and posted calls that a guest has queued.
+ */
+#include <string.h>
+
+#include "abi/call.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "sandbox/sandbox.h"
+
+static mote_status hand_out(mote_sandbox *box, uint32_t stream,
+			    const uint8_t *data, size_t size, mote_error *err)
+{
+	if (size > box->output_left)
+		return mti_error_set(
+			err, MOTE_E_LIMIT, "guest output",
+			"the guest printed more than max_output_bytes, %llu",
+			(unsigned long long)box->limits.output_bytes);
+	box->output_left -= size;
+	box->stats.output_bytes += size;
+	if (box->output && size > 0)
+		box->output(box->output_user, stream, (const char *)data,
+			    size);
+	return MOTE_OK;
+}
+
+static mote_status take_record(mote_sandbox *box,
+			       const struct mote_abi_post *record,
+			       const uint8_t *data, mote_error *err)
+{
+	switch (record->kind) {
+	case MOTE_POST_STDOUT:
+		return hand_out(box, MOTE_STREAM_STDOUT, data, record->size,
+				err);
+	case MOTE_POST_STDERR:
+		return hand_out(box, MOTE_STREAM_STDERR, data, record->size,
+				err);
+	case MOTE_POST_CALL:
+		return mti_host_post(box, data, record->size, err);
+	default:
+		return mti_error_set(err, MOTE_E_PROTOCOL, "guest post area",
+				     "record kind %u is unknown",
+				     record->kind);
+	}
+}
+
+/*
+ * The guest is stopped, so what is read here does not change; still each
+ * length is read once.
+ */
+mote_status mti_post_drain(mote_sandbox *box, mote_error *err)
+{
+	const size_t header = sizeof(struct mote_abi_post);
+	uint64_t used = box->control->post_used;
+	uint64_t at = 0;
+
+	if (used == 0)
+		return MOTE_OK;
+	box->control->post_used = 0;
+	if (used > MTI_POST_BYTES)
+		return mti_error_set(err, MOTE_E_PROTOCOL, "guest post area",
+				     "post_used is %llu of %llu bytes",
+				     (unsigned long long)used,
+				     (unsigned long long)MTI_POST_BYTES);
+	while (at < used) {
+		struct mote_abi_post record;
+		mote_status status;
+		uint64_t next;
+
+		if (!mti_range_ok(at, header, used))
+			break;
+		memcpy(&record, box->post + at, header);
+		if (!mti_range_ok(at + header, record.size, used) ||
+		    !mti_align_up_u64(at + header + record.size, 8, &next) ||
+		    next > used)
+			break;
+		status = take_record(box, &record, box->post + at + header,
+				     err);
+		if (status != MOTE_OK)
+			return status;
+		at = next;
+	}
+	if (at != used)
+		return mti_error_set(err, MOTE_E_PROTOCOL, "guest post area",
+				     "the record at %llu goes past the %llu "
+				     "bytes in use",
+				     (unsigned long long)at,
+				     (unsigned long long)used);
+	return MOTE_OK;
+}

@@ -1,0 +1,288 @@
+/*
+ * The run loop: enter the guest, serve its exits, until it has done what the
+ * call wants of it. All decisions about a guest's behaviour are here.
+ */
+#include <string.h>
+
+#include "abi/trap.h"
+#include "arch/amd64/boot.h"
+#include "arch/amd64/trap.h"
+#include "base/error.h"
+#include "os/os.h"
+#include "sandbox/kick.h"
+#include "sandbox/sandbox.h"
+
+/* The lower half of the address space, where a user-mode guest lives. */
+#define USER_LIMIT (UINT64_C(1) << 47)
+
+/* Tells the guest the time; the monotonic one is returned. */
+static uint64_t refresh_clock(mote_sandbox *box)
+{
+	uint64_t now = mti_os_monotonic_ns();
+
+	box->control->clock_monotonic_ns = now;
+	box->control->clock_realtime_ns = mti_os_realtime_ns();
+	return now;
+}
+
+/* Keeps what mti_error_set wrote and adds the fault. */
+static void attach_fault(mote_error *err, const mote_fault *fault)
+{
+	if (err && err->struct_size >= sizeof(*err))
+		err->fault = *fault;
+}
+
+static void read_registers(mote_sandbox *box, mote_fault *fault,
+			   uint64_t *fault_address)
+{
+	/* A fault without registers is still worth reporting. */
+	*fault_address = 0;
+	if (box->image->engine->ops->registers(box->vm, fault, fault_address,
+					       NULL) != MOTE_OK)
+		fault->register_count = 0;
+}
+
+/* An exception stub ran: its frame is at the top of the interrupt stack. */
+static mote_status fault_exit(mote_sandbox *box, uint32_t vector,
+			      mote_error *err)
+{
+	const struct mti_region *regions = box->template->layout.regions;
+	const struct mti_region *stack = &regions[MTI_AREA_STACK];
+	struct mti_amd64_frame frame;
+	mote_fault fault = { 0 };
+	uint64_t cr2;
+
+	memcpy(&frame,
+	       (const uint8_t *)mti_memory_region(
+		       &box->memory, &regions[MTI_AREA_INTERRUPT_STACK]) +
+		       MOTE_PAGE_SIZE - MTI_AMD64_FRAME_BYTES,
+	       sizeof(frame));
+	read_registers(box, &fault, &cr2);
+	fault.registers[MTI_RIP] = frame.rip;
+	fault.registers[MTI_RSP] = frame.rsp;
+	fault.registers[MTI_RFLAGS] = frame.rflags;
+	mti_amd64_classify(vector, &frame, cr2,
+			   stack->gva - MTI_STACK_GUARD_BYTES, stack->gva,
+			   &fault);
+	if (vector == 14)
+		mti_error_set(err, MOTE_E_GUEST_FAULT, "run guest",
+			      "%s, address 0x%llx, at 0x%llx",
+			      mote_fault_text((mote_fault_kind)fault.kind),
+			      (unsigned long long)fault.address,
+			      (unsigned long long)fault.pc);
+	else
+		mti_error_set(err, MOTE_E_GUEST_FAULT, "run guest",
+			      "%s, at 0x%llx",
+			      mote_fault_text((mote_fault_kind)fault.kind),
+			      (unsigned long long)fault.pc);
+	attach_fault(err, &fault);
+	return MOTE_E_GUEST_FAULT;
+}
+
+static mote_status other_fault(mote_sandbox *box, mote_fault_kind kind,
+			       const char *text, uint64_t detail,
+			       const uint64_t *pc, mote_error *err)
+{
+	mote_fault fault = { 0 };
+	uint64_t cr2;
+
+	read_registers(box, &fault, &cr2);
+	fault.kind = kind;
+	fault.vector = UINT32_MAX;
+	fault.pc = pc ? *pc : fault.registers[MTI_RIP];
+	mti_error_set(err, MOTE_E_GUEST_FAULT, "run guest",
+		      "%s: %s 0x%llx, at 0x%llx", mote_fault_text(kind), text,
+		      (unsigned long long)detail,
+		      (unsigned long long)fault.pc);
+	attach_fault(err, &fault);
+	return MOTE_E_GUEST_FAULT;
+}
+
+static mote_status ready_exit(mote_sandbox *box, const struct mti_exit *exit,
+			      mote_error *err)
+{
+	if (exit->argument0 >= USER_LIMIT || exit->argument1 >= USER_LIMIT)
+		return mti_error_set(err, MOTE_E_PROTOCOL, "guest init",
+				     "dispatch entry 0x%llx, stack 0x%llx",
+				     (unsigned long long)exit->argument0,
+				     (unsigned long long)exit->argument1);
+	box->dispatch_pc = exit->argument0;
+	box->dispatch_sp = exit->argument1;
+	return MOTE_OK;
+}
+
+static mote_status service_exit(mote_sandbox *box, const struct mti_exit *exit,
+				mote_error *err)
+{
+	int os;
+
+	switch (exit->value) {
+	case MOTE_SERVICE_SET_FS_BASE:
+		if (exit->argument0 >= USER_LIMIT)
+			break;
+		return box->image->engine->ops->set_fs_base(
+			box->vm, exit->argument0, err);
+	case MOTE_SERVICE_RANDOM:
+		if (exit->argument0 > MOTE_RANDOM_MAX)
+			break;
+		os = mti_os_random(box->reply, exit->argument0);
+		if (os < 0)
+			return mti_error_os(err, MOTE_E_OS, "guest service",
+					    -os, "getrandom");
+		return MOTE_OK;
+	default:
+		break;
+	}
+	return mti_error_set(err, MOTE_E_PROTOCOL, "guest service",
+			     "service %u with argument 0x%llx", exit->value,
+			     (unsigned long long)exit->argument0);
+}
+
+static mote_status exit_exit(mote_sandbox *box, uint32_t value, mote_error *err)
+{
+	mote_status status;
+
+	box->exit_status = value & 0xff;
+	if (box->phase == MTI_PHASE_MAIN)
+		return MOTE_OK;
+	status = mti_error_set(err, MOTE_E_GUEST_EXIT, "run guest",
+			       "the guest called exit(%u) during a call",
+			       box->exit_status);
+	if (err)
+		err->guest_code = (int32_t)box->exit_status;
+	return status;
+}
+
+static mote_status wrong_phase(const struct mti_exit *exit, mote_error *err)
+{
+	return mti_error_set(err, MOTE_E_PROTOCOL, "run guest",
+			     "the guest used port 0x%x at the wrong time",
+			     exit->number);
+}
+
+/* Serves one `out`. *done: the guest has finished what it was entered for. */
+static mote_status port_exit(mote_sandbox *box, const struct mti_exit *exit,
+			     bool *done, mote_error *err)
+{
+	mote_status status = mti_post_drain(box, err);
+
+	if (status != MOTE_OK)
+		return status;
+	switch (exit->number) {
+	case MOTE_PORT_READY:
+		*done = true;
+		if (box->phase != MTI_PHASE_INIT)
+			return wrong_phase(exit, err);
+		return ready_exit(box, exit, err);
+	case MOTE_PORT_RETURN:
+		*done = true;
+		if (box->phase != MTI_PHASE_CALL)
+			return wrong_phase(exit, err);
+		box->result_offset = exit->value;
+		return MOTE_OK;
+	case MOTE_PORT_EXIT:
+		*done = true;
+		return exit_exit(box, exit->value, err);
+	case MOTE_PORT_ABORT:
+		return other_fault(box, MOTE_FAULT_ABORT, "signal",
+				   exit->value, &exit->argument0, err);
+	case MOTE_PORT_HOST_CALL:
+		return mti_host_serve(box, exit->value, err);
+	case MOTE_PORT_SERVICE:
+		return service_exit(box, exit, err);
+	default: /* MOTE_PORT_FLUSH: drained above */
+		return MOTE_OK;
+	}
+}
+
+static mote_status deadline_exit(mote_sandbox *box, mote_error *err)
+{
+	return mti_error_set(err, MOTE_E_DEADLINE, "run guest",
+			     "the call ran longer than %llu ms",
+			     (unsigned long long)(box->limits.deadline_ns /
+						  1000000));
+}
+
+/* What the guest printed before it went wrong is worth having. */
+static void drain_last_words(mote_sandbox *box)
+{
+	(void)mti_post_drain(box, NULL);
+}
+
+static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
+			 bool *done, mote_error *err)
+{
+	switch (exit->kind) {
+	case MTI_EXIT_PORT:
+		return port_exit(box, exit, done, err);
+	case MTI_EXIT_INTERRUPTED:
+		box->stats.interrupted++;
+		if (!mti_kick_expired())
+			return MOTE_OK;
+		drain_last_words(box);
+		return deadline_exit(box, err);
+	case MTI_EXIT_FAULT:
+		drain_last_words(box);
+		return fault_exit(box, exit->number, err);
+	case MTI_EXIT_BAD_IO:
+		drain_last_words(box);
+		return mti_error_set(err, MOTE_E_PROTOCOL, "run guest",
+				     "%s 0x%llx", exit->text,
+				     (unsigned long long)exit->detail);
+	case MTI_EXIT_MACHINE:
+	default:
+		drain_last_words(box);
+		return other_fault(box, MOTE_FAULT_MACHINE, exit->text,
+				   exit->detail, NULL, err);
+	}
+}
+
+static mote_status loop(mote_sandbox *box, mote_error *err)
+{
+	const struct mti_hv_ops *ops = box->image->engine->ops;
+	struct mti_exit exit;
+	mote_status status;
+	bool done = false;
+
+	do {
+		box->stats.vm_entries++;
+		status = ops->run(box->vm, &exit, err);
+		if (status != MOTE_OK)
+			break;
+		status = serve(box, &exit, &done, err);
+		if (status == MOTE_OK && !done &&
+		    exit.kind != MTI_EXIT_INTERRUPTED)
+			(void)refresh_clock(box);
+	} while (status == MOTE_OK && !done);
+	return status;
+}
+
+mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
+			    const struct mti_entry *entry, mote_error *err)
+{
+	const struct mti_hv_ops *ops = box->image->engine->ops;
+	struct mti_kick_frame outer;
+	mote_status status;
+
+	box->phase = phase;
+	box->host_calls_left = box->limits.host_calls;
+	box->output_left = box->limits.output_bytes;
+	status = mti_kick_begin(ops->kick(box->vm),
+				refresh_clock(box) + box->limits.deadline_ns,
+				&outer, err);
+	if (status != MOTE_OK)
+		return status;
+	box->stats.calls++;
+	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
+			      memory_order_relaxed);
+	ops->set_entry(box->vm, entry);
+	status = loop(box, err);
+	mti_kick_end(&outer);
+	if (status == MOTE_OK && phase != MTI_PHASE_MAIN)
+		atomic_store_explicit(&box->state, MOTE_SANDBOX_READY,
+				      memory_order_relaxed);
+	else if (status == MOTE_OK)
+		atomic_store_explicit(&box->state, MOTE_SANDBOX_EXITED,
+				      memory_order_relaxed);
+	return status;
+}

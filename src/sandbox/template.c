@@ -1,0 +1,177 @@
+/*
+ * The image part of guest memory, made once per image and sizes: what the
+ * CPU needs, the program's file-backed pages, the page tables, in a sealed
+ * file that every sandbox maps privately.
+ */
+#include <string.h>
+
+#include "arch/amd64/boot.h"
+#include "arch/amd64/pt.h"
+#include "base/error.h"
+#include "mem/tables.h"
+#include "os/os.h"
+#include "sandbox/sandbox.h"
+
+static uint32_t page_flags(uint32_t protection)
+{
+	uint32_t flags = MTI_PT_USER;
+
+	if (protection & MTI_PROT_WRITE)
+		flags |= MTI_PT_WRITE;
+	if (protection & MTI_PROT_EXECUTE)
+		flags |= MTI_PT_EXECUTE;
+	return flags;
+}
+
+static mote_status plan(const struct mti_elf *elf,
+			const struct mti_layout_sizes *sizes,
+			struct mti_layout *layout, mote_error *err)
+{
+	struct mti_part parts[MTI_ELF_SEGMENTS_MAX];
+	size_t i;
+
+	for (i = 0; i < elf->segment_count; i++) {
+		const struct mti_elf_segment *segment = &elf->segments[i];
+
+		parts[i].gva = segment->address;
+		parts[i].memory_size = segment->memory_size;
+		parts[i].file_size = segment->file_size;
+		parts[i].flags = page_flags(segment->protection);
+	}
+	if (!mti_layout_plan(parts, elf->segment_count, sizes, layout))
+		return mti_error_set(err, MOTE_E_IMAGE, "plan memory",
+				     "the program and its areas do not fit "
+				     "the guest's address space");
+	return MOTE_OK;
+}
+
+/* What the CPU needs, in the first two pages. */
+static int write_system(const struct mti_template *plan)
+{
+	const struct mti_region *regions = plan->layout.regions;
+	uint8_t pages[2 * MOTE_PAGE_SIZE] = { 0 };
+
+	mti_amd64_supervisor_page(pages + regions[MTI_AREA_SUPERVISOR].gpa);
+	mti_amd64_syscall_page(pages + regions[MTI_AREA_SYSCALL].gpa);
+	return mti_os_pwrite(plan->fd, pages, sizeof(pages), 0);
+}
+
+static int write_program(const struct mti_template *plan,
+			 const mote_image *image)
+{
+	int status = 0;
+	size_t i;
+
+	for (i = 0; i < image->elf.segment_count && status == 0; i++) {
+		const struct mti_elf_segment *segment = &image->elf.segments[i];
+		const struct mti_region *region;
+
+		if (segment->file_size == 0)
+			continue;
+		region = mti_layout_find(&plan->layout, segment->address);
+		status = mti_os_pwrite(plan->fd,
+				       image->file + segment->file_offset,
+				       segment->file_size,
+				       region->gpa +
+					       (segment->address - region->gva));
+	}
+	return status;
+}
+
+static mote_status write_image(struct mti_template *plan,
+			       const mote_image *image, mote_error *err)
+{
+	struct mti_tables tables;
+	mote_status status = MOTE_OK;
+	int os;
+
+	if (!mti_tables_build(&tables, &plan->layout, plan->allocator)) {
+		status = mti_error_set(err, MOTE_E_NO_MEMORY, "build image",
+				       "no memory for the page tables");
+		goto out;
+	}
+	plan->image_size = tables.base_gpa + tables.used;
+	plan->fd = mti_os_memfd("mote-image", plan->image_size);
+	os = plan->fd < 0 ? plan->fd : write_system(plan);
+	if (os == 0)
+		os = write_program(plan, image);
+	if (os == 0)
+		os = mti_os_pwrite(plan->fd, tables.pages, tables.used,
+				   tables.base_gpa);
+	if (os == 0)
+		os = mti_os_memfd_seal(plan->fd);
+	if (os < 0)
+		status = mti_error_os(err, MOTE_E_OS, "build image", -os,
+				      "writing the image, %llu bytes",
+				      (unsigned long long)plan->image_size);
+out:
+	mti_tables_fini(&tables);
+	return status;
+}
+
+static mote_status template_new(const mote_image *image,
+				const struct mti_layout_sizes *sizes,
+				struct mti_template **out, mote_error *err)
+{
+	const struct mti_allocator *allocator = &image->engine->allocator;
+	struct mti_template *made = mti_alloc(allocator, 1, sizeof(*made));
+	mote_status status;
+
+	if (!made)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "build image",
+				     "no memory for the plan");
+	made->references = 1;
+	made->allocator = allocator;
+	made->fd = -1;
+	status = plan(&image->elf, sizes, &made->layout, err);
+	if (status == MOTE_OK)
+		status = write_image(made, image, err);
+	if (status != MOTE_OK) {
+		mti_template_unref(made);
+		return status;
+	}
+	*out = made;
+	return MOTE_OK;
+}
+
+static void template_ref(struct mti_template *plan)
+{
+	atomic_fetch_add_explicit(&plan->references, 1, memory_order_relaxed);
+}
+
+void mti_template_unref(struct mti_template *plan)
+{
+	if (!plan || atomic_fetch_sub_explicit(&plan->references, 1,
+					       memory_order_acq_rel) != 1)
+		return;
+	mti_os_close(plan->fd);
+	mti_free(plan->allocator, plan);
+}
+
+/*
+ * Only the last one is kept: programs make many sandboxes of the same sizes,
+ * and a cache without bound would be a leak.
+ */
+mote_status mti_template_get(mote_image *image,
+			     const struct mti_layout_sizes *sizes,
+			     struct mti_template **out, mote_error *err)
+{
+	struct mti_template *found;
+	mote_status status = MOTE_OK;
+
+	pthread_mutex_lock(&image->lock);
+	found = image->last;
+	if (!found || memcmp(&found->layout.sizes, sizes, sizeof(*sizes)) != 0) {
+		status = template_new(image, sizes, &found, err);
+		if (status == MOTE_OK) {
+			mti_template_unref(image->last);
+			image->last = found;
+		}
+	}
+	if (status == MOTE_OK) {
+		template_ref(found);
+		*out = found;
+	}
+	pthread_mutex_unlock(&image->lock);
+	return status;
+}
