@@ -17,6 +17,7 @@
 	.hidden	__start_mote_imports
 	.hidden	__stop_mote_imports
 	.weak	main
+	.hidden	main
 
 	.section .note.mote,"a",@note
 	.balign	4
@@ -31,7 +32,7 @@
 	.long	__stop_mote_exports - .
 	.long	__start_mote_imports - .
 	.long	__stop_mote_imports - .
-	.long	main - .
+	.long	main@PLT
 	.long	0
 4:
 
