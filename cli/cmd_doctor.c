@@ -22,14 +22,12 @@ const char cli_doctor_help[] =
 	"cannot be used, why and what to do.\n"
 	"\n"
 	"  -j, --json         print one JSON object\n"
-	"      --sysroot DIR  for tests: read /proc, /sys, /dev and /etc below "
-	"DIR,\n"
-	"                     and what the kernel would say from "
-	"DIR/mote-facts\n"
+	"      --sysroot DIR  for tests: read /proc, /sys, /dev and /etc\n"
+	"                     below DIR, and instead of asking the kernel,\n"
+	"                     DIR/mote-facts\n"
 	"  -h, --help         print this\n"
 	"\n"
-	"Exit status: 0 if some hypervisor is ready, 5 if none is; 2 wrong "
-	"use.\n";
+	"Exit status: 0 a hypervisor is ready; 5 none is; 2 wrong use.\n";
 
 #define OPTION_SYSROOT 256
 

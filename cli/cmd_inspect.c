@@ -18,15 +18,13 @@
 const char cli_inspect_help[] =
 	"usage: mote inspect [options] GUEST\n"
 	"\n"
-	"Shows the functions, imports and segments of GUEST, a program built "
-	"with\n"
-	"mote-cc, without running it. GUEST - is standard input.\n"
+	"Shows the functions, imports and segments of GUEST, a program built\n"
+	"with mote-cc, without running it. GUEST - is standard input.\n"
 	"\n"
 	"  -j, --json  print one JSON object, errors included\n"
 	"  -h, --help  print this\n"
 	"\n"
-	"Exit status: 0 done; 2 wrong use; 5 this machine failed; 6 bad "
-	"file.\n";
+	"Exit status: 0 done; 2 wrong use; 5 the machine failed; 6 bad file.\n";
 
 struct inspection {
 	bool help;

@@ -19,17 +19,13 @@ static const char main_help[] =
 	"\n"
 	"Runs untrusted programs in micro-VMs and calls their functions.\n"
 	"\n"
-	"  mote run GUEST FUNCTION [ARG...]  call a function and print its "
-	"result\n"
-	"  mote run GUEST -- [ARG...]        run main\n"
-	"  mote inspect GUEST                show functions, imports and "
-	"segments\n"
-	"  mote doctor                       what this machine can do, and how "
-	"to\n"
-	"                                    make it do more\n"
-	"  mote help [COMMAND]               show this, or the options of "
-	"COMMAND\n"
-	"  mote version                      show the version\n";
+	"  run GUEST FUNCTION [ARG...]  call a function and print its result\n"
+	"  run GUEST -- [ARG...]        run main\n"
+	"  inspect GUEST                show functions, imports and segments\n"
+	"  doctor                       what this machine can do, and what\n"
+	"                               to do about the rest\n"
+	"  help [COMMAND]               show this, or the options of COMMAND\n"
+	"  version                      show the version\n";
 
 static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
