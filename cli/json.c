@@ -265,7 +265,6 @@ char *cli_json_value(const mote_value *value)
 int cli_json_print(const json_t *object, const char *result)
 {
 	char *text = dump(object);
-	size_t length = strlen(text);
 	char *whole;
 	int error;
 

@@ -28,7 +28,7 @@
 
 #define MTI_GDT_BYTES (7 * 8)
 #define MTI_IDT_BYTES (32 * 16)
-#define MTI_TSS_BYTES (104 + 0xC6 / 8 + 2)
+#define MTI_TSS_BYTES (104 + 0xC9 / 8 + 2)
 
 #define MTI_CR0_VALUE                                                     \
 	((1u << 0) /* PE */ | (1u << 1) /* MP */ | (1u << 4) /* ET */ |   \
