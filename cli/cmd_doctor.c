@@ -22,11 +22,12 @@ const char cli_doctor_help[] =
 	"cannot be used, why and what to do.\n"
 	"\n"
 	"  -j, --json         print one JSON object\n"
-	"      --sysroot DIR  for tests: read /proc, /sys, /dev and /etc below DIR,\n"
-	"                     and what the kernel would say from DIR/mote-facts\n"
+	"      --sysroot DIR  for tests: read /proc, /sys, /dev and /etc\n"
+	"                     below DIR, and instead of asking the kernel,\n"
+	"                     DIR/mote-facts\n"
 	"  -h, --help         print this\n"
 	"\n"
-	"Exit status: 0 if some hypervisor is ready, 5 if none is; 2 wrong use.\n";
+	"Exit status: 0 a hypervisor is ready; 5 none is; 2 wrong use.\n";
 
 #define OPTION_SYSROOT 256
 
@@ -92,9 +93,9 @@ static void print_backends(const struct checkup *it)
 		bool ready = info->reason == MOTE_BACKEND_READY;
 
 		printf("  %-10s  %s%s%s", info->name,
-		       !colour ? "" :
-		       ready   ? CLI_GREEN :
-				 CLI_RED,
+		       !colour ? ""
+		       : ready ? CLI_GREEN
+			       : CLI_RED,
 		       reason_words(info->reason), colour ? CLI_PLAIN : "");
 		printf("%s%s\n", info->text[0] ? ": " : "", info->text);
 		cli_diagnose(&it->facts, info, &advice);
@@ -161,8 +162,8 @@ static void print_kernel(const struct cli_facts *facts)
 	print_module("kvm_pvm", &facts->kvm_pvm, &any);
 	printf("%s\n", any ? "" : "  none of KVM's (it may be built in)");
 	printf("  %-10s  %s\n", "dirty scan",
-	       new_scan ? "PAGEMAP_SCAN (Linux 6.7)" :
-			  "/proc/self/pagemap (PAGEMAP_SCAN needs Linux 6.7)");
+	       new_scan ? "PAGEMAP_SCAN (Linux 6.7)"
+			: "/proc/self/pagemap (PAGEMAP_SCAN needs Linux 6.7)");
 }
 
 static void print_device(const char *name, const struct cli_device *device)
@@ -183,20 +184,20 @@ static void print_machine(const struct cli_facts *facts)
 	print_kernel(facts);
 	print_device("/dev/kvm", &facts->dev_kvm);
 	printf("  %-10s  %s\n", "/dev/mshv",
-	       facts->dev_mshv.present ?
-		       "present; this version of Mote does not use it" :
-		       "absent");
+	       facts->dev_mshv.present
+		       ? "present; this version of Mote does not use it"
+		       : "absent");
 	row("huge pages", facts->huge_pages);
 	printf("  %-10s  %s%s\n", "overcommit",
 	       facts->overcommit[0] ? facts->overcommit : "unknown",
-	       strcmp(facts->overcommit, "2") == 0 ?
-		       " (large heaps may be refused; see --heap)" :
-		       "");
+	       strcmp(facts->overcommit, "2") == 0
+		       ? " (large heaps may be refused; see --heap)"
+		       : "");
 	printf("  %-10s  %s\n", "memlock",
 	       facts->memlock[0] ? facts->memlock : "unknown");
 	printf("  %-10s  %s\n", "seccomp",
-	       cli_harden_built_in() ? "mote run limits its system calls" :
-				       "not built into this mote");
+	       cli_harden_built_in() ? "mote run limits its system calls"
+				     : "not built into this mote");
 }
 
 static json_t *json_backends(const struct checkup *it)

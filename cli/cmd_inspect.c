@@ -18,13 +18,13 @@
 const char cli_inspect_help[] =
 	"usage: mote inspect [options] GUEST\n"
 	"\n"
-	"Shows the functions, imports and segments of GUEST, a program built with\n"
-	"mote-cc, without running it. GUEST - is standard input.\n"
+	"Shows the functions, imports and segments of GUEST, a program built\n"
+	"with mote-cc, without running it. GUEST - is standard input.\n"
 	"\n"
 	"  -j, --json  print one JSON object, errors included\n"
 	"  -h, --help  print this\n"
 	"\n"
-	"Exit status: 0 done; 2 wrong use; 5 this machine failed; 6 bad file.\n";
+	"Exit status: 0 done; 2 wrong use; 5 the machine failed; 6 bad file.\n";
 
 struct inspection {
 	bool help;
@@ -105,9 +105,9 @@ static void print_head(const struct inspection *it)
 	cli_text_clean(&text, it->path, strlen(it->path));
 	cli_format_size(it->file_size, size, sizeof(size));
 	printf("%s: Mote guest, %s\n", name, size);
-	printf("kind   %s\n", it->info.position_independent ?
-				      "position-independent (static-PIE)" :
-				      "at fixed addresses (static)");
+	printf("kind   %s\n", it->info.position_independent
+				      ? "position-independent (static-PIE)"
+				      : "at fixed addresses (static)");
 	printf("ABI    %" PRIu32 "\n", it->info.abi_version);
 	printf("entry  0x%" PRIx64 "\n", it->info.entry);
 	printf("main   %s\n", it->info.has_main ? "yes" : "no");
@@ -240,8 +240,8 @@ static int print_json(const struct inspection *it)
 	int error;
 
 	cli_json_set(object, "file",
-		     it->path ? cli_json_text(it->path, strlen(it->path)) :
-				json_null());
+		     it->path ? cli_json_text(it->path, strlen(it->path))
+			      : json_null());
 	cli_json_set(object, "error", cli_json_failure(&it->failure));
 	if (it->failure.exit == CLI_EXIT_DONE)
 		json_image(it, object);

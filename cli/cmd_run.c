@@ -17,15 +17,15 @@ const char cli_run_help[] =
 	"usage: mote run [options] GUEST [FUNCTION [ARG...]]\n"
 	"       mote run [options] GUEST -- [ARG...]\n"
 	"\n"
-	"Runs GUEST, a program built with mote-cc, in a micro-VM: calls FUNCTION\n"
-	"and prints its result, or without FUNCTION runs main with the ARGs.\n"
-	"GUEST - is standard input.\n"
+	"Runs GUEST, a program built with mote-cc, in a micro-VM: calls\n"
+	"FUNCTION and prints its result, or without FUNCTION runs main with\n"
+	"the ARGs. GUEST - is standard input.\n"
 	"\n"
-	"  -t, --timeout TIME    end a call after TIME: 100ms, 2s, 1m (default 1s)\n"
+	"  -t, --timeout TIME    end a call after 100ms, 2s, 1m (default 1s)\n"
 	"  -m, --heap SIZE       heap of the guest (default 16M)\n"
 	"      --stack SIZE      stack of the guest (default 1M)\n"
-	"      --io SIZE         largest message in either direction (default 1M)\n"
-	"  -H, --host NAME=TEXT  offer host function NAME with the result TEXT\n"
+	"      --io SIZE         largest message, either way (default 1M)\n"
+	"  -H, --host NAME=TEXT  offer host function NAME; its result is TEXT\n"
 	"  -b, --backend NAME    auto (default) or kvm\n"
 	"  -n, --repeat N        call FUNCTION N times in one sandbox\n"
 	"  -x, --hex             print bytes as hex, as on a terminal\n"
@@ -33,11 +33,11 @@ const char cli_run_help[] =
 	"  -s, --stats           print times and counts on standard error\n"
 	"  -h, --help            print this\n"
 	"\n"
-	"Bytes are hex digits, @FILE, or @- for standard input.\n"
+	"Arguments that are bytes: hex digits, @FILE, or @- (standard input).\n"
 	"\n"
 	"Exit status: 0 done; 1 the function returned an error (main: its own\n"
-	"status); 2 wrong use; 3 the guest crashed, broke the protocol or exceeded\n"
-	"a limit; 4 out of time; 5 no hypervisor; 6 bad file.\n";
+	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
+	"exceeded a limit; 4 out of time; 5 no hypervisor; 6 bad file.\n";
 
 static bool read_backend(struct cli_run *run)
 {
@@ -153,9 +153,8 @@ static mote_status call_once(struct cli_run *run, mote_value *result)
 {
 	if (!run->options.function)
 		return call_main(run, result);
-	return mote_call(run->box, run->options.function,
-			 run->arguments.values, run->arguments.count, result,
-			 &run->failure.error);
+	return mote_call(run->box, run->options.function, run->arguments.values,
+			 run->arguments.count, result, &run->failure.error);
 }
 
 /* "Divide returned error 7: division by zero" */

@@ -63,11 +63,12 @@ static void no_virtualisation(const struct cli_facts *facts,
 		say(advice, "or bare metal.");
 		return;
 	}
-	say(advice, "The CPU shows neither VMX nor SVM: enable %s in the "
-		    "firmware setup,",
-	    facts->intel ? "Intel VT-x" :
-	    facts->amd	 ? "AMD-V (SVM mode)" :
-			   "virtualisation (VT-x or SVM)");
+	say(advice,
+	    "The CPU shows neither VMX nor SVM: enable %s in the "
+	    "firmware setup,",
+	    facts->intel ? "Intel VT-x"
+	    : facts->amd ? "AMD-V (SVM mode)"
+			 : "virtualisation (VT-x or SVM)");
 	say(advice, "power off and on again. If there is no such setting, the "
 		    "CPU cannot do it.");
 }
@@ -80,16 +81,18 @@ static void no_module(const struct cli_facts *facts, struct cli_advice *advice)
 	say(advice, "$ sudo modprobe %s", module);
 	say(advice, "If that fails with 'Operation not supported', enable %s",
 	    facts->svm ? "SVM mode in the" : "VT-x in the");
-	say(advice, "firmware setup; with 'not found', install the modules of "
-		    "this kernel (%.64s).",
+	say(advice,
+	    "firmware setup; with 'not found', install the modules of "
+	    "this kernel (%.64s).",
 	    facts->kernel);
 }
 
 static void no_device(const struct cli_facts *facts, struct cli_advice *advice)
 {
 	if (strcmp(facts->machine, "x86_64") != 0) {
-		say(advice, "The KVM backend needs an x86-64 machine; this is "
-			    "%.64s.",
+		say(advice,
+		    "The KVM backend needs an x86-64 machine; this is "
+		    "%.64s.",
 		    facts->machine);
 		return;
 	}
@@ -120,8 +123,9 @@ static void not_in_group(const struct cli_facts *facts,
 	const struct cli_device *device = &facts->dev_kvm;
 
 	if (facts->listed_in_group) {
-		say(advice, "User %.64s is in group %.64s, but this session is "
-			    "older than that:",
+		say(advice,
+		    "User %.64s is in group %.64s, but this session is "
+		    "older than that:",
 		    facts->user, device->group);
 		say(advice, "log out and in again, or start a shell with it:");
 		say(advice, "$ newgrp %.64s", device->group);
@@ -154,8 +158,9 @@ static void no_permission(const struct cli_facts *facts,
 		return;
 	}
 	if (facts->uid != 0 && !group_may) {
-		say(advice, "/dev/kvm has mode %04o, owner %.32s, group %.32s. "
-			    "Open it to the group kvm:",
+		say(advice,
+		    "/dev/kvm has mode %04o, owner %.32s, group %.32s. "
+		    "Open it to the group kvm:",
 		    device->mode, device->owner, device->group);
 		say(advice, "$ sudo chgrp kvm /dev/kvm && sudo chmod 660 "
 			    "/dev/kvm");
@@ -190,8 +195,9 @@ void cli_diagnose(const struct cli_facts *facts, const mote_backend_info *info,
 		no_permission(facts, info, advice);
 		break;
 	case MOTE_BACKEND_TOO_OLD:
-		say(advice, "The kernel (%.64s) lacks something Mote needs. "
-			    "Use a newer one;",
+		say(advice,
+		    "The kernel (%.64s) lacks something Mote needs. "
+		    "Use a newer one;",
 		    facts->kernel);
 		say(advice, "Linux 5.10 or later is a good choice.");
 		break;

@@ -262,8 +262,8 @@ static void read_memlock(struct reader *reader)
 		return;
 	line += sizeof(key) - 1;
 	line += strspn(line, " ");
-	snprintf(reader->facts->memlock, sizeof(reader->facts->memlock),
-		 "%.*s", (int)strcspn(line, " \n"), line);
+	snprintf(reader->facts->memlock, sizeof(reader->facts->memlock), "%.*s",
+		 (int)strcspn(line, " \n"), line);
 }
 
 static void ask_system(struct reader *reader)
@@ -284,7 +284,8 @@ static void ask_system(struct reader *reader)
 	reader->group_count = count > 0 ? (size_t)count : 0;
 	reader->groups[reader->group_count++] = getegid();
 	for (size_t i = 0; i < mote_backend_count(); i++) {
-		mote_backend_info *info = &facts->backends[facts->backend_count];
+		mote_backend_info *info =
+			&facts->backends[facts->backend_count];
 
 		if (facts->backend_count == CLI_BACKENDS_MAX)
 			break;

@@ -17,7 +17,7 @@
 struct cli_device {
 	bool present;
 	bool character; /* a character device, as it should be */
-	uint32_t mode;  /* permission bits */
+	uint32_t mode;	/* permission bits */
 	uint32_t uid;
 	uint32_t gid;
 	char owner[CLI_FACT_MAX]; /* name, or the number */
@@ -57,7 +57,7 @@ struct cli_facts {
 	char memlock[32];
 	uint32_t uid;
 	char user[CLI_FACT_MAX];
-	bool in_group;        /* this process: of /dev/kvm's group */
+	bool in_group;	      /* this process: of /dev/kvm's group */
 	bool listed_in_group; /* the user, in /etc/group */
 	mote_backend_info backends[CLI_BACKENDS_MAX];
 	char backend_names[CLI_BACKENDS_MAX][16];

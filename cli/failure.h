@@ -26,8 +26,8 @@ void cli_failure_init(struct cli_failure *failure);
  * Records a failure found by the command itself; the first one stays.
  * Returns false, so that a step can end with `return cli_fail(...)`.
  */
-bool cli_fail(struct cli_failure *failure, enum cli_exit exit,
-	      mote_status code, const char *format, ...) MOTE_PRINTF(4, 5);
+bool cli_fail(struct cli_failure *failure, enum cli_exit exit, mote_status code,
+	      const char *format, ...) MOTE_PRINTF(4, 5);
 
 /*
  * Accepts what a library function has put into failure->error. The exit

@@ -95,8 +95,8 @@ size_t cli_filter_run(struct cli_filter *filter, const char *data, size_t size,
 
 	while (done < size) {
 		size_t length = 0;
-		size_t taken = take(data + done, size - done, out + made,
-				    &length);
+		size_t taken =
+			take(data + done, size - done, out + made, &length);
 
 		if (taken == 0) {
 			filter->partial_size = size - done;

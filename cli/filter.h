@@ -15,7 +15,10 @@ struct cli_filter {
 	size_t partial_size;
 };
 
-#define CLI_FILTER_INIT { { 0 }, 0 }
+#define CLI_FILTER_INIT                                                        \
+	{                                                                      \
+		{ 0 }, 0                                                       \
+	}
 
 /* Handy size for the pieces of a long text. */
 #define CLI_FILTER_CHUNK 512

@@ -23,9 +23,9 @@ static bool get(const mote_image *image, enum cli_table table, size_t index,
 	mote_function function;
 	mote_status status;
 
-	status = table == CLI_EXPORTS ?
-			 mote_image_export(image, index, &function, NULL) :
-			 mote_image_import(image, index, &function, NULL);
+	status = table == CLI_EXPORTS
+			 ? mote_image_export(image, index, &function, NULL)
+			 : mote_image_import(image, index, &function, NULL);
 	return status == MOTE_OK && cli_prototype_read(&function, prototype);
 }
 
@@ -112,8 +112,7 @@ bool cli_find_main(const mote_image *image, struct cli_failure *failure)
 {
 	mote_image_info info = MOTE_IMAGE_INFO_INIT;
 
-	if (mote_image_describe(image, &info, NULL) == MOTE_OK &&
-	    info.has_main)
+	if (mote_image_describe(image, &info, NULL) == MOTE_OK && info.has_main)
 		return true;
 	cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_NOT_FOUND,
 		 "the guest has no main; name the FUNCTION to call");

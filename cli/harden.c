@@ -62,8 +62,8 @@ static const int allowed[] = {
 static int add_rules(scmp_filter_ctx filter)
 {
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-		int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-					     allowed[i], 0);
+		int error =
+			seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
 
 		if (error)
 			return error;

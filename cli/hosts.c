@@ -58,7 +58,8 @@ static bool unknown_import(const struct cli_host_text *wanted,
 	return false;
 }
 
-static bool add_host(struct cli_hosts *hosts, const struct cli_host_text *wanted,
+static bool add_host(struct cli_hosts *hosts,
+		     const struct cli_host_text *wanted,
 		     const mote_image *image, struct cli_failure *failure)
 {
 	struct cli_host *constant = &hosts->constants[hosts->count];

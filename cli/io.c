@@ -80,8 +80,7 @@ int cli_read_file(const char *path, void **data, size_t *size)
 		error = errno;
 	else if (S_ISDIR(about.st_mode))
 		error = EISDIR;
-	else if (S_ISREG(about.st_mode) &&
-		 about.st_size > (off_t)CLI_FILE_MAX)
+	else if (S_ISREG(about.st_mode) && about.st_size > (off_t)CLI_FILE_MAX)
 		error = EFBIG;
 	else
 		error = read_fd(fd, data, size);

@@ -87,8 +87,8 @@ static json_t *json_registers(const mote_fault *fault)
 
 static const char *fault_name(uint32_t kind)
 {
-#define CASE(name, number, text) \
-	case MOTE_FAULT_##name:  \
+#define CASE(name, number, text)                                               \
+	case MOTE_FAULT_##name:                                                \
 		return #name;
 	switch ((mote_fault_kind)kind) {
 		MOTE_FAULT_MAP(CASE)
@@ -105,16 +105,16 @@ static json_t *json_fault(const mote_fault *fault)
 		return json_null();
 	object = json_object();
 	cli_json_set(object, "kind", json_string(fault_name(fault->kind)));
-	cli_json_set(object, "text",
-		     json_string(mote_fault_text((mote_fault_kind)fault->kind)));
+	cli_json_set(
+		object, "text",
+		json_string(mote_fault_text((mote_fault_kind)fault->kind)));
 	cli_json_set(object, "address", cli_json_address(fault->address));
 	cli_json_set(object, "pc", cli_json_address(fault->pc));
 	cli_json_set(object, "vector",
-		     fault->vector == UINT32_MAX ?
-			     json_null() :
-			     json_integer((json_int_t)fault->vector));
-	cli_json_set(object, "error_code",
-		     cli_json_address(fault->error_code));
+		     fault->vector == UINT32_MAX
+			     ? json_null()
+			     : json_integer((json_int_t)fault->vector));
+	cli_json_set(object, "error_code", cli_json_address(fault->error_code));
 	cli_json_set(object, "registers", json_registers(fault));
 	return object;
 }
@@ -134,8 +134,8 @@ json_t *cli_json_failure(const struct cli_failure *failure)
 		     cli_json_text(error->text, strlen(error->text)));
 	cli_json_set(object, "hint",
 		     failure->hint[0] ? cli_json_text(failure->hint,
-						      strlen(failure->hint)) :
-					json_null());
+						      strlen(failure->hint))
+				      : json_null());
 	cli_json_set(object, "errno", json_integer(error->os_errno));
 	cli_json_set(object, "guest_code", json_integer(error->guest_code));
 	cli_json_set(object, "fault", json_fault(&error->fault));
@@ -151,8 +151,8 @@ json_t *cli_json_prototype(const struct cli_prototype *prototype)
 
 	cli_text_init(&text, buffer, sizeof(buffer));
 	cli_prototype_add(&text, prototype);
-	cli_json_set(object, "name", cli_json_text(prototype->name,
-					strlen(prototype->name)));
+	cli_json_set(object, "name",
+		     cli_json_text(prototype->name, strlen(prototype->name)));
 	cli_json_set(object, "prototype", cli_json_text(buffer, text.used));
 	cli_json_set(object, "result",
 		     json_string(mote_type_name(prototype->result)));
@@ -265,7 +265,6 @@ char *cli_json_value(const mote_value *value)
 int cli_json_print(const json_t *object, const char *result)
 {
 	char *text = dump(object);
-	size_t length = strlen(text);
 	char *whole;
 	int error;
 

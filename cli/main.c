@@ -19,13 +19,13 @@ static const char main_help[] =
 	"\n"
 	"Runs untrusted programs in micro-VMs and calls their functions.\n"
 	"\n"
-	"  mote run GUEST FUNCTION [ARG...]  call a function and print its result\n"
-	"  mote run GUEST -- [ARG...]        run main\n"
-	"  mote inspect GUEST                show functions, imports and segments\n"
-	"  mote doctor                       what this machine can do, and how to\n"
-	"                                    make it do more\n"
-	"  mote help [COMMAND]               show this, or the options of COMMAND\n"
-	"  mote version                      show the version\n";
+	"  run GUEST FUNCTION [ARG...]  call a function and print its result\n"
+	"  run GUEST -- [ARG...]        run main\n"
+	"  inspect GUEST                show functions, imports and segments\n"
+	"  doctor                       what this machine can do, and what\n"
+	"                               to do about the rest\n"
+	"  help [COMMAND]               show this, or the options of COMMAND\n"
+	"  version                      show the version\n";
 
 static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
@@ -43,15 +43,6 @@ static const struct command {
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
-
-int cli_print_help(const char *text)
-{
-	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
-		perror("mote");
-		return CLI_EXIT_HOST;
-	}
-	return CLI_EXIT_DONE;
-}
 
 static const struct command *find_command(const char *name)
 {
@@ -92,8 +83,8 @@ static int cmd_help(int argc, char **argv)
 	if (argc < 2 || argv[1][0] == '-')
 		return cli_print_help(main_help);
 	command = find_command(argv[1]);
-	return command ? cli_print_help(command->help) :
-			 unknown_command(argv[1]);
+	return command ? cli_print_help(command->help)
+		       : unknown_command(argv[1]);
 }
 
 static int cmd_version(int argc, char **argv)
@@ -132,6 +123,6 @@ int main(int argc, char **argv)
 	else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
 		name = "version";
 	command = find_command(name);
-	return command ? command->run(argc - 1, argv + 1) :
-			 unknown_command(name);
+	return command ? command->run(argc - 1, argv + 1)
+		       : unknown_command(name);
 }

@@ -8,8 +8,7 @@
 #include "near.h"
 #include "text.h"
 
-static const struct option *find_by_value(const struct option *longs,
-					  int value)
+static const struct option *find_by_value(const struct option *longs, int value)
 {
 	for (; longs->name; longs++) {
 		if (longs->val == value)

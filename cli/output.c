@@ -47,8 +47,8 @@ static void keep(struct cli_stream *stream, const char *data, size_t size)
 		size_t wanted = stream->kept_size + size;
 		char *bigger;
 
-		wanted = wanted < CLI_CAPTURE_MAX / 2 ? wanted * 2 :
-							CLI_CAPTURE_MAX;
+		wanted = wanted < CLI_CAPTURE_MAX / 2 ? wanted * 2
+						      : CLI_CAPTURE_MAX;
 		bigger = realloc(stream->kept, wanted);
 		if (!bigger) {
 			stream->cut = true;
@@ -70,8 +70,8 @@ static int show_filtered(struct cli_stream *stream, const char *data,
 
 	while (size > 0 && !error) {
 		size_t part = size < CLI_FILTER_CHUNK ? size : CLI_FILTER_CHUNK;
-		size_t length = cli_filter_run(&stream->filter, data, part,
-					       out);
+		size_t length =
+			cli_filter_run(&stream->filter, data, part, out);
 
 		error = cli_write_all(stream->fd, out, length);
 		data += part;
@@ -94,8 +94,8 @@ void cli_output_write(void *user, uint32_t stream, const char *data,
 		      size_t size)
 {
 	struct cli_output *output = user;
-	struct cli_stream *to = stream == MOTE_STREAM_STDERR ? &output->err :
-							       &output->out;
+	struct cli_stream *to =
+		stream == MOTE_STREAM_STDERR ? &output->err : &output->out;
 
 	if (output->capture) {
 		keep(to, data, size);

@@ -8,9 +8,9 @@
 
 static bool type_of_letter(char letter, mote_type *type)
 {
-#define CASE(name, number, sign, text) \
-	case sign:                     \
-		*type = MOTE_TYPE_##name; \
+#define CASE(name, number, sign, text)                                         \
+	case sign:                                                             \
+		*type = MOTE_TYPE_##name;                                      \
 		return true;
 	switch (letter) {
 		MOTE_TYPE_MAP(CASE)

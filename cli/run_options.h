@@ -25,7 +25,7 @@ struct cli_run_options {
 	bool json;
 	bool hex;
 	bool stats;
-	uint64_t timeout_ns;  /* 0: the library's default, as for the next */
+	uint64_t timeout_ns; /* 0: the library's default, as for the next */
 	uint64_t heap_bytes;
 	uint64_t stack_bytes;
 	uint64_t io_bytes;

@@ -142,8 +142,8 @@ static bool copy_name(const struct file *file, const Elf64_Shdr *strings,
 		return false;
 	name = (const char *)file->data + strings->sh_offset + row->st_name;
 	room = strings->sh_size - row->st_name;
-	length = strnlen(name, room < CLI_SYMBOL_NAME_MAX ? room :
-							     CLI_SYMBOL_NAME_MAX);
+	length = strnlen(
+		name, room < CLI_SYMBOL_NAME_MAX ? room : CLI_SYMBOL_NAME_MAX);
 	cli_text_init(&text, symbol->name, sizeof(symbol->name));
 	cli_text_clean(&text, name, length);
 	return text.used > 0;

@@ -16,7 +16,7 @@
 
 struct cli_symbol {
 	char name[CLI_SYMBOL_NAME_MAX]; /* cut, and safe to show */
-	uint64_t offset;                /* of the address in the function */
+	uint64_t offset;		/* of the address in the function */
 };
 
 /*
@@ -24,8 +24,7 @@ struct cli_symbol {
  * the address lies in: it tells where the file was loaded. False if the
  * file has no symbol for it (it may be stripped).
  */
-bool cli_symbol_find(const void *file, size_t size,
-		     const mote_segment *segment, uint64_t address,
-		     struct cli_symbol *symbol);
+bool cli_symbol_find(const void *file, size_t size, const mote_segment *segment,
+		     uint64_t address, struct cli_symbol *symbol);
 
 #endif

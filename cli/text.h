@@ -12,7 +12,7 @@
 struct cli_text {
 	char *data;
 	size_t capacity; /* with the NUL; not 0 */
-	size_t used;     /* without it */
+	size_t used;	 /* without it */
 };
 
 void cli_text_init(struct cli_text *text, char *data, size_t capacity);

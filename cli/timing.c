@@ -34,7 +34,7 @@ void cli_spread_of(uint64_t *samples, size_t count, struct cli_spread *spread)
 	spread->high = samples[count - 1];
 	spread->median = samples[count / 2];
 	if (count % 2 == 0)
-		spread->median = samples[count / 2 - 1] +
-				 (samples[count / 2] - samples[count / 2 - 1]) /
-					 2;
+		spread->median =
+			samples[count / 2 - 1] +
+			(samples[count / 2] - samples[count / 2 - 1]) / 2;
 }

@@ -23,8 +23,8 @@ static const struct unit *find_unit(const struct unit *units, const char *name,
 				    bool any_case)
 {
 	for (; units->name; units++) {
-		if (any_case ? strcasecmp(units->name, name) == 0 :
-			       strcmp(units->name, name) == 0)
+		if (any_case ? strcasecmp(units->name, name) == 0
+			     : strcmp(units->name, name) == 0)
 			return units;
 	}
 	return NULL;

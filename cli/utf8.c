@@ -49,8 +49,8 @@ int cli_utf8_next(const char *data, size_t size, uint32_t *code)
 	for (i = 1; i < length; i++) {
 		if ((size_t)i >= size)
 			return CLI_UTF8_MORE;
-		if (i == 1 ? !second_ok(bytes[0], bytes[1]) :
-			     (bytes[i] & 0xc0) != 0x80)
+		if (i == 1 ? !second_ok(bytes[0], bytes[1])
+			   : (bytes[i] & 0xc0) != 0x80)
 			return 0;
 		value = value << 6 | (bytes[i] & 0x3fu);
 	}

@@ -143,7 +143,8 @@ static bool parse_float(mote_type type, const char *text, mote_value *value,
 		too_large = ok && overflowed(text, value->as.f64);
 	}
 	if (!ok)
-		cli_text_add(why, "is not an %s (1, -2.5, 1e9, nan, inf)", name);
+		cli_text_add(why, "is not an %s (1, -2.5, 1e9, nan, inf)",
+			     name);
 	else if (too_large)
 		cli_text_add(why, "is too large for an %s", name);
 	return ok && !too_large;
@@ -283,13 +284,13 @@ static void format_float(double value, bool is_f32, char *buffer)
 	int most = is_f32 ? 9 : 17;
 
 	if (isnan(value)) {
-		strcpy(buffer, "nan");
+		snprintf(buffer, CLI_NUMBER_TEXT_MAX, "nan");
 		return;
 	}
 	for (int digits = 1; digits <= most; digits++) {
 		snprintf(buffer, CLI_NUMBER_TEXT_MAX, "%.*g", digits, value);
-		if (is_f32 ? (double)strtof(buffer, NULL) == value :
-			     strtod(buffer, NULL) == value)
+		if (is_f32 ? (double)strtof(buffer, NULL) == value
+			   : strtod(buffer, NULL) == value)
 			return;
 	}
 }
@@ -319,7 +320,8 @@ void cli_number_format(const mote_value *value, char *buffer)
 		format_float(value->as.f64, false, buffer);
 		break;
 	case MOTE_TYPE_BOOL:
-		strcpy(buffer, value->as.boolean ? "true" : "false");
+		snprintf(buffer, room, "%s",
+			 value->as.boolean ? "true" : "false");
 		break;
 	case MOTE_TYPE_VOID:
 	case MOTE_TYPE_STRING:
