@@ -101,7 +101,11 @@ typedef struct mote_engine_options {
 	 * in threads that make calls (the library unblocks it there).
 	 */
 	int32_t kick_signal;
-	const char *backend; /* NULL or "auto", or "kvm" */
+	/*
+	 * NULL or "auto", or "kvm". "none": images can be opened and looked
+	 * at on any machine; mote_sandbox_new gives MOTE_E_NO_HYPERVISOR.
+	 */
+	const char *backend;
 	mote_allocator allocator;
 } mote_engine_options;
 
