@@ -49,9 +49,10 @@ static int write_system(const struct mti_template *plan)
 {
 	const struct mti_region *regions = plan->layout.regions;
 	uint8_t pages[2 * MOTE_PAGE_SIZE] = { 0 };
+	const struct mti_arch *arch = &mti_arch_amd64;
 
-	mti_arch_amd64.supervisor_page(pages + regions[MTI_AREA_SUPERVISOR].gpa);
-	mti_arch_amd64.syscall_page(pages + regions[MTI_AREA_SYSCALL].gpa);
+	arch->supervisor_page(pages + regions[MTI_AREA_SUPERVISOR].gpa);
+	arch->syscall_page(pages + regions[MTI_AREA_SYSCALL].gpa);
 	return mti_os_pwrite(plan->fd, pages, sizeof(pages), 0);
 }
 
