@@ -24,12 +24,11 @@ extern int __libc_start_main(int (*main)(int, char **, char **), int argc,
 			     void (*fini)(void), void (*linker)(void));
 
 HIDDEN extern const Elf64_Ehdr __ehdr_start;
-HIDDEN extern const Elf64_Dyn _DYNAMIC[] __attribute__((weak));
 
 /* C++ names the module of a destructor by the address of this. */
 HIDDEN void *const __dso_handle __attribute__((weak)) = NULL;
 
-HIDDEN NORETURN void mote_rt_start(void);
+HIDDEN NORETURN void mote_rt_start(const Elf64_Dyn *dynamic);
 
 struct auxiliary {
 	uint64_t type;
@@ -44,13 +43,12 @@ struct vectors {
 };
 
 /*
- * A position-independent program relocates itself. Nothing that has a
- * relocation may be used before this.
+ * A position-independent program relocates itself; for others entry is NULL.
+ * Nothing that has a relocation may be used before this.
  */
-static void relocate(void)
+static void relocate(const Elf64_Dyn *entry)
 {
 	const unsigned char *base = (const unsigned char *)&__ehdr_start;
-	const Elf64_Dyn *entry = _DYNAMIC;
 	const Elf64_Rela *rela = NULL;
 	uint64_t size = 0;
 
@@ -109,9 +107,9 @@ static NORETURN __attribute__((noinline)) void enter_libc(void)
 	__builtin_trap();
 }
 
-void mote_rt_start(void)
+void mote_rt_start(const Elf64_Dyn *dynamic)
 {
-	relocate();
+	relocate(dynamic);
 	if (control()->magic != MOTE_CONTROL_MAGIC ||
 	    control()->abi_version != MOTE_ABI_VERSION)
 		__builtin_trap();

@@ -133,6 +133,28 @@ check_relocatable() {
 	done
 }
 
+# What the linker was asked to do for the shared library.
+check_library() {
+	readelf -dlW "$1" >"$work/readelf"
+	for want in 'SONAME.*\[libmote.so.0\]' NODELETE 'BIND_NOW|FLAGS.* NOW' \
+		GNU_RELRO; do
+		grep -Eq "$want" "$work/readelf" || die "$1: no $want"
+	done
+	for bad in TEXTREL 'GNU_STACK.* RWE' 'LOAD.* RWE' RPATH RUNPATH; do
+		if grep -Eq "$bad" "$work/readelf"; then
+			die "$1 has $bad"
+		fi
+	done
+}
+
+check_subproject() {
+	quietly cmake -G Ninja -S "$source/tests/install/subproject" -B "$1" \
+		-DMOTE_SOURCE="$source"
+	quietly cmake --build "$1"
+	runs "$1/user-shared"
+	runs "$1/user-static"
+}
+
 # The commands, where this build has them.
 check_commands() {
 	if [ -x "$1/bin/mote" ]; then
@@ -168,6 +190,8 @@ check_all() {
 install_into "$work/first"
 check_all "$work/first" "$work/use-first"
 check_relocatable "$work/first" "$work/first"
+check_library "$work/first/$libdir/libmote.so"
+check_subproject "$work/subproject"
 
 mv "$work/first" "$work/moved"
 check_pkg_config "$work/moved"

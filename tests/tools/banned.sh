@@ -31,6 +31,9 @@ source_line() {
 		accepts $check
 	done
 
+	source_line tests/vm/guests/evil.c 'system("ls");'
+	accepts $check
+
 	# Through the table, in comments, in strings and in longer names.
 	source_line src/mem/a.c 'os->mmap(x); os.close(fd); my_open(x);'
 	accepts $check

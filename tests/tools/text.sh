@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# tools/check-format and tools/check-shell; sourced by run.sh.
+# tools/check-format, check-shell and check-man; sourced by run.sh.
 
 check="$tools/check-format $work/tree"
 
@@ -35,5 +35,15 @@ check="$tools/check-format $work/tree"
 		# shellcheck disable=SC2016
 		printf '#!/bin/sh\nrm "$1"\n' | put tools/script
 		accepts "$tools/check-shell" "$work/tree"
+	fi
+
+	if command -v mandoc >/dev/null 2>&1; then
+		tree
+		page='.Dd November 21, 2026\n.Dt X 3\n.Os\n.Sh NAME\n.Nm x\n.Nd y\n'
+		# shellcheck disable=SC2059 # it is a format
+		printf "$page" | put man/man3/x.3
+		accepts "$tools/check-man" "$work/tree"
+		printf '.Bl -bogus\n' >>man/man3/x.3
+		rejects 'man3/x.3:7' "$tools/check-man" "$work/tree"
 	fi
 }

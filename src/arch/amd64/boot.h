@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "abi/layout.h"
+#include "abi/trap.h"
 
 /* Offsets in the supervisor page, mapped read-execute, supervisor only. */
 #define MTI_SUPERVISOR_GDT 0x000
@@ -28,7 +29,8 @@
 
 #define MTI_GDT_BYTES (7 * 8)
 #define MTI_IDT_BYTES (32 * 16)
-#define MTI_TSS_BYTES (104 + 0xC9 / 8 + 2)
+/* The I/O bitmap ends with a byte of ones (SDM 1, I/O Permission Bit Map). */
+#define MTI_TSS_BYTES (104 + MOTE_PORT_LAST / 8 + 2)
 
 #define MTI_CR0_VALUE                                                     \
 	((1u << 0) /* PE */ | (1u << 1) /* MP */ | (1u << 4) /* ET */ |   \

@@ -199,7 +199,8 @@ static void decode_io(const struct kvm_run *run, struct mti_exit *exit)
 		   run->io.size == 1) {
 		exit->kind = MTI_EXIT_FAULT;
 		exit->number = port - MOTE_PORT_FAULT;
-	} else if (port < MOTE_PORT_FIRST || port > MOTE_PORT_LAST) {
+	} else if (port < MOTE_PORT_FIRST || port > MOTE_PORT_SERVICE ||
+		   port % 4 != 0) {
 		bad_io(exit, "the guest wrote to port", port);
 	} else if (run->io.size != 4) {
 		bad_io(exit, "the guest wrote other than 4 bytes to port",

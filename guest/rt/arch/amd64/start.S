@@ -5,8 +5,13 @@
 
 	.text
 
+	.weak	_DYNAMIC
+	.hidden	_DYNAMIC
+
 /*
- * From the host, once: rsp the stack's top, rdi the control page.
+ * From the host, once: rsp the stack's top, rdi the control page. In C the
+ * address of _DYNAMIC, which only a position-independent program has, would
+ * come from a table that is not relocated yet.
  */
 	.globl	_start
 	.type	_start, @function
@@ -15,6 +20,7 @@ _start:
 	.cfi_undefined rip
 	xorl	%ebp, %ebp
 	andq	$-16, %rsp
+	leaq	_DYNAMIC(%rip), %rdi
 	call	mote_rt_start
 	ud2
 	.cfi_endproc
