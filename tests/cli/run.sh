@@ -339,10 +339,10 @@ json MOTE_E_DEADLINE error name
 # The machine fails: no descriptor is left for the VM.
 ran='mote run with few descriptors'
 (
-	# shellcheck disable=SC3045 # dash, bash and busybox have it
-	ulimit -n 4
 	# What we inherited would count.
 	exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
+	# shellcheck disable=SC3045 # dash, bash and busybox have it
+	ulimit -n 4
 	exec "$MOTE" run - Seven
 ) <"$program" >"$scratch/out" 2>"$scratch/err"
 status=$?
@@ -491,6 +491,23 @@ json '(absent)' result hex
 types_json Wild
 json 636166e9201b5b33316d7265641b5b306d20c29b20e280ae result hex
 json 0 exit
+
+# --- what the process has given up while a guest runs
+ran='mote run, looked at while it runs'
+"$MOTE" run -t 2s "$trouble" Spin >/dev/null 2>"$scratch/err" &
+pid=$!
+wanted=0
+"$MOTE" doctor | grep -q 'mote run limits its system calls' && wanted=2
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	sleep 0.1
+	cat "/proc/$pid/status" >"$scratch/out"
+	grep -q "^Seccomp:.$wanted\$" "$scratch/out" && break
+done
+kill "$pid"
+wait "$pid" 2>/dev/null
+collect
+out_has "NoNewPrivs:	1$nl"
+out_has "Seccomp:	$wanted$nl"
 
 # --- a terminal is protected from the guest
 if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
