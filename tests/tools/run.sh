@@ -67,7 +67,7 @@ says() {
 		fail "$* should say '$text', but says: $output"
 }
 
-for part in layers size banned text docs snippets errors symbols count \
+for part in layers size banned text docs snippets errors claims symbols count \
 	setup; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
