@@ -37,7 +37,8 @@ HIDDEN extern const struct mote_function_ __stop_mote_exports[]
 extern int main(int argc, char **argv, char **envp) __attribute__((weak));
 
 /* Programs that do not print do not get libc's stdout linked in for this. */
-#pragma weak stdout
+#undef stdout
+extern FILE *const stdout __attribute__((weak));
 
 struct mote_rt_failure mote_rt_failure;
 
@@ -105,7 +106,7 @@ static void serve_call(const struct mote_abi_message *message, uint64_t later)
 
 	/* The host sees to this when it makes a batch. */
 	if (kept + ERROR_SIZE_MIN > size)
-		mote_rt_die(6, (const void *)mote_rt_dispatch);
+		abort();
 	size -= kept;
 	mote_rt_failure.set = false;
 	if (message->kind != MOTE_MESSAGE_CALL ||

@@ -111,9 +111,10 @@ static size_t find(size_t count)
 		found = count < 64 ? runs(free, count) : 0;
 		if (found != 0)
 			return base + (size_t)__builtin_ctzll(found);
-		carry = lead == 64 ? carry + 64 :
-		        free == 0  ? 0 :
-				     (size_t)__builtin_clzll(~free);
+		if (lead == 64)
+			carry += 64;
+		else
+			carry = (size_t)__builtin_clzll(~free);
 	}
 	return base - carry;
 }
