@@ -23,9 +23,6 @@ _Static_assert(MTI_SUPERVISOR_IDT + MTI_IDT_BYTES <= MTI_SUPERVISOR_STUBS, "");
 _Static_assert(MTI_SUPERVISOR_STUBS + MOTE_FAULT_VECTORS * STUB_STRIDE <=
 		       MOTE_PAGE_SIZE,
 	       "");
-_Static_assert(MTI_TSS_BYTES == TSS_IOPB + MOTE_PORT_LAST / 8 + 2,
-	       "the bitmap ends with a byte of ones, SDM 1, I/O Permission Bit "
-	       "Map");
 
 static void put16(uint8_t *at, uint64_t value)
 {
@@ -58,7 +55,7 @@ static void put_gdt(uint8_t *gdt)
 
 static void put_tss(uint8_t *tss)
 {
-	uint64_t stack = MTI_GVA_INTERRUPT_STACK + MOTE_PAGE_SIZE;
+	uint64_t stack = MOTE_GVA_INTERRUPT_STACK + MOTE_PAGE_SIZE;
 	unsigned int port;
 
 	put64(tss + TSS_RSP0, stack);

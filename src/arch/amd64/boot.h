@@ -9,15 +9,13 @@
 #include <stdint.h>
 
 #include "abi/layout.h"
+#include "abi/trap.h"
 
 /* Offsets in the supervisor page, mapped read-execute, supervisor only. */
 #define MTI_SUPERVISOR_GDT 0x000
 #define MTI_SUPERVISOR_TSS 0x080
 #define MTI_SUPERVISOR_IDT 0x200
 #define MTI_SUPERVISOR_STUBS 0x400
-
-/* The interrupt stack: the page after a hole after the supervisor page. */
-#define MTI_GVA_INTERRUPT_STACK (MOTE_GVA_SUPERVISOR + 2 * MOTE_PAGE_SIZE)
 
 /* Selectors: SYSRET wants user data 8 below user code (SDM 2B, SYSRET). */
 #define MTI_SELECTOR_KERNEL_CODE 0x08
@@ -28,7 +26,8 @@
 
 #define MTI_GDT_BYTES (7 * 8)
 #define MTI_IDT_BYTES (32 * 16)
-#define MTI_TSS_BYTES (104 + 0xC6 / 8 + 2)
+/* The I/O bitmap ends with a byte of ones (SDM 1, I/O Permission Bit Map). */
+#define MTI_TSS_BYTES (104 + MOTE_PORT_LAST / 8 + 2)
 
 #define MTI_CR0_VALUE                                                     \
 	((1u << 0) /* PE */ | (1u << 1) /* MP */ | (1u << 4) /* ET */ |   \
