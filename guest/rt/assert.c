@@ -10,7 +10,7 @@
 void __assert_fail(const char *expression, const char *file, int line,
 		   const char *function)
 {
-	fprintf(stderr, "Assertion failed: %s (%s: %s: %d)\n", expression,
-		file, function, line);
+	fprintf(stderr, "Assertion failed: %s (%s: %s: %d)\n", expression, file,
+		function, line);
 	mote_rt_abort(__builtin_return_address(0));
 }

@@ -43,14 +43,18 @@ extern FILE *const stdout __attribute__((weak));
 struct mote_rt_failure mote_rt_failure;
 
 /* What an error without text needs; kept free for each call of a batch. */
-#define ERROR_SIZE_MIN                    \
-	(sizeof(struct mote_abi_message) + \
-	 sizeof(struct mote_abi_slot) + 8)
+#define ERROR_SIZE_MIN                                                         \
+	(sizeof(struct mote_abi_message) + sizeof(struct mote_abi_slot) + 8)
 
 void mote_rt_flush_stdout(void)
 {
 	if (&stdout != NULL)
 		fflush(stdout);
+}
+
+static const struct mote_abi_message *after(const struct mote_abi_message *m)
+{
+	return (const void *)((const char *)m + m->size);
 }
 
 static const struct mote_abi_slot *slots_of(const struct mote_abi_message *m)
@@ -163,8 +167,7 @@ void mote_rt_dispatch(const struct mote_abi_message *message, uint64_t count)
 		run_main(message);
 	for (; count > 0; count--) {
 		serve_call(message, count - 1);
-		message = (const struct mote_abi_message *)
-			((const char *)message + message->size);
+		message = after(message);
 	}
 	mote_rt_flush_stdout();
 	mote_rt_leave(MOTE_PORT_RETURN, 0, 0);

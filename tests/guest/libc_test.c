@@ -41,7 +41,7 @@ static void expect(struct native *native, const char *name,
 static void test_libc(void **state)
 {
 	static const char *const names[] = {
-		"Start", "Format",  "Control", "Zeros",     "Grow", "Map",
+		"Start", "Format",  "Control", "Zeros",	    "Grow",  "Map",
 		"Files", "Process", "Random",  "Registers", "Start",
 	};
 	struct native native;
@@ -73,8 +73,8 @@ static void test_heap_sizes(void **state)
 	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		options.heap_size = sizes[i];
 		start(&native, libc_programs[0], &options);
-		expect(&native, "Exhaust",
-		       (mote_value[]){ MOTE_U64(sizes[i]) }, 1);
+		expect(&native, "Exhaust", (mote_value[]){ MOTE_U64(sizes[i]) },
+		       1);
 		native_stop(&native);
 	}
 }
@@ -109,9 +109,9 @@ static void test_time(void **state)
 		native_forget(&native);
 		expect(&native, "Time", args, 2);
 		if (!options.no_tsc)
-			assert_int_equal(native.exits[MOTE_PORT_FLUSH -
-						      MOTE_PORT_FIRST],
-					 0);
+			assert_int_equal(
+				native.exits[MOTE_PORT_FLUSH - MOTE_PORT_FIRST],
+				0);
 		native_stop(&native);
 	}
 }
@@ -262,10 +262,14 @@ static void test_main(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_libc),	  cmocka_unit_test(test_heap_sizes),
-		cmocka_unit_test(test_huge_heap), cmocka_unit_test(test_time),
-		cmocka_unit_test(test_exit),	  cmocka_unit_test(test_abort),
-		cmocka_unit_test(test_faults),	  cmocka_unit_test(test_main),
+		cmocka_unit_test(test_libc),
+		cmocka_unit_test(test_heap_sizes),
+		cmocka_unit_test(test_huge_heap),
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_exit),
+		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_main),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
