@@ -212,6 +212,8 @@ static void test_integers(void **state)
 			    "!is not a u32 (0 to 4294967295)");
 	assert_string_equal(echo(MOTE_TYPE_U64, "18446744073709551616"),
 			    "!is not a u64 (0 to 18446744073709551615)");
+	assert_int_equal(echo(MOTE_TYPE_I64, "-9223372036854775809")[0], '!');
+	assert_int_equal(echo(MOTE_TYPE_I32, "-2147483649")[0], '!');
 	assert_string_equal(echo(MOTE_TYPE_I64, "9223372036854775808"),
 			    "!is not an i64 (-9223372036854775808 to "
 			    "9223372036854775807)");
@@ -522,6 +524,11 @@ static void test_json_values(void **state)
 	value = (mote_value)MOTE_STRING("\xff");
 	json_case(&value, "{\"type\": \"string\", "
 			  "\"value\": \"\xef\xbf\xbd\", \"hex\": \"ff\"}");
+	/* A character that is cut by the end. */
+	value = (mote_value)MOTE_STRING("a\xe4\xb8");
+	json_case(&value, "{\"type\": \"string\", "
+			  "\"value\": \"a\xef\xbf\xbd\xef\xbf\xbd\", "
+			  "\"hex\": \"61e4b8\"}");
 	memset(&value, 0, sizeof(value));
 	json_case(&value, "{\"type\": \"void\", \"value\": null}");
 }
