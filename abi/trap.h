@@ -2,8 +2,9 @@
  * How a guest reaches the host: `out` to these I/O ports.
  *
  * The I/O permission bitmap in the TSS lets user mode use the ports from
- * MOTE_PORT_FIRST to MOTE_PORT_LAST and no other. Each is used by a 4-byte
- * `out %eax,%dx`; the value is the message.
+ * MOTE_PORT_FIRST to MOTE_PORT_LAST and, because a 4-byte access covers four
+ * ports, the three behind; no other. Each is used by a 4-byte `out %eax,%dx`;
+ * the value is the message. Any other use of these breaks the protocol.
  */
 #ifndef MOTE_ABI_TRAP_H
 #define MOTE_ABI_TRAP_H
