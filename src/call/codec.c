@@ -200,7 +200,7 @@ static uint64_t measure(const mote_value *values, size_t count)
 
 static mote_status too_large(uint64_t size, size_t capacity, mote_error *err)
 {
-	if (size == UINT64_MAX)
+	if (size > UINT32_MAX)
 		return mti_error_set(err, MOTE_E_TOO_LARGE, encode_operation,
 				     "the message needs more than %" PRIu32
 				     " bytes, there is room for %zu",
@@ -248,7 +248,7 @@ mote_status mti_message_encode(void *buffer, size_t capacity,
 	size_t offset = mti_message_data_offset(count);
 	size_t i;
 
-	if (total > capacity)
+	if (total > UINT32_MAX || total > capacity)
 		return too_large(total, capacity, err);
 	memcpy(bytes, &header, sizeof(header));
 	bytes += sizeof(header);

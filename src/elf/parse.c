@@ -132,7 +132,8 @@ static mote_status check_alignment(const struct mti_elf_file *file,
 {
 	uint64_t align = program->p_align;
 
-	if (align & (align - 1) && align != 0)
+	/* 0 and 1 both mean none. */
+	if (align & (align - 1))
 		return MTI_ELF_FAIL(file,
 				    "program header %u: p_align 0x%" PRIx64
 				    " is not a power of two",

@@ -1,0 +1,12 @@
+/*
+ * The entry of a fuzz target, for libFuzzer or standalone.c.
+ */
+#ifndef FUZZ_FUZZ_H
+#define FUZZ_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * Writes the inputs that fuzzing starts from: valid images and messages. No
+ * binary is kept in the repository for them.
+ *
+ *	make-corpus FOLDER		FOLDER/elf/..., FOLDER/message/...
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "call/codec.h"
+#include "harness/elf_builder.h"
+
+static void write_file(const char *folder, const char *part, const char *name,
+		       const void *data, size_t size)
+{
+	char path[4096];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, part);
+	mkdir(path, 0777);
+	snprintf(path, sizeof(path), "%s/%s/%s", folder, part, name);
+	file = fopen(path, "wb");
+	if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) {
+		perror(path);
+		exit(1);
+	}
+}
+
+static void make_images(const char *folder)
+{
+	struct elf_image image = elf_image_new(false, 0);
+
+	write_file(folder, "elf", "fixed", image.bytes, image.size);
+	elf_image_move_exports(&image, 0, 0);
+	elf_image_move_imports(&image, 0, 0);
+	image.header->e_phnum = ELF_DYNAMIC;
+	write_file(folder, "elf", "no-tables", image.bytes, image.size);
+	elf_image_free(&image);
+	image = elf_image_new(true, 0);
+	write_file(folder, "elf", "static-pie", image.bytes, image.size);
+	elf_image_free(&image);
+}
+
+static void make_message(const char *folder, const char *name, uint16_t kind,
+			 const mote_value *values, size_t count)
+{
+	const struct mti_message_head head = { .kind = kind, .id = 1 };
+	uint64_t buffer[128];
+	mote_error err = MOTE_ERROR_INIT;
+	size_t size;
+
+	if (mti_message_encode(buffer, sizeof(buffer), &head, values, count,
+			       &size, &err) != MOTE_OK) {
+		fprintf(stderr, "%s: %s\n", name, err.text);
+		exit(1);
+	}
+	write_file(folder, "message", name, buffer, size);
+}
+
+static void make_messages(const char *folder)
+{
+	static const mote_value all[] = {
+		{ .type = MOTE_TYPE_I32, .as.i32 = -1 },
+		{ .type = MOTE_TYPE_U32, .as.u32 = 1 },
+		{ .type = MOTE_TYPE_I64, .as.i64 = -1 },
+		{ .type = MOTE_TYPE_U64, .as.u64 = 1 },
+		{ .type = MOTE_TYPE_F32, .as.f32 = -0.0f },
+		{ .type = MOTE_TYPE_F64, .as.f64 = 0.5 },
+		{ .type = MOTE_TYPE_BOOL, .as.boolean = 1 },
+		{ .type = MOTE_TYPE_STRING, .as.string = { "text", 4 } },
+		{ .type = MOTE_TYPE_BYTES, .as.bytes = { "\0\1\2", 3 } },
+	};
+	static const mote_value nothing = { .type = MOTE_TYPE_VOID };
+	mote_value strings[MOTE_ARGUMENTS_MAX];
+	size_t i;
+
+	for (i = 0; i < MOTE_ARGUMENTS_MAX; i++)
+		strings[i] = all[7];
+	make_message(folder, "call", MOTE_MESSAGE_CALL, all, 9);
+	make_message(folder, "call-nothing", MOTE_MESSAGE_HOST_CALL, NULL, 0);
+	make_message(folder, "call-strings", MOTE_MESSAGE_HOST_CALL, strings,
+		     MOTE_ARGUMENTS_MAX);
+	make_message(folder, "result", MOTE_MESSAGE_RESULT, &nothing, 1);
+	make_message(folder, "result-bytes", MOTE_MESSAGE_RESULT, &all[8], 1);
+	make_message(folder, "error", MOTE_MESSAGE_ERROR, strings, 1);
+	make_message(folder, "main", MOTE_MESSAGE_MAIN, strings, 3);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+		return 2;
+	}
+	mkdir(argv[1], 0777);
+	make_images(argv[1]);
+	make_messages(argv[1]);
+	return 0;
+}
