@@ -2,9 +2,9 @@
  * How a guest reaches the host: `out` to these I/O ports.
  *
  * The I/O permission bitmap in the TSS lets user mode use the ports from
- * MOTE_PORT_FIRST to MOTE_PORT_LAST and, because a 4-byte access covers four
- * ports, the three behind; no other. Each is used by a 4-byte `out %eax,%dx`;
- * the value is the message. Any other use of these breaks the protocol.
+ * MOTE_PORT_FIRST to MOTE_PORT_LAST and no other. Each is used by a 4-byte
+ * `out %eax,%dx`; the value is the message. They are 4 apart because such an
+ * access needs the permission bits of 4 ports (SDM 1, I/O Permission Bit Map).
  */
 #ifndef MOTE_ABI_TRAP_H
 #define MOTE_ABI_TRAP_H
@@ -12,20 +12,20 @@
 /* Init is done. eax 0; rdi the dispatch entry, rsi its stack pointer. */
 #define MOTE_PORT_READY 0xC0
 /* The calls are done. eax: offset of the first result in the out area. */
-#define MOTE_PORT_RETURN 0xC1
+#define MOTE_PORT_RETURN 0xC4
 /* Call a host function. eax: offset of the request in the out area. */
-#define MOTE_PORT_HOST_CALL 0xC2
+#define MOTE_PORT_HOST_CALL 0xC8
 /* Drain the post area. eax 0. */
-#define MOTE_PORT_FLUSH 0xC3
+#define MOTE_PORT_FLUSH 0xCC
 /* exit(). eax: status. */
-#define MOTE_PORT_EXIT 0xC4
+#define MOTE_PORT_EXIT 0xD0
 /* abort(). eax: signal number; rdi the address of the call. */
-#define MOTE_PORT_ABORT 0xC5
+#define MOTE_PORT_ABORT 0xD4
 /* A service of the host. eax: MOTE_SERVICE_*; rdi its argument. */
-#define MOTE_PORT_SERVICE 0xC6
+#define MOTE_PORT_SERVICE 0xD8
 
 #define MOTE_PORT_FIRST MOTE_PORT_READY
-#define MOTE_PORT_LAST MOTE_PORT_SERVICE
+#define MOTE_PORT_LAST (MOTE_PORT_SERVICE + 3)
 
 /* FS base := rdi; only where the CPU has no user-mode WRFSBASE. */
 #define MOTE_SERVICE_SET_FS_BASE 1

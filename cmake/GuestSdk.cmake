@@ -1,12 +1,12 @@
 # The guest SDK: its own CMake project, because it is built for another
 # machine and must not see one flag of the host's build (sanitizers!).
 #
-# It is installed into sdk/ of the build tree; bin/mote-cc leads there.
-# MOTE_SDK_STAMP changes when a file of the SDK does: guests depend on it.
+# It puts itself together in sdk/ of the build tree, and bin/mote-cc.
+# MOTE_SDK_STAMP changes when a file of these does: guests depend on it.
 
 set(MOTE_SDK_DIR "${PROJECT_BINARY_DIR}/sdk")
 set(MOTE_SDK_STAMP "${PROJECT_BINARY_DIR}/sdk.sha256")
-set(MOTE_CC "${PROJECT_BINARY_DIR}/bin/mote-cc")
+set(MOTE_GUEST_CC "${PROJECT_BINARY_DIR}/bin/mote-cc")
 
 if(NOT MOTE_GUEST OR NOT EXISTS "${PROJECT_SOURCE_DIR}/guest/CMakeLists.txt")
 	return()
@@ -14,33 +14,27 @@ endif()
 
 include(ExternalProject)
 
-set(sdk_werror "")
-if(MOTE_WERROR)
-	set(sdk_werror -DMOTE_WERROR=ON)
-endif()
-
 ExternalProject_Add(mote-guest
 	SOURCE_DIR "${PROJECT_SOURCE_DIR}/guest"
 	BINARY_DIR "${PROJECT_BINARY_DIR}/guest"
 	STAMP_DIR "${PROJECT_BINARY_DIR}/guest-stamp"
 	TMP_DIR "${PROJECT_BINARY_DIR}/guest-stamp/tmp"
-	INSTALL_DIR "${MOTE_SDK_DIR}"
 	CMAKE_ARGS
-		-DCMAKE_INSTALL_PREFIX=<INSTALL_DIR>
-		-DCMAKE_BUILD_TYPE=Release
+		"-DMOTE_SDK_DIR=${MOTE_SDK_DIR}"
+		"-DMOTE_SDK_BIN_DIR=${PROJECT_BINARY_DIR}/bin"
+		"-DMOTE_VERSION=${PROJECT_VERSION}"
 		-DCMAKE_EXPORT_COMPILE_COMMANDS=ON
-		${sdk_werror}
 	# ninja in ninja is a fraction of a second when there is nothing to do.
 	BUILD_ALWAYS ON
-	INSTALL_COMMAND "${CMAKE_COMMAND}" --install <BINARY_DIR>
+	BUILD_COMMAND "${CMAKE_COMMAND}" --build <BINARY_DIR>
 	COMMAND "${CMAKE_COMMAND}"
 		"-DSDK=${MOTE_SDK_DIR}"
+		"-DCC=${MOTE_GUEST_CC}"
 		"-DSTAMP=${MOTE_SDK_STAMP}"
-		"-DBIN=${PROJECT_BINARY_DIR}/bin"
 		-P "${PROJECT_SOURCE_DIR}/cmake/StampSdk.cmake"
-	INSTALL_BYPRODUCTS "${MOTE_SDK_STAMP}" "${MOTE_CC}"
+	BUILD_BYPRODUCTS "${MOTE_SDK_STAMP}" "${MOTE_GUEST_CC}"
+	INSTALL_COMMAND ""
 	LOG_CONFIGURE ON
-	LOG_INSTALL ON
 	LOG_MERGED_STDOUTERR ON
 	LOG_OUTPUT_ON_FAILURE ON)
 
@@ -65,7 +59,7 @@ function(mote_add_guest target)
 	file(MAKE_DIRECTORY "${folder}")
 	add_custom_command(
 		OUTPUT "${output}"
-		COMMAND "${MOTE_CC}" -O2 -g -Wall -Wextra
+		COMMAND "${MOTE_GUEST_CC}" -O2 -g -Wall -Wextra
 			${guest_FLAGS} -o "${output}" ${sources}
 		DEPENDS ${sources} ${guest_HEADERS} "${MOTE_SDK_STAMP}"
 		COMMENT "Building guest ${target}"

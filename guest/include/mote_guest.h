@@ -302,18 +302,21 @@ void mote_post_call_(const struct mote_function_ *function,
 #define MOTE_HOW_MANY_0_(...) 0
 #define MOTE_HOW_MANY_1_(...) MOTE_COUNT_(__VA_ARGS__)
 #define MOTE_NUMBER_(...) \
-	MOTE_CAT3_(MOTE_NUMBER_, MOTE_IS_TOO_MANY_(MOTE_HOW_MANY_(__VA_ARGS__)), _) \
+	MOTE_CAT3_(MOTE_NUMBER_, \
+		   MOTE_IS_TOO_MANY_(MOTE_HOW_MANY_(__VA_ARGS__)), _) \
 	(__VA_ARGS__)
 #define MOTE_NUMBER_0_(...) MOTE_HOW_MANY_(__VA_ARGS__)
 #define MOTE_NUMBER_1_(...) 0
 
 /* m(k, pair) for each parameter, k counting down to 1, s() between them. */
 #define MOTE_EACH_(m, s, ...) \
-	MOTE_CAT3_(MOTE_EACH_, MOTE_HOW_MANY_(__VA_ARGS__), _)(m, s, __VA_ARGS__)
+	MOTE_CAT3_(MOTE_EACH_, MOTE_HOW_MANY_(__VA_ARGS__), _) \
+	(m, s, __VA_ARGS__)
 
 /* "void" or "type name, type name". */
 #define MOTE_PARAMETERS_(...) \
-	MOTE_CAT3_(MOTE_PARAMETERS_, MOTE_IS_PAIR_(MOTE_FIRST_(__VA_ARGS__)), _) \
+	MOTE_CAT3_(MOTE_PARAMETERS_, \
+		   MOTE_IS_PAIR_(MOTE_FIRST_(__VA_ARGS__)), _) \
 	(__VA_ARGS__)
 #define MOTE_PARAMETERS_0_(...) void
 #define MOTE_PARAMETERS_1_(...) \

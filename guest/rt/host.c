@@ -47,7 +47,8 @@ static struct mote_rt_head head_of(const struct mote_function_ *function)
 }
 
 /* Copies slot 0, which the next reply overwrites, to call memory. */
-static bool keep(const struct mote_abi_message *reply, struct mote_slot_ *result)
+static bool keep(const struct mote_abi_message *reply,
+		 struct mote_slot_ *result)
 {
 	const struct mote_abi_slot *slot =
 		(const struct mote_abi_slot *)(reply + 1);

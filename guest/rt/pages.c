@@ -112,7 +112,7 @@ static size_t find(size_t count)
 		if (found != 0)
 			return base + (size_t)__builtin_ctzll(found);
 		carry = lead == 64 ? carry + 64 :
-		        free == 0  ? 0 :
+			free == 0  ? 0 :
 				     (size_t)__builtin_clzll(~free);
 	}
 	return base - carry;

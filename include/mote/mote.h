@@ -40,9 +40,9 @@ extern "C" {
 /* Why a backend cannot be used on this machine. */
 typedef enum mote_backend_reason {
 	MOTE_BACKEND_READY = 0,
-	MOTE_BACKEND_NO_DEVICE = 1,     /* no device node, no module, no VMX/SVM */
+	MOTE_BACKEND_NO_DEVICE = 1,     /* no node, module or VMX/SVM */
 	MOTE_BACKEND_NO_PERMISSION = 2, /* the device may not be opened */
-	MOTE_BACKEND_TOO_OLD = 3,       /* a capability that Mote needs is absent */
+	MOTE_BACKEND_TOO_OLD = 3,       /* lacks a capability */
 	MOTE_BACKEND_BROKEN = 4         /* the device answers with an error */
 } mote_backend_reason;
 
@@ -101,7 +101,11 @@ typedef struct mote_engine_options {
 	 * in threads that make calls (the library unblocks it there).
 	 */
 	int32_t kick_signal;
-	const char *backend; /* NULL or "auto", or "kvm" */
+	/*
+	 * NULL or "auto", or "kvm". "none": images can be opened and looked
+	 * at on any machine; mote_sandbox_new gives MOTE_E_NO_HYPERVISOR.
+	 */
+	const char *backend;
 	mote_allocator allocator;
 } mote_engine_options;
 

@@ -15,7 +15,8 @@
 #ifndef __cplusplus
 
 #define MOTE_MAKE_(kind, field, ...) \
-	((mote_value){ .type = MOTE_TYPE_##kind, .as = { .field = __VA_ARGS__ } })
+	((mote_value){ .type = MOTE_TYPE_##kind, \
+		       .as = { .field = __VA_ARGS__ } })
 
 #define MOTE_I32(x) MOTE_MAKE_(I32, i32, (x))
 #define MOTE_U32(x) MOTE_MAKE_(U32, u32, (x))

@@ -52,8 +52,8 @@ mote_status mote_image_open(mote_engine *engine, const char *path,
 			    mote_image **image, mote_error *err)
 {
 	mote_status status;
-	uint8_t *file;
-	size_t size;
+	uint8_t *file = NULL;
+	size_t size = 0;
 	int fd;
 
 	if (!engine || !path || !image)

@@ -180,9 +180,10 @@ static bool invoke(struct mote_host_call *call,
 					  import->signature.result, result,
 					  &wrong);
 		if (status != MOTE_OK)
-			mote_host_call_fail(call, status, wrong.text);
+			mote_host_call_fail(call, (int32_t)status, wrong.text);
 	} else if (!call->failed) {
-		mote_host_call_fail(call, status, mote_status_text(status));
+		mote_host_call_fail(call, (int32_t)status,
+				    mote_status_text(status));
 	}
 	return !call->failed;
 }

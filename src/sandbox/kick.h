@@ -12,7 +12,7 @@
  *	before mti_kick_begin       no target: timer is free   arms again
  *	before the entry            sets kick                  entry returns
  *	while the guest runs        sets kick                  entry returns
- *	during a host function      sets kick                  next entry returns
+ *	during a host function      sets kick                  next entry ends
  *	after the last entry        sets kick, too late        ends normally
  *	after mti_kick_end          no target: timer is free   -
  *	earlier than the deadline   arms for the deadline      goes on

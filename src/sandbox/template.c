@@ -72,8 +72,8 @@ static int write_program(const struct mti_template *plan,
 		status = mti_os_pwrite(plan->fd,
 				       image->file + segment->file_offset,
 				       segment->file_size,
-				       region->gpa +
-					       (segment->address - region->gva));
+				       region->gpa + segment->address -
+					       region->gva);
 	}
 	return status;
 }
@@ -161,7 +161,8 @@ mote_status mti_template_get(mote_image *image,
 
 	pthread_mutex_lock(&image->lock);
 	found = image->last;
-	if (!found || memcmp(&found->layout.sizes, sizes, sizeof(*sizes)) != 0) {
+	if (!found ||
+	    memcmp(&found->layout.sizes, sizes, sizeof(*sizes)) != 0) {
 		status = template_new(image, sizes, &found, err);
 		if (status == MOTE_OK) {
 			mti_template_unref(image->last);

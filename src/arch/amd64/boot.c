@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "abi/trap.h"
+
 /* SDM 3A, "Segment Descriptors"; the accessed bit is set in advance. */
 #define DESCRIPTOR_KERNEL_CODE UINT64_C(0x00af9b000000ffff)
 #define DESCRIPTOR_KERNEL_DATA UINT64_C(0x00cf93000000ffff)
@@ -21,9 +23,6 @@ _Static_assert(MTI_SUPERVISOR_IDT + MTI_IDT_BYTES <= MTI_SUPERVISOR_STUBS, "");
 _Static_assert(MTI_SUPERVISOR_STUBS + MOTE_FAULT_VECTORS * STUB_STRIDE <=
 		       MOTE_PAGE_SIZE,
 	       "");
-_Static_assert(MTI_TSS_BYTES == TSS_IOPB + MTI_PORT_OPEN_LAST / 8 + 2,
-	       "the bitmap ends with a byte of ones, SDM 1, I/O Permission Bit "
-	       "Map");
 
 static void put16(uint8_t *at, uint64_t value)
 {
@@ -63,7 +62,7 @@ static void put_tss(uint8_t *tss)
 	put64(tss + TSS_IST1, stack);
 	put16(tss + TSS_IOPB_BASE, TSS_IOPB);
 	memset(tss + TSS_IOPB, 0xff, MTI_TSS_BYTES - TSS_IOPB);
-	for (port = MOTE_PORT_FIRST; port <= MTI_PORT_OPEN_LAST; port++)
+	for (port = MOTE_PORT_FIRST; port <= MOTE_PORT_LAST; port++)
 		tss[TSS_IOPB + port / 8] &= (uint8_t)~(1u << (port % 8));
 }
 

@@ -29,13 +29,8 @@
 
 #define MTI_GDT_BYTES (7 * 8)
 #define MTI_IDT_BYTES (32 * 16)
-/*
- * User mode may touch the ports from MOTE_PORT_FIRST to this one: a 4-byte
- * `out` needs the bits of all four ports that it covers (SDM 1, I/O
- * Permission Bit Map).
- */
-#define MTI_PORT_OPEN_LAST (MOTE_PORT_LAST + 3)
-#define MTI_TSS_BYTES (104 + MTI_PORT_OPEN_LAST / 8 + 2)
+/* The I/O bitmap ends with a byte of ones (SDM 1, I/O Permission Bit Map). */
+#define MTI_TSS_BYTES (104 + MOTE_PORT_LAST / 8 + 2)
 
 #define MTI_CR0_VALUE                                                     \
 	((1u << 0) /* PE */ | (1u << 1) /* MP */ | (1u << 4) /* ET */ |   \

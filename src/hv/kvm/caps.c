@@ -99,7 +99,7 @@ fail:
 	return -1;
 }
 
-void kvm_probe(mote_backend_info *info)
+void mti_kvm_probe(mote_backend_info *info)
 {
 	mti_os_close(open_device(info));
 }
@@ -196,8 +196,8 @@ static void read_cpu(struct mti_hv *hv)
 	hv->tick_ns = UINT64_MAX;
 }
 
-mote_status kvm_open(const struct mti_allocator *allocator, struct mti_hv **out,
-		     mote_error *err)
+mote_status mti_kvm_open(const struct mti_allocator *allocator,
+			 struct mti_hv **out, mote_error *err)
 {
 	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
 	struct mti_hv *hv;
@@ -235,11 +235,11 @@ mote_status kvm_open(const struct mti_allocator *allocator, struct mti_hv **out,
 	*out = hv;
 	return MOTE_OK;
 fail:
-	kvm_close(hv);
+	mti_kvm_close(hv);
 	return status;
 }
 
-void kvm_close(struct mti_hv *hv)
+void mti_kvm_close(struct mti_hv *hv)
 {
 	if (!hv)
 		return;

@@ -43,20 +43,20 @@ struct mti_vm {
 };
 
 /* caps.c */
-void kvm_probe(mote_backend_info *info);
-mote_status kvm_open(const struct mti_allocator *allocator, struct mti_hv **hv,
-		     mote_error *err);
-void kvm_close(struct mti_hv *hv);
+void mti_kvm_probe(mote_backend_info *info);
+mote_status mti_kvm_open(const struct mti_allocator *allocator,
+			 struct mti_hv **hv, mote_error *err);
+void mti_kvm_close(struct mti_hv *hv);
 
 /* vcpu_amd64.c */
-mote_status kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
-			  mote_error *err);
-mote_status kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
-			 mote_error *err);
-void kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry);
-mote_status kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
-			       uint64_t *fault_address, mote_error *err);
-mote_status kvm_vcpu_set_fs_base(struct mti_vm *vm, uint64_t base,
-				 mote_error *err);
+mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
+			      mote_error *err);
+mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
+			     mote_error *err);
+void mti_kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry);
+mote_status mti_kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
+				   uint64_t *fault_address, mote_error *err);
+mote_status mti_kvm_vcpu_set_fs_base(struct mti_vm *vm, uint64_t base,
+				     mote_error *err);
 
 #endif

@@ -133,8 +133,8 @@ static int set_xcr0(struct mti_vm *vm)
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_XCRS, &xcrs);
 }
 
-mote_status kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
-			  mote_error *err)
+mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
+			      mote_error *err)
 {
 	static const char *const operation = "create VM";
 	struct kvm_sregs sregs;
@@ -165,7 +165,7 @@ mote_status kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 	return MOTE_OK;
 }
 
-void kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry)
+void mti_kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry)
 {
 	struct kvm_regs *regs = &vm->run->s.regs.regs;
 
@@ -199,7 +199,8 @@ static void decode_io(const struct kvm_run *run, struct mti_exit *exit)
 		   run->io.size == 1) {
 		exit->kind = MTI_EXIT_FAULT;
 		exit->number = port - MOTE_PORT_FAULT;
-	} else if (port < MOTE_PORT_FIRST || port > MOTE_PORT_LAST) {
+	} else if (port < MOTE_PORT_FIRST || port > MOTE_PORT_SERVICE ||
+		   port % 4 != 0) {
 		bad_io(exit, "the guest wrote to port", port);
 	} else if (run->io.size != 4) {
 		bad_io(exit, "the guest wrote other than 4 bytes to port",
@@ -222,8 +223,8 @@ static void machine(struct mti_exit *exit, const char *text, uint64_t detail)
 	exit->detail = detail;
 }
 
-mote_status kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
-			 mote_error *err)
+mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
+			     mote_error *err)
 {
 	const struct kvm_run *run = vm->run;
 	int status = mti_os_run(vm->vcpu_fd, KVM_RUN);
@@ -266,8 +267,8 @@ mote_status kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 	}
 }
 
-mote_status kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
-			       uint64_t *fault_address, mote_error *err)
+mote_status mti_kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
+				   uint64_t *fault_address, mote_error *err)
 {
 	const struct kvm_regs *regs = &vm->run->s.regs.regs;
 	struct kvm_sregs sregs;
@@ -302,8 +303,8 @@ mote_status kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
 	return MOTE_OK;
 }
 
-mote_status kvm_vcpu_set_fs_base(struct mti_vm *vm, uint64_t base,
-				 mote_error *err)
+mote_status mti_kvm_vcpu_set_fs_base(struct mti_vm *vm, uint64_t base,
+				     mote_error *err)
 {
 	struct kvm_sregs sregs;
 	int status = mti_os_ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs);

@@ -96,7 +96,7 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 	status = create_vcpu(vm, err);
 	if (status != MOTE_OK)
 		goto fail;
-	status = kvm_vcpu_init(vm, config->page_table_gpa, err);
+	status = mti_kvm_vcpu_init(vm, config->page_table_gpa, err);
 	if (status != MOTE_OK)
 		goto fail;
 	if (hv->tick_ns == UINT64_MAX)
@@ -125,16 +125,16 @@ static volatile uint8_t *kick(struct mti_vm *vm)
 
 const struct mti_hv_ops mti_hv_kvm_ops = {
 	.name = "kvm",
-	.probe = kvm_probe,
-	.open = kvm_open,
-	.close = kvm_close,
+	.probe = mti_kvm_probe,
+	.open = mti_kvm_open,
+	.close = mti_kvm_close,
 	.vm_new = vm_new,
 	.vm_free = vm_free,
 	.features = features,
 	.tick_ns = tick_ns,
-	.set_entry = kvm_vcpu_set_entry,
-	.run = kvm_vcpu_run,
+	.set_entry = mti_kvm_vcpu_set_entry,
+	.run = mti_kvm_vcpu_run,
 	.kick = kick,
-	.registers = kvm_vcpu_registers,
-	.set_fs_base = kvm_vcpu_set_fs_base,
+	.registers = mti_kvm_vcpu_registers,
+	.set_fs_base = mti_kvm_vcpu_set_fs_base,
 };

@@ -1,0 +1,19 @@
+/*
+ * The subcommands. argv[0] is the subcommand's name; the result is the exit
+ * status of the process.
+ */
+#ifndef CLI_CMD_H
+#define CLI_CMD_H
+
+int cli_cmd_run(int argc, char **argv);
+int cli_cmd_inspect(int argc, char **argv);
+int cli_cmd_doctor(int argc, char **argv);
+
+/* Prints a help text on standard output; exit status. */
+int cli_print_help(const char *text);
+
+extern const char cli_run_help[];
+extern const char cli_inspect_help[];
+extern const char cli_doctor_help[];
+
+#endif

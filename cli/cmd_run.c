@@ -1,0 +1,251 @@
+/*
+ * `mote run`: makes a sandbox of a guest and calls one function, or main.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "functions.h"
+#include "guest_file.h"
+#include "harden.h"
+#include "run.h"
+#include "text.h"
+#include "timing.h"
+
+const char cli_run_help[] =
+	"usage: mote run [options] GUEST [FUNCTION [ARG...]]\n"
+	"       mote run [options] GUEST -- [ARG...]\n"
+	"\n"
+	"Runs GUEST, a program built with mote-cc, in a micro-VM: calls\n"
+	"FUNCTION and prints its result, or without FUNCTION runs main with\n"
+	"the ARGs. GUEST - is standard input.\n"
+	"\n"
+	"  -t, --timeout TIME    end a call after 100ms, 2s, 1m (default 1s)\n"
+	"  -m, --heap SIZE       heap of the guest (default 16M)\n"
+	"      --stack SIZE      stack of the guest (default 1M)\n"
+	"      --io SIZE         largest message, either way (default 1M)\n"
+	"  -H, --host NAME=TEXT  offer host function NAME; its result is TEXT\n"
+	"  -b, --backend NAME    auto (default) or kvm\n"
+	"  -n, --repeat N        call FUNCTION N times in one sandbox\n"
+	"  -x, --hex             print bytes as hex, as on a terminal\n"
+	"  -j, --json            print one JSON object, errors included\n"
+	"  -s, --stats           print times and counts on standard error\n"
+	"  -h, --help            print this\n"
+	"\n"
+	"Arguments that are bytes: hex digits, @FILE, or @- (standard input).\n"
+	"\n"
+	"Exit status: 0 done; 1 the function returned an error (main: its own\n"
+	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
+	"exceeded a limit; 4 out of time; 5 no hypervisor; 6 bad file.\n";
+
+static bool read_backend(struct cli_run *run)
+{
+	const char *name = run->options.backend;
+	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
+	char known[128];
+	char quoted[512];
+	struct cli_text text;
+
+	if (!name || strcmp(name, "auto") == 0)
+		return true;
+	cli_text_init(&text, known, sizeof(known));
+	cli_text_add(&text, "auto");
+	for (size_t i = 0; i < mote_backend_count(); i++) {
+		if (mote_backend_probe(i, &info, NULL) != MOTE_OK)
+			continue;
+		if (strcmp(info.name, name) == 0)
+			return true;
+		cli_text_add(&text, ", %s", info.name);
+	}
+	cli_text_init(&text, quoted, sizeof(quoted));
+	cli_text_quote(&text, name);
+	return cli_fail(&run->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			"--backend: %s is not a backend; there is %s", quoted,
+			known);
+}
+
+static bool open_guest(struct cli_run *run)
+{
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+
+	if (!read_backend(run))
+		return false;
+	if (!cli_guest_read(run->options.guest, &run->file, &run->file_size,
+			    &run->failure))
+		return false;
+	options.backend = run->options.backend;
+	if (mote_engine_new(&options, &run->engine, &run->failure.error) !=
+	    MOTE_OK)
+		return cli_fail_library(&run->failure);
+	return cli_guest_parse(run->engine, run->options.guest, run->file,
+			       run->file_size, &run->image, &run->failure);
+}
+
+static bool prepare_call(struct cli_run *run)
+{
+	if (!run->options.function)
+		return cli_find_main(run->image, &run->failure);
+	return cli_find_export(run->image, run->options.function,
+			       &run->prototype, &run->failure) &&
+	       cli_arguments_init(&run->arguments, &run->prototype,
+				  run->options.args, run->options.arg_count,
+				  &run->failure);
+}
+
+static bool make_sandbox(struct cli_run *run)
+{
+	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+	uint64_t start;
+	mote_status status;
+
+	if (!cli_hosts_init(&run->hosts, &run->options, run->image,
+			    &run->failure))
+		return false;
+	options.flags = MOTE_SANDBOX_OUTPUT_LINES;
+	options.host_functions = run->hosts.functions;
+	options.host_function_count = run->hosts.count;
+	options.heap_bytes = run->options.heap_bytes;
+	options.stack_bytes = run->options.stack_bytes;
+	options.io_bytes = run->options.io_bytes;
+	options.output = cli_output_write;
+	options.output_user = &run->output;
+	options.deadline_ns = run->options.timeout_ns;
+	start = cli_now_ns();
+	status = mote_sandbox_new(run->image, &options, &run->box,
+				  &run->failure.error);
+	run->create_ns = cli_now_ns() - start;
+	if (status == MOTE_OK)
+		return true;
+	cli_fail_library(&run->failure);
+	if (status == MOTE_E_IMPORT)
+		cli_hosts_hint(&run->hosts, run->image, &run->failure);
+	return false;
+}
+
+static mote_status call_main(struct cli_run *run, mote_value *result)
+{
+	size_t count = run->options.arg_count + 1;
+	const char **argv = calloc(count, sizeof(*argv));
+	mote_status status;
+	int code = 0;
+
+	if (!argv) {
+		run->failure.error.code = MOTE_E_NO_MEMORY;
+		snprintf(run->failure.error.text,
+			 sizeof(run->failure.error.text), "out of memory");
+		return MOTE_E_NO_MEMORY;
+	}
+	argv[0] = run->options.guest;
+	for (size_t i = 1; i < count; i++)
+		argv[i] = run->options.args[i - 1];
+	status = mote_run_main(run->box, count, argv, &code,
+			       &run->failure.error);
+	free(argv);
+	if (status == MOTE_OK) {
+		run->main_status = code;
+		*result = (mote_value)MOTE_I32(code);
+	}
+	return status;
+}
+
+static mote_status call_once(struct cli_run *run, mote_value *result)
+{
+	if (!run->options.function)
+		return call_main(run, result);
+	return mote_call(run->box, run->options.function, run->arguments.values,
+			 run->arguments.count, result, &run->failure.error);
+}
+
+/* "Divide returned error 7: division by zero" */
+static void name_guest_error(struct cli_run *run)
+{
+	mote_error *error = &run->failure.error;
+	char text[MOTE_ERROR_TEXT_MAX];
+
+	if (run->options.json)
+		return;
+	memcpy(text, error->text, sizeof(text));
+	snprintf(error->text, sizeof(error->text), "%s returned error %d: %.*s",
+		 run->prototype.name, error->guest_code,
+		 MOTE_ERROR_TEXT_MAX - 128, text);
+}
+
+static bool call(struct cli_run *run)
+{
+	mote_value result;
+	mote_status status = MOTE_OK;
+
+	memset(&result, 0, sizeof(result));
+	run->samples = calloc(run->options.repeat, sizeof(*run->samples));
+	if (!run->samples)
+		return cli_fail(&run->failure, CLI_EXIT_HOST, MOTE_E_NO_MEMORY,
+				"out of memory");
+	for (uint64_t i = 0; i < run->options.repeat; i++) {
+		uint64_t start = cli_now_ns();
+
+		status = call_once(run, &result);
+		run->samples[run->sample_count++] = cli_now_ns() - start;
+		if (status != MOTE_OK)
+			break;
+	}
+	cli_output_end(&run->output);
+	if (status == MOTE_OK)
+		return cli_run_take_result(run, &result);
+	cli_fail_library(&run->failure);
+	if (status == MOTE_E_GUEST_ERROR)
+		name_guest_error(run);
+	return false;
+}
+
+static void run_guest(struct cli_run *run)
+{
+	bool made = open_guest(run) && prepare_call(run) && make_sandbox(run);
+
+	if (!made) {
+		cli_output_end(&run->output);
+		return;
+	}
+	cli_harden_run();
+	(void)call(run);
+	if (mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
+		memset(&run->stats, 0, sizeof(run->stats));
+}
+
+static void run_fini(struct cli_run *run)
+{
+	mote_sandbox_free(run->box);
+	mote_image_unref(run->image);
+	mote_engine_unref(run->engine);
+	cli_hosts_fini(&run->hosts);
+	cli_arguments_fini(&run->arguments);
+	cli_output_fini(&run->output);
+	free(run->samples);
+	free(run->result_json);
+	free(run->file);
+}
+
+int cli_cmd_run(int argc, char **argv)
+{
+	struct cli_run *run = calloc(1, sizeof(*run));
+	int status;
+
+	if (!run) {
+		fputs("mote run: out of memory\n", stderr);
+		return CLI_EXIT_HOST;
+	}
+	cli_failure_init(&run->failure);
+	run->stats.struct_size = (uint32_t)sizeof(run->stats);
+	if (cli_run_options_read(argc, argv, &run->options, &run->failure) &&
+	    run->options.help) {
+		free(run);
+		return cli_print_help(cli_run_help);
+	}
+	cli_output_init(&run->output, run->options.json);
+	if (run->failure.exit == CLI_EXIT_DONE)
+		run_guest(run);
+	status = cli_run_report(run);
+	run_fini(run);
+	free(run);
+	return status;
+}

@@ -1,0 +1,76 @@
+/*
+ * See fault.h.
+ */
+#include "fault.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "terminal.h"
+
+#define REGISTERS_PER_LINE 3
+
+bool cli_fault_symbol(const void *file, size_t size, const mote_image *image,
+		      uint64_t pc, struct cli_symbol *symbol)
+{
+	mote_image_info info = MOTE_IMAGE_INFO_INIT;
+	mote_segment segment;
+
+	if (!image || mote_image_describe(image, &info, NULL) != MOTE_OK)
+		return false;
+	for (size_t i = 0; i < info.segment_count; i++) {
+		if (mote_image_segment(image, i, &segment, NULL) != MOTE_OK)
+			return false;
+		if (pc < segment.address ||
+		    pc - segment.address >= segment.memory_size)
+			continue;
+		return cli_symbol_find(file, size, &segment, pc, symbol);
+	}
+	return false;
+}
+
+static bool has_address(uint32_t kind)
+{
+	switch (kind) {
+	case MOTE_FAULT_READ:
+	case MOTE_FAULT_WRITE:
+	case MOTE_FAULT_EXECUTE:
+	case MOTE_FAULT_NULL_POINTER:
+	case MOTE_FAULT_STACK_OVERFLOW:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void print_registers(const mote_fault *fault)
+{
+	uint32_t count = fault->register_count;
+
+	if (count > MOTE_FAULT_REGISTERS_MAX)
+		count = MOTE_FAULT_REGISTERS_MAX;
+	for (uint32_t i = 0; i < count; i++) {
+		const char *name = mote_fault_register_name(i);
+		bool last = i + 1 == count ||
+			    i % REGISTERS_PER_LINE == REGISTERS_PER_LINE - 1;
+
+		fprintf(stderr, "  %-8s %016" PRIx64 "%s", name ? name : "?",
+			fault->registers[i], last ? "\n" : "");
+	}
+}
+
+void cli_fault_print(const mote_fault *fault, const struct cli_symbol *symbol)
+{
+	bool colour = cli_wants_colour(STDERR_FILENO);
+
+	if (has_address(fault->kind))
+		fprintf(stderr, "  address  %016" PRIx64 "\n", fault->address);
+	fprintf(stderr, "  at       %016" PRIx64, fault->pc);
+	if (symbol)
+		fprintf(stderr, "  %s%s+0x%" PRIx64 "%s",
+			colour ? CLI_BOLD : "", symbol->name, symbol->offset,
+			colour ? CLI_PLAIN : "");
+	fputc('\n', stderr);
+	print_registers(fault);
+}

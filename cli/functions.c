@@ -1,0 +1,121 @@
+/*
+ * See functions.h.
+ */
+#include "functions.h"
+
+#include <string.h>
+
+#include "near.h"
+#include "text.h"
+
+static size_t table_size(const mote_image *image, enum cli_table table)
+{
+	mote_image_info info = MOTE_IMAGE_INFO_INIT;
+
+	if (mote_image_describe(image, &info, NULL) != MOTE_OK)
+		return 0;
+	return table == CLI_EXPORTS ? info.export_count : info.import_count;
+}
+
+static bool get(const mote_image *image, enum cli_table table, size_t index,
+		struct cli_prototype *prototype)
+{
+	mote_function function;
+	mote_status status;
+
+	status = table == CLI_EXPORTS
+			 ? mote_image_export(image, index, &function, NULL)
+			 : mote_image_import(image, index, &function, NULL);
+	return status == MOTE_OK && cli_prototype_read(&function, prototype);
+}
+
+static void hint_prototype(struct cli_failure *failure,
+			   const struct cli_prototype *prototype)
+{
+	char buffer[CLI_PROTOTYPE_TEXT_MAX];
+	struct cli_text text;
+
+	cli_text_init(&text, buffer, sizeof(buffer));
+	cli_prototype_add(&text, prototype);
+	cli_hint(failure, "  %s", buffer);
+}
+
+void cli_hint_functions(struct cli_failure *failure, const mote_image *image,
+			enum cli_table table)
+{
+	const char *what = table == CLI_EXPORTS ? "functions" : "imports";
+	size_t count = table_size(image, table);
+	struct cli_prototype prototype;
+
+	if (count == 0) {
+		cli_hint(failure, "it has no %s", what);
+		return;
+	}
+	cli_hint(failure, "its %s:", what);
+	for (size_t i = 0; i < count; i++) {
+		if (i == CLI_LISTED_MAX) {
+			cli_hint(failure,
+				 "  and %zu more; 'mote inspect' lists them",
+				 count - i);
+			return;
+		}
+		if (get(image, table, i, &prototype))
+			hint_prototype(failure, &prototype);
+	}
+}
+
+/* The likely ones if there are any, else all. */
+static void suggest(struct cli_failure *failure, const mote_image *image,
+		    const char *name)
+{
+	size_t count = table_size(image, CLI_EXPORTS);
+	struct cli_prototype prototype;
+	size_t found = 0;
+
+	for (size_t i = 0; i < count && found < CLI_LISTED_MAX; i++) {
+		if (!get(image, CLI_EXPORTS, i, &prototype) ||
+		    !cli_name_near(name, prototype.name))
+			continue;
+		if (found++ == 0)
+			cli_hint(failure, "did you mean");
+		hint_prototype(failure, &prototype);
+	}
+	if (found == 0)
+		cli_hint_functions(failure, image, CLI_EXPORTS);
+}
+
+bool cli_find_export(const mote_image *image, const char *name,
+		     struct cli_prototype *prototype,
+		     struct cli_failure *failure)
+{
+	size_t count = table_size(image, CLI_EXPORTS);
+	char quoted[512];
+	struct cli_text text;
+
+	for (size_t i = 0; i < count; i++) {
+		if (get(image, CLI_EXPORTS, i, prototype) &&
+		    strcmp(prototype->name, name) == 0)
+			return true;
+	}
+	cli_text_init(&text, quoted, sizeof(quoted));
+	cli_text_quote(&text, name);
+	cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_NOT_FOUND,
+		 "the guest has no function %s", quoted);
+	if (name[0] == '-')
+		cli_hint(failure, "options go before GUEST");
+	else
+		suggest(failure, image, name);
+	return false;
+}
+
+bool cli_find_main(const mote_image *image, struct cli_failure *failure)
+{
+	mote_image_info info = MOTE_IMAGE_INFO_INIT;
+
+	if (mote_image_describe(image, &info, NULL) == MOTE_OK && info.has_main)
+		return true;
+	cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_NOT_FOUND,
+		 "the guest has no main; name the FUNCTION to call");
+	cli_hint_functions(failure, image, CLI_EXPORTS);
+	return false;
+}

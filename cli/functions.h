@@ -1,0 +1,34 @@
+/*
+ * Finding a function of a guest by what somebody typed.
+ */
+#ifndef CLI_FUNCTIONS_H
+#define CLI_FUNCTIONS_H
+
+#include <stdbool.h>
+
+#include <mote/mote.h>
+
+#include "failure.h"
+#include "prototype.h"
+
+enum cli_table {
+	CLI_EXPORTS,
+	CLI_IMPORTS,
+};
+
+/* Most functions that an error message lists. */
+#define CLI_LISTED_MAX 20
+
+/* The function of that name; the failure suggests others. */
+bool cli_find_export(const mote_image *image, const char *name,
+		     struct cli_prototype *prototype,
+		     struct cli_failure *failure);
+
+/* Whether the guest has a main; the failure lists what it has instead. */
+bool cli_find_main(const mote_image *image, struct cli_failure *failure);
+
+/* Adds the prototypes of a table to the hint. */
+void cli_hint_functions(struct cli_failure *failure, const mote_image *image,
+			enum cli_table table);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * See harden.h.
+ */
+#include "harden.h"
+
+#include <sys/prctl.h>
+
+#ifdef MOTE_SECCOMP
+#include <errno.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#endif
+
+void cli_harden_start(void)
+{
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+#ifdef MOTE_SECCOMP
+
+/* The type byte of the ioctls of <linux/kvm.h>, KVMIO. */
+#define IOCTL_TYPE_MASK 0xff00u
+#define IOCTL_TYPE_KVM 0xae00u
+
+static const int allowed[] = {
+	/* A call: entering the VM is an ioctl, see below. */
+	SCMP_SYS(timer_create),
+	SCMP_SYS(timer_settime),
+	SCMP_SYS(timer_gettime),
+	SCMP_SYS(timer_getoverrun),
+	SCMP_SYS(timer_delete),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_getres),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(futex),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getpid),
+	SCMP_SYS(getrandom),
+	/* Memory. mmap only without PROT_EXEC, see below. */
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(brk),
+	/* Output, and the end. */
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	SCMP_SYS(poll),
+	SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(close),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+};
+
+static int add_rules(scmp_filter_ctx filter)
+{
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+		int error =
+			seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+
+		if (error)
+			return error;
+	}
+	if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+			     SCMP_A1(SCMP_CMP_MASKED_EQ, IOCTL_TYPE_MASK,
+				     IOCTL_TYPE_KVM)))
+		return -EINVAL;
+	if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+			     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)))
+		return -EINVAL;
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
+void cli_harden_run(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+
+	if (!filter)
+		return;
+	if (add_rules(filter) == 0)
+		(void)seccomp_load(filter);
+	seccomp_release(filter);
+}
+
+bool cli_harden_built_in(void)
+{
+	return true;
+}
+
+#else
+
+void cli_harden_run(void)
+{
+}
+
+bool cli_harden_built_in(void)
+{
+	return false;
+}
+
+#endif

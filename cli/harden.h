@@ -1,0 +1,24 @@
+/*
+ * Giving up what a run of a guest does not need, in case the guest finds a
+ * way out of its VM into this process.
+ */
+#ifndef CLI_HARDEN_H
+#define CLI_HARDEN_H
+
+#include <stdbool.h>
+
+/* At the start of every command: no new privileges by exec, ever. */
+void cli_harden_start(void);
+
+/*
+ * Once the sandbox exists: from here on only the system calls of a call,
+ * of output and of tidying up. Does nothing where the command was built
+ * without libseccomp or the kernel has no seccomp. Other system calls fail
+ * with EPERM.
+ */
+void cli_harden_run(void);
+
+/* Whether cli_harden_run can do anything in this build. */
+bool cli_harden_built_in(void);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * The state of one `mote run`, from the command line to the report.
+ */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mote/mote.h>
+
+#include "argument.h"
+#include "failure.h"
+#include "hosts.h"
+#include "output.h"
+#include "prototype.h"
+#include "run_options.h"
+
+struct cli_run {
+	struct cli_run_options options;
+	struct cli_failure failure;
+	void *file; /* the guest's bytes; owned */
+	size_t file_size;
+	mote_engine *engine;
+	mote_image *image;
+	mote_sandbox *box;
+	struct cli_prototype prototype;
+	struct cli_arguments arguments;
+	struct cli_hosts hosts;
+	struct cli_output output;
+	int main_status;
+	char *result_json; /* owned */
+	uint64_t create_ns;
+	uint64_t *samples; /* duration of each call; owned */
+	size_t sample_count;
+	mote_sandbox_stats stats;
+};
+
+/* Shows the result of the call on standard output, or keeps it for JSON. */
+bool cli_run_take_result(struct cli_run *run, const mote_value *value);
+
+/*
+ * What is left to say when all is over: the failure, and the statistics if
+ * they are wanted; or all as JSON. Returns the exit status.
+ */
+int cli_run_report(struct cli_run *run);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * See run_options.h.
+ */
+#include "run_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+#include "text.h"
+#include "units.h"
+
+enum {
+	OPTION_STACK = 256,
+	OPTION_IO,
+};
+
+static const char shorts[] = "+:t:m:n:b:H:jsxh";
+
+static const struct option longs[] = {
+	{ "timeout", required_argument, NULL, 't' },
+	{ "heap", required_argument, NULL, 'm' },
+	{ "stack", required_argument, NULL, OPTION_STACK },
+	{ "io", required_argument, NULL, OPTION_IO },
+	{ "repeat", required_argument, NULL, 'n' },
+	{ "backend", required_argument, NULL, 'b' },
+	{ "host", required_argument, NULL, 'H' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "stats", no_argument, NULL, 's' },
+	{ "hex", no_argument, NULL, 'x' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* Limits of mote_sandbox_options, refused here to name the option. */
+static void read_size(const char *option, uint64_t limit, uint64_t *bytes,
+		      struct cli_failure *failure)
+{
+	const char *why = cli_parse_size(optarg, bytes);
+	char most[32];
+	char text[64];
+
+	if (!why && *bytes > limit) {
+		cli_format_size(limit, most, sizeof(most));
+		snprintf(text, sizeof(text), "is more than %s", most);
+		why = text;
+	}
+	if (why)
+		cli_bad_option(failure, option, optarg, why);
+}
+
+static void read_host(struct cli_run_options *options,
+		      struct cli_failure *failure)
+{
+	struct cli_host_text *host = &options->hosts[options->host_count];
+	size_t length = strcspn(optarg, "=");
+
+	if (length == 0) {
+		cli_bad_option(failure, "host", optarg,
+			       "has no name; write NAME=TEXT");
+		return;
+	}
+	for (size_t i = 0; i < options->host_count; i++) {
+		if (options->hosts[i].name_length != length ||
+		    memcmp(options->hosts[i].name, optarg, length) != 0)
+			continue;
+		cli_bad_option(failure, "host", optarg,
+			       "names a function a second time");
+		return;
+	}
+	if (options->host_count == CLI_HOSTS_MAX) {
+		cli_bad_option(failure, "host", optarg, "is one too many");
+		return;
+	}
+	host->name = optarg;
+	host->name_length = length;
+	host->text = optarg[length] == '=' ? optarg + length + 1 : "";
+	options->host_count++;
+}
+
+static void read_value(int option, struct cli_run_options *options,
+		       struct cli_failure *failure)
+{
+	const char *why = NULL;
+
+	switch (option) {
+	case 't':
+		why = cli_parse_duration(optarg, &options->timeout_ns);
+		if (why)
+			cli_bad_option(failure, "timeout", optarg, why);
+		break;
+	case 'm':
+		read_size("heap", UINT64_C(64) << 30, &options->heap_bytes,
+			  failure);
+		break;
+	case OPTION_STACK:
+		read_size("stack", UINT64_C(1) << 30, &options->stack_bytes,
+			  failure);
+		break;
+	case OPTION_IO:
+		read_size("io", UINT64_C(1) << 30, &options->io_bytes, failure);
+		break;
+	case 'n':
+		why = cli_parse_count(optarg, CLI_REPEAT_MAX, &options->repeat);
+		if (why)
+			cli_bad_option(failure, "repeat", optarg, why);
+		break;
+	case 'b':
+		options->backend = optarg;
+		break;
+	case 'H':
+		read_host(options, failure);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool read_operands(int argc, char **argv,
+			  struct cli_run_options *options,
+			  struct cli_failure *failure)
+{
+	if (optind >= argc)
+		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+				"no GUEST given; see 'mote run --help'");
+	options->guest = argv[optind++];
+	if (optind < argc) {
+		if (strcmp(argv[optind], "--") == 0)
+			optind++;
+		else
+			options->function = argv[optind++];
+	}
+	options->args = argv + optind;
+	options->arg_count = (size_t)(argc - optind);
+	if (!options->function && options->repeat > 1)
+		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+				"--repeat needs a FUNCTION: main runs once");
+	return true;
+}
+
+bool cli_run_options_read(int argc, char **argv,
+			  struct cli_run_options *options,
+			  struct cli_failure *failure)
+{
+	int option;
+
+	memset(options, 0, sizeof(*options));
+	options->repeat = 1;
+	/* Goes on after an error: a later --json says how to report it. */
+	while ((option = cli_next_option(argc, argv, shorts, longs, failure)) !=
+	       -1) {
+		if (option == 'h')
+			options->help = true;
+		else if (option == 'j')
+			options->json = true;
+		else if (option == 's')
+			options->stats = true;
+		else if (option == 'x')
+			options->hex = true;
+		else if (option != '?')
+			read_value(option, options, failure);
+	}
+	if (failure->exit != CLI_EXIT_DONE)
+		return false;
+	if (options->help)
+		return true;
+	return read_operands(argc, argv, options, failure);
+}

@@ -1,0 +1,47 @@
+/*
+ * The command line of `mote run`. Pure but for getopt's own state.
+ */
+#ifndef CLI_RUN_OPTIONS_H
+#define CLI_RUN_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "failure.h"
+
+#define CLI_REPEAT_MAX 1000000u
+#define CLI_HOSTS_MAX 256
+
+/* --host NAME=TEXT; both point into argv. */
+struct cli_host_text {
+	const char *name;
+	size_t name_length;
+	const char *text; /* "" if there is no '=' */
+};
+
+struct cli_run_options {
+	bool help;
+	bool json;
+	bool hex;
+	bool stats;
+	uint64_t timeout_ns; /* 0: the library's default, as for the next */
+	uint64_t heap_bytes;
+	uint64_t stack_bytes;
+	uint64_t io_bytes;
+	uint64_t repeat;
+	const char *backend; /* NULL: auto */
+	struct cli_host_text hosts[CLI_HOSTS_MAX];
+	size_t host_count;
+	const char *guest;
+	const char *function; /* NULL: main */
+	char **args;
+	size_t arg_count;
+};
+
+/* False after filling failure; json is right even then. */
+bool cli_run_options_read(int argc, char **argv,
+			  struct cli_run_options *options,
+			  struct cli_failure *failure);
+
+#endif

@@ -1,0 +1,207 @@
+#!/bin/sh
+# run.sh SOURCE-ROOT BUILD-ROOT LIBDIR
+#
+# Installs into a prefix and uses what is there as a stranger would: each
+# header alone, C and C++ programs through pkg-config and through
+# find_package, shared and static, a guest compiled and called. Then once
+# more after the prefix has moved.
+set -eu
+
+source=$1
+build=$2
+libdir=$3
+use=$source/tests/install/use
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+die() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+# quietly COMMAND...: its output only when it fails.
+quietly() {
+	if ! "$@" >"$work/log" 2>&1; then
+		cat "$work/log"
+		die "$*"
+	fi
+}
+
+install_into() {
+	quietly cmake --install "$build" --prefix "$1"
+}
+
+# Nothing may be found but what was installed. Warnings are strict: what we
+# install must be clean in anyone's build.
+strict='-Wall -Wextra -Wpedantic -Wconversion -Wundef -Werror'
+
+# Each public header compiles alone, in the languages that are promised.
+check_headers() {
+	for header in "$1"/include/mote/*.h; do
+		name=mote/$(basename "$header")
+		for language in c:c99 c:c11 c:c17 c++:c++17 c++:c++20; do
+			printf '#include <%s>\n' "$name" "$name" \
+				>"$work/header.c"
+			echo 'extern int unused;' >>"$work/header.c"
+			# shellcheck disable=SC2086 # options
+			quietly cc -x "${language%%:*}" \
+				-std="${language#*:}" $strict -I"$1/include" \
+				-fsyntax-only "$work/header.c"
+		done
+	done
+}
+
+# runs PROGRAM [LIBRARY-PATH]: it reports the version of the headers.
+runs() {
+	LD_LIBRARY_PATH=${2:-} "$1" >"$work/out" 2>&1 || {
+		cat "$work/out"
+		die "$1 does not run"
+	}
+}
+
+# pkg-config knows the prefix only from where mote.pc lies.
+check_pkg_config() {
+	prefix=$1
+	PKG_CONFIG_PATH=$prefix/$libdir/pkgconfig
+	export PKG_CONFIG_PATH
+	flags=$(pkg-config --cflags mote)
+	shared=$(pkg-config --libs mote)
+	static=$(pkg-config --libs --static mote)
+	case $static in
+	*-pthread*) ;;
+	*) die "pkg-config --static leaves out -pthread: $static" ;;
+	esac
+	case $shared in
+	*-pthread*) die "pkg-config adds private libraries: $shared" ;;
+	esac
+	# shellcheck disable=SC2086 # options
+	{
+		quietly cc -std=c11 $strict $flags "$use/user.c" \
+			-o "$work/c-shared" $shared
+		quietly c++ -std=c++17 $strict $flags "$use/user.cpp" \
+			-o "$work/cpp-shared" $shared
+		# -l:libmote.a: or the linker takes the shared library.
+		static=$(echo "$static" | sed 's/-lmote/-l:libmote.a/')
+		quietly cc -std=c11 $strict $flags "$use/user.c" \
+			-o "$work/c-static" $static
+		quietly c++ -std=c++17 $strict $flags "$use/user.cpp" \
+			-o "$work/cpp-static" $static
+	}
+	for language in c cpp; do
+		runs "$work/$language-shared" "$prefix/$libdir"
+		runs "$work/$language-static"
+		needs "$work/$language-shared" libmote.so.0
+	done
+	if readelf -d "$work/c-static" | grep -q libmote; then
+		die "the static program needs libmote.so"
+	fi
+}
+
+# needs PROGRAM LIBRARY
+needs() {
+	readelf -d "$1" | grep -q "NEEDED.*\[$2\]" ||
+		die "$1 does not need $2"
+}
+
+check_find_package() {
+	quietly cmake -G Ninja -S "$use" -B "$2" \
+		-DCMAKE_PREFIX_PATH="$1" -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF
+	grep -q "^Mote_DIR:PATH=$1/" "$2/CMakeCache.txt" ||
+		die "find_package found another Mote"
+	quietly cmake --build "$2"
+	for name in c-shared c-static cpp-shared cpp-static; do
+		runs "$2/$name"
+	done
+}
+
+# Nothing that was installed names the build, the source or the old prefix.
+check_relocatable() {
+	for path in "$build" "$source" "$2"; do
+		if grep -rlF --exclude-dir=debug "$path/" "$1" \
+			--include='*.pc' --include='*.cmake' --include='*.h' \
+			--include='mote-cc*' >"$work/log"; then
+			cat "$work/log"
+			die "these name $path"
+		fi
+	done
+	for file in "$1/$libdir"/libmote.so "$1"/bin/mote; do
+		[ -e "$file" ] || continue
+		if readelf -d "$file" | grep -E 'R(UN)?PATH' |
+			grep -vq 'ORIGIN'; then
+			die "$file has an absolute run path"
+		fi
+	done
+}
+
+# What the linker was asked to do for the shared library.
+check_library() {
+	readelf -dlW "$1" >"$work/readelf"
+	for want in 'SONAME.*\[libmote.so.0\]' NODELETE 'BIND_NOW|FLAGS.* NOW' \
+		GNU_RELRO; do
+		grep -Eq "$want" "$work/readelf" || die "$1: no $want"
+	done
+	for bad in TEXTREL 'GNU_STACK.* RWE' 'LOAD.* RWE' RPATH RUNPATH; do
+		if grep -Eq "$bad" "$work/readelf"; then
+			die "$1 has $bad"
+		fi
+	done
+}
+
+check_subproject() {
+	quietly cmake -G Ninja -S "$source/tests/install/subproject" -B "$1" \
+		-DMOTE_SOURCE="$source"
+	quietly cmake --build "$1"
+	runs "$1/user-shared"
+	runs "$1/user-static"
+}
+
+# The commands, where this build has them.
+check_commands() {
+	if [ -x "$1/bin/mote" ]; then
+		quietly "$1/bin/mote" --version
+	fi
+	if [ -x "$1/bin/mote-cc" ]; then
+		quietly "$1/bin/mote-cc" -O2 -Wall -Wextra -Werror \
+			"$use/guest.c" -o "$work/guest.elf"
+	fi
+	if [ -x "$1/bin/mote" ] && [ -x "$1/bin/mote-cc" ]; then
+		quietly "$1/bin/mote" inspect "$work/guest.elf"
+		check_run "$1"
+	fi
+}
+
+check_run() {
+	if [ "${MOTE_REQUIRE_HV:-}" != kvm ]; then
+		echo "not run: the guest, for want of a hypervisor"
+		return 0
+	fi
+	answer=$(timeout -s KILL 20 "$1/bin/mote" run "$work/guest.elf" \
+		Add 40 2) || die "mote run: $answer"
+	[ "$answer" = 42 ] || die "mote run Add 40 2 says $answer"
+}
+
+check_all() {
+	check_headers "$1"
+	check_pkg_config "$1"
+	check_find_package "$1" "$2"
+	check_commands "$1"
+}
+
+install_into "$work/first"
+check_all "$work/first" "$work/use-first"
+check_relocatable "$work/first" "$work/first"
+check_library "$work/first/$libdir/libmote.so"
+check_subproject "$work/subproject"
+
+mv "$work/first" "$work/moved"
+check_pkg_config "$work/moved"
+check_find_package "$work/moved" "$work/use-moved"
+check_commands "$work/moved"
+
+# DESTDIR puts the same files below another root.
+DESTDIR=$work/stage quietly cmake --install "$build" --prefix /opt/mote
+(cd "$work/stage/opt/mote" && find . | sort) >"$work/staged"
+(cd "$work/moved" && find . | sort) >"$work/direct"
+diff "$work/staged" "$work/direct" || die "DESTDIR installs other files"
+
+echo "installed: $(grep -c . "$work/direct") files and folders"

@@ -1,0 +1,46 @@
+# shellcheck shell=sh
+# tools/check-docs; sourced by run.sh.
+
+check="$tools/check-docs $work/tree"
+
+# A tree with one public function, one status code and a README.
+documented() {
+	tree
+	put include/mote/error.h <<'END'
+#define MOTE_API __attribute__((visibility("default")))
+#define MOTE_STATUS_MAP(X)                                    \
+	X(OK, 0, 0, "success")
+END
+	put include/mote/mote.h <<'END'
+/* MOTE_API void mote_old(void); */
+MOTE_API MOTE_MUST_USE mote_status
+mote_call(int x);
+END
+	printf '# Mote\n\n## How it `works`, in short\n' | put README.md
+}
+
+# shellcheck disable=SC2086 # a command and its argument
+{
+	documented
+	echo '[a](README.md) [b](docs/A.md#top) [c](#mote)' >>README.md
+	printf '# Top\n' | put docs/A.md
+	echo '[up](../README.md#how-it-works-in-short)' >>docs/A.md
+	echo '[web](https://example.org/x) `[no](link)`' >>docs/A.md
+	accepts $check
+	echo '[gone](docs/B.md)' >>README.md
+	rejects 'link to docs/B.md: no such file' $check
+
+	documented
+	echo '[a](#nothing)' >>README.md
+	rejects 'link to #nothing: no such heading' $check
+
+	documented
+	echo 'mote_call returns MOTE_OK.' | put man/man3/mote_call.3
+	accepts $check
+	echo 'mote_call returns.' | put man/man3/mote_call.3
+	rejects 'MOTE_OK is in no man page' $check
+	echo 'MOTE_OK is good.' | put man/man3/mote_call.3
+	rejects 'mote_call is in no man page' $check
+	echo 'mote_call MOTE_OK mote_cull' | put man/man3/mote_call.3
+	rejects 'mote_cull is not in include/mote' $check
+}
