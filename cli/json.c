@@ -268,10 +268,9 @@ int cli_json_print(const json_t *object, const char *result)
 	char *whole;
 	int error;
 
-	/* The object is not empty: its "}" makes room for one member more. */
+	/* The object is not empty: its "{" makes room for one member more. */
 	if (result)
-		whole = print("%.*s, \"result\": %s}\n", (int)(length - 1),
-			      text, result);
+		whole = print("{\"result\": %s, %s\n", result, text + 1);
 	else
 		whole = print("%s\n", text);
 	error = cli_write_all(STDOUT_FILENO, whole, strlen(whole));
