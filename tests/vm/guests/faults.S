@@ -537,12 +537,12 @@ export Lar, "I(U)"
 export Abort, "I(U)"
 	mov %rax, %rdi
 	mov $6, %eax
-	mov $PORT_ABORT, %edx
+	mov $MOTE_PORT_ABORT, %edx
 	out %eax, %dx
 	jmp done
 
 export Exit, "I(U)"
-	mov $PORT_EXIT, %edx
+	mov $MOTE_PORT_EXIT, %edx
 	out %eax, %dx
 	jmp done
 
