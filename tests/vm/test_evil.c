@@ -110,7 +110,7 @@ static size_t make_message(unsigned char *block, uint16_t kind, uint32_t type,
 	return data;
 }
 
-static size_t make_host_call(unsigned char *block)
+static size_t make_host_call(unsigned char *block, uint32_t which)
 {
 	static const struct {
 		uint32_t type;
@@ -121,7 +121,6 @@ static size_t make_host_call(unsigned char *block)
 		{ MOTE_TYPE_STRING, 1 },
 		{ MOTE_TYPE_BYTES, 1 },
 	};
-	uint32_t which = (uint32_t)random_below(&source, 4);
 
 	return make_message(block, MOTE_MESSAGE_HOST_CALL, imports[which].type,
 			    which, imports[which].count,
@@ -147,7 +146,9 @@ static size_t make_posts(unsigned char *block)
 
 		record.kind = 1 + (uint32_t)random_below(&source, 3);
 		if (record.kind == MOTE_POST_CALL)
-			size = make_host_call(block + used + 8);
+			size = make_host_call(
+				block + used + 8,
+				random_below(&source, 8) ? 2 : 0);
 		record.size = (uint32_t)size;
 		memcpy(block + used, &record, sizeof(record));
 		used += 8 + ((size + 7) & ~(size_t)7);
@@ -202,7 +203,8 @@ static mote_status one_round(mote_sandbox *box, uint64_t id)
 
 	evil.port = any_port();
 	if (evil.port == MOTE_PORT_HOST_CALL)
-		evil.out_size = make_host_call(out);
+		evil.out_size = make_host_call(
+			out, (uint32_t)random_below(&source, 4));
 	else
 		evil.out_size = make_message(
 			out, (uint16_t)(2 + random_below(&source, 2)),
