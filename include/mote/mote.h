@@ -287,7 +287,10 @@ typedef struct mote_sandbox_options {
 	size_t host_function_count;
 	uint64_t heap_bytes;  /* default 16 MiB, at most 64 GiB */
 	uint64_t stack_bytes; /* default 1 MiB, at most 1 GiB */
-	/* Largest message in either direction. Default 1 MiB, at most 1 GiB. */
+	/*
+	 * Largest message in either direction, header included: default
+	 * 1 MiB and a page, at most 1 GiB. Unused room costs no memory.
+	 */
 	uint64_t io_bytes;
 	mote_output_fn output; /* NULL: what the guest prints is dropped */
 	void *output_user;

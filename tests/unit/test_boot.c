@@ -88,7 +88,7 @@ static bool port_open(uint32_t port, uint32_t width)
 
 static void test_tss(void **state)
 {
-	uint64_t stack = MTI_GVA_INTERRUPT_STACK + MOTE_PAGE_SIZE;
+	uint64_t stack = MOTE_GVA_INTERRUPT_STACK + MOTE_PAGE_SIZE;
 	uint32_t port;
 	uint32_t width;
 

@@ -138,14 +138,14 @@ static void check_supervisor(const struct mti_tables *tables)
 
 	assert_true(translate(tables, MOTE_GVA_SUPERVISOR, &found));
 	assert_int_equal(found.flags, MTI_PT_EXECUTE);
-	assert_true(translate(tables, MTI_GVA_INTERRUPT_STACK, &found));
+	assert_true(translate(tables, MOTE_GVA_INTERRUPT_STACK, &found));
 	assert_int_equal(found.flags, MTI_PT_WRITE);
 	assert_true(translate(tables, MOTE_GVA_SYSCALL, &found));
 	assert_int_equal(found.flags, MTI_PT_USER | MTI_PT_EXECUTE);
 	assert_true(translate(tables, MOTE_GVA_CONTROL, &found));
 	assert_int_equal(found.flags, MTI_PT_USER | MTI_PT_WRITE);
 	assert_false(translate(tables, MOTE_GVA_SUPERVISOR + PAGE, &found));
-	assert_false(translate(tables, MTI_GVA_INTERRUPT_STACK + PAGE, &found));
+	assert_false(translate(tables, MOTE_GVA_INTERRUPT_STACK + PAGE, &found));
 	assert_false(translate(tables, 0, &found));
 	assert_false(translate(tables, 0xffff, &found));
 	assert_false(translate(tables, UINT64_C(1) << 47, &found));
