@@ -216,6 +216,66 @@ static void test_in_host_function(void **state)
 	host_fn = NULL;
 }
 
+static void output_100_ms(void *user, uint32_t stream, const char *data,
+			  size_t size)
+{
+	mote_value unused;
+
+	(void)stream;
+	(void)data;
+	(void)size;
+	(void)wait_100_ms(user, NULL, NULL, 0, &unused);
+}
+
+/*
+ * The deadline comes when the guest has returned and its output is handed
+ * out: too late for this call, and nothing to the next.
+ */
+static void test_after_return(void **state)
+{
+	const struct mote_abi_message head = {
+		.version = MOTE_MESSAGE_VERSION,
+		.kind = MOTE_MESSAGE_RESULT,
+		.size = 48,
+		.count = 1,
+	};
+	const struct mote_abi_post line = { MOTE_POST_STDOUT, 8 };
+	struct {
+		struct mote_abi_message head;
+		struct mote_abi_slot slot;
+	} result = { head, { .type = MOTE_TYPE_I64, .value = 5 } };
+	const struct evil evil = { .out = &result,
+				   .out_size = sizeof(result),
+				   .post = &line,
+				   .post_size = sizeof(line),
+				   .post_used = 16,
+				   .port = MOTE_PORT_RETURN };
+	mote_sandbox_options options = options_with(LONG_NS);
+	mote_sandbox_stats before;
+	mote_sandbox_stats after;
+	mote_sandbox *box;
+	mote_value value;
+
+	(void)state;
+	options.output = output_100_ms;
+	vm_open(&vm, GUEST_bare_villain);
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_sandbox_set_deadline(box, 50 * MS, &vm.err), MOTE_OK,
+		  &vm.err);
+	vm_expect(evil_call(box, "EvilI64", &evil, &value, &vm.err), MOTE_OK,
+		  &vm.err);
+	assert_int_equal(value.as.i64, 5);
+	before = vm_stats(box);
+	vm_expect(mote_sandbox_set_deadline(box, LONG_NS, &vm.err), MOTE_OK,
+		  &vm.err);
+	expect_answer(box, &vm.err);
+	after = vm_stats(box);
+	assert_int_equal(after.interrupted, before.interrupted);
+	assert_int_equal(after.vm_entries - before.vm_entries, 1);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
 static mote_sandbox *inner;
 static mote_status inner_status;
 static mote_error inner_error = MOTE_ERROR_INIT;
@@ -433,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_init),
 		cmocka_unit_test(test_tiny),
 		cmocka_unit_test(test_in_host_function),
+		cmocka_unit_test(test_after_return),
 		cmocka_unit_test(test_nested_outer_first),
 		cmocka_unit_test(test_nested_inner_first),
 		cmocka_unit_test(test_nested_together),

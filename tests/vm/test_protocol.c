@@ -519,6 +519,8 @@ static const struct post_case post_cases[] = {
 	{ "used 12", { MOTE_POST_STDOUT, 0 }, 12, MOTE_E_PROTOCOL },
 	{ "used 65537", { MOTE_POST_STDOUT, 8 }, 65537, MOTE_E_PROTOCOL },
 	{ "used 65544", { MOTE_POST_STDOUT, 8 }, 65544, MOTE_E_PROTOCOL },
+	{ "one record, past the area", { MOTE_POST_STDOUT, 65536 }, 65544,
+	  MOTE_E_PROTOCOL },
 	{ "used 0x80000000", { MOTE_POST_STDOUT, 8 }, 0x80000000,
 	  MOTE_E_PROTOCOL },
 	{ "used 0xffffffff", { MOTE_POST_STDOUT, 8 }, 0xffffffff,
