@@ -157,20 +157,6 @@ static mote_status call_once(struct cli_run *run, mote_value *result)
 			 run->arguments.count, result, &run->failure.error);
 }
 
-/* "Divide returned error 7: division by zero" */
-static void name_guest_error(struct cli_run *run)
-{
-	mote_error *error = &run->failure.error;
-	char text[MOTE_ERROR_TEXT_MAX];
-
-	if (run->options.json)
-		return;
-	memcpy(text, error->text, sizeof(text));
-	snprintf(error->text, sizeof(error->text), "%s returned error %d: %.*s",
-		 run->prototype.name, error->guest_code,
-		 MOTE_ERROR_TEXT_MAX - 128, text);
-}
-
 static bool call(struct cli_run *run)
 {
 	mote_value result;
@@ -192,10 +178,7 @@ static bool call(struct cli_run *run)
 	cli_output_end(&run->output);
 	if (status == MOTE_OK)
 		return cli_run_take_result(run, &result);
-	cli_fail_library(&run->failure);
-	if (status == MOTE_E_GUEST_ERROR)
-		name_guest_error(run);
-	return false;
+	return cli_fail_library(&run->failure);
 }
 
 static void run_guest(struct cli_run *run)

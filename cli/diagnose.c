@@ -144,7 +144,9 @@ static void no_permission(const struct cli_facts *facts,
 {
 	const struct cli_device *device = &facts->dev_kvm;
 	const uint32_t group_access = 060;
-	bool group_may = (device->mode & group_access) == group_access;
+	/* The group root is nothing to join. */
+	bool group_may = device->gid != 0 &&
+			 (device->mode & group_access) == group_access;
 
 	if (info->os_errno == EPERM || (facts->uid == 0 && facts->container)) {
 		say(advice, "The kernel forbids the device itself, as in a "

@@ -73,6 +73,10 @@ bool cli_fail_library(struct cli_failure *failure)
 	failure->exit = exit_of_status((mote_status)failure->error.code);
 	if (failure->error.code == MOTE_E_NO_HYPERVISOR)
 		cli_hint(failure, "'mote doctor' says what to do about it");
+	else if (failure->error.code == MOTE_E_DEADLINE)
+		cli_hint(failure, "--timeout sets how long a call may take");
+	else if (failure->error.code == MOTE_E_TOO_LARGE)
+		cli_hint(failure, "--io sets how large a message may be");
 	return false;
 }
 

@@ -12,8 +12,14 @@
 #define REGISTERS_PER_LINE 3
 
 bool cli_fault_symbol(const void *file, size_t size, const mote_image *image,
-		      uint64_t pc, struct cli_symbol *symbol)
+		      const mote_fault *fault, struct cli_symbol *symbol)
 {
+	/*
+	 * abort() does not return, so the address behind a call of it may be
+	 * in the next function already.
+	 */
+	uint64_t behind = fault->kind == MOTE_FAULT_ABORT && fault->pc > 0;
+	uint64_t pc = fault->pc - behind;
 	mote_image_info info = MOTE_IMAGE_INFO_INIT;
 	mote_segment segment;
 
@@ -25,7 +31,10 @@ bool cli_fault_symbol(const void *file, size_t size, const mote_image *image,
 		if (pc < segment.address ||
 		    pc - segment.address >= segment.memory_size)
 			continue;
-		return cli_symbol_find(file, size, &segment, pc, symbol);
+		if (!cli_symbol_find(file, size, &segment, pc, symbol))
+			return false;
+		symbol->offset += behind;
+		return true;
 	}
 	return false;
 }
@@ -55,7 +64,7 @@ static void print_registers(const mote_fault *fault)
 		bool last = i + 1 == count ||
 			    i % REGISTERS_PER_LINE == REGISTERS_PER_LINE - 1;
 
-		fprintf(stderr, "  %-8s %016" PRIx64 "%s", name ? name : "?",
+		fprintf(stderr, "  %-7s %016" PRIx64 "%s", name ? name : "?",
 			fault->registers[i], last ? "\n" : "");
 	}
 }
@@ -65,8 +74,8 @@ void cli_fault_print(const mote_fault *fault, const struct cli_symbol *symbol)
 	bool colour = cli_wants_colour(STDERR_FILENO);
 
 	if (has_address(fault->kind))
-		fprintf(stderr, "  address  %016" PRIx64 "\n", fault->address);
-	fprintf(stderr, "  at       %016" PRIx64, fault->pc);
+		fprintf(stderr, "  address %016" PRIx64 "\n", fault->address);
+	fprintf(stderr, "  at      %016" PRIx64, fault->pc);
 	if (symbol)
 		fprintf(stderr, "  %s%s+0x%" PRIx64 "%s",
 			colour ? CLI_BOLD : "", symbol->name, symbol->offset,

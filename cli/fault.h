@@ -11,9 +11,9 @@
 
 #include "symbols.h"
 
-/* file and image are the guest's; image may be NULL. */
+/* Where it happened. file and image are the guest's; image may be NULL. */
 bool cli_fault_symbol(const void *file, size_t size, const mote_image *image,
-		      uint64_t pc, struct cli_symbol *symbol);
+		      const mote_fault *fault, struct cli_symbol *symbol);
 
 /* Prints on standard error. symbol is NULL if there is none. */
 void cli_fault_print(const mote_fault *fault, const struct cli_symbol *symbol);

@@ -11,7 +11,7 @@
 #include "fault.h"
 #include "json.h"
 #include "run.h"
-#include "terminal.h"
+#include "text.h"
 #include "timing.h"
 #include "units.h"
 #include "value.h"
@@ -100,18 +100,50 @@ static void print_stats(struct cli_run *run)
 	fprintf(stderr, "host calls   %" PRIu64 "\n", run->stats.host_calls);
 }
 
-static void print_failure(const struct cli_run *run)
+/*
+ * The library's text says what happened; people also want to know in which
+ * call. Programs find that in other members of the JSON object.
+ */
+static void add_context(struct cli_run *run)
+{
+	const char *name = run->options.function ? run->prototype.name : "main";
+	mote_error *error = &run->failure.error;
+	char original[MOTE_ERROR_TEXT_MAX];
+	struct cli_text text;
+
+	if (error->code < MOTE_E_GUEST_ERROR)
+		return;
+	memcpy(original, error->text, sizeof(original));
+	cli_text_init(&text, error->text, sizeof(error->text));
+	if (!run->box)
+		cli_text_add(&text, "start of the guest");
+	else if (error->code == MOTE_E_GUEST_ERROR)
+		cli_text_add(&text, "%s returned error %d", name,
+			     error->guest_code);
+	else if (error->code == MOTE_E_GUEST_FAULT)
+		cli_text_add(&text, "%s crashed", name);
+	else if (error->code == MOTE_E_PROTOCOL)
+		cli_text_add(&text, "%s broke the protocol", name);
+	else if (error->code == MOTE_E_LIMIT)
+		cli_text_add(&text, "%s exceeded a limit", name);
+	else
+		cli_text_add(&text, "%s", name);
+	cli_text_add(&text, ": %s", original);
+}
+
+static void print_failure(struct cli_run *run)
 {
 	const mote_fault *fault = &run->failure.error.fault;
 	struct cli_symbol symbol;
 	bool known;
 
+	add_context(run);
 	cli_failure_print(&run->failure, "run");
 	if (run->failure.error.code != MOTE_E_GUEST_FAULT ||
 	    fault->kind == MOTE_FAULT_NONE)
 		return;
-	known = cli_fault_symbol(run->file, run->file_size, run->image,
-				 fault->pc, &symbol);
+	known = cli_fault_symbol(run->file, run->file_size, run->image, fault,
+				 &symbol);
 	cli_fault_print(fault, known ? &symbol : NULL);
 }
 
@@ -152,7 +184,7 @@ static void add_symbol(const struct cli_run *run, json_t *error)
 	if (!json_is_object(fault))
 		return;
 	if (!cli_fault_symbol(run->file, run->file_size, run->image,
-			      run->failure.error.fault.pc, &symbol)) {
+			      &run->failure.error.fault, &symbol)) {
 		cli_json_set(fault, "function", json_null());
 		return;
 	}

@@ -96,34 +96,55 @@ static bool find_symtab(const struct file *file, const Elf64_Ehdr *header,
 	return false;
 }
 
-/*
- * The function that holds the address, else the last label without a size
- * (assembly) before it.
- */
-static bool best_symbol(const struct file *file, const struct table *symbols,
-			uint64_t address, Elf64_Sym *best)
+/* A symbol without size names what follows it, up to its section's end. */
+static bool in_section_of(const struct file *file, const Elf64_Ehdr *header,
+			  const Elf64_Sym *row, uint64_t address)
+{
+	Elf64_Shdr section;
+
+	/* find_symtab() has checked the table of sections. */
+	if (row->st_shndx >= header->e_shnum ||
+	    !read_at(file, header->e_shoff + row->st_shndx * sizeof(section),
+		     &section, sizeof(section)))
+		return false;
+	return address >= section.sh_addr &&
+	       address - section.sh_addr < section.sh_size;
+}
+
+static bool covers(const struct file *file, const Elf64_Ehdr *header,
+		   const Elf64_Sym *row, uint64_t address)
+{
+	unsigned int type = ELF64_ST_TYPE(row->st_info);
+
+	if ((type != STT_FUNC && type != STT_NOTYPE) || row->st_name == 0 ||
+	    row->st_shndx == SHN_UNDEF || row->st_value > address)
+		return false;
+	if (row->st_size != 0)
+		return address - row->st_value < row->st_size;
+	return in_section_of(file, header, row, address);
+}
+
+/* The function that holds the address, else the last label before it. */
+static bool best_symbol(const struct file *file, const Elf64_Ehdr *header,
+			const struct table *symbols, uint64_t address,
+			Elf64_Sym *best)
 {
 	bool found = false;
 
 	for (uint64_t i = 0; i < symbols->count; i++) {
-		unsigned int type;
 		Elf64_Sym row;
 
 		if (!read_at(file, symbols->offset + i * sizeof(row), &row,
 			     sizeof(row)))
 			return false;
-		type = ELF64_ST_TYPE(row.st_info);
-		if ((type != STT_FUNC && type != STT_NOTYPE) ||
-		    row.st_shndx == SHN_UNDEF || row.st_shndx == SHN_ABS ||
-		    row.st_value > address || row.st_name == 0)
+		if (!covers(file, header, &row, address))
 			continue;
-		if (row.st_size != 0 && address - row.st_value >= row.st_size)
+		if (found && (row.st_size != 0) != (best->st_size != 0)) {
+			if (row.st_size == 0)
+				continue;
+		} else if (found && row.st_value < best->st_value) {
 			continue;
-		if (type == STT_NOTYPE && row.st_size == 0 && found &&
-		    best->st_size != 0)
-			continue;
-		if (found && row.st_value < best->st_value)
-			continue;
+		}
 		*best = row;
 		found = true;
 	}
@@ -167,7 +188,7 @@ bool cli_symbol_find(const void *data, size_t size, const mote_segment *segment,
 		return false;
 	if (!load_bias(&file, &header, segment, &bias) ||
 	    !find_symtab(&file, &header, &symbols, &strings) ||
-	    !best_symbol(&file, &symbols, address - bias, &row) ||
+	    !best_symbol(&file, &header, &symbols, address - bias, &row) ||
 	    !copy_name(&file, &strings, &row, symbol))
 		return false;
 	symbol->offset = address - bias - row.st_value;

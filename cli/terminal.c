@@ -8,9 +8,19 @@
 #include <string.h>
 #include <unistd.h>
 
+/*
+ * Asked once: later the system-call filter of `mote run` forbids to ask.
+ * 0 is not known yet.
+ */
+static signed char answers[STDERR_FILENO + 1];
+
 bool cli_is_terminal(int fd)
 {
-	return isatty(fd) == 1;
+	if (fd < 0 || fd > STDERR_FILENO)
+		return false;
+	if (answers[fd] == 0)
+		answers[fd] = isatty(fd) == 1 ? 1 : -1;
+	return answers[fd] > 0;
 }
 
 bool cli_wants_colour(int fd)

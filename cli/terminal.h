@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+/* fd is 0, 1 or 2. cli_output_init() asks about 1 and 2 in time. */
 bool cli_is_terminal(int fd);
 
 /* A terminal that knows colours, and NO_COLOR is not set. */

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "abi/layout.h"
-#include "arch/amd64/boot.h"
-#include "arch/amd64/pt.h"
+#include "arch/arch.h"
 #include "base/checked.h"
 
 #define LARGE_PAGE (UINT64_C(2) << 20)
@@ -39,7 +38,7 @@ static bool describe_areas(struct mti_layout *layout)
 			MTI_PT_EXECUTE) &&
 	       describe(layout, MOTE_GVA_SYSCALL, MOTE_PAGE_SIZE, USER_RX) &&
 	       describe(layout, MOTE_GVA_CONTROL, MOTE_PAGE_SIZE, USER_RW) &&
-	       describe(layout, MTI_GVA_INTERRUPT_STACK, MOTE_PAGE_SIZE,
+	       describe(layout, MOTE_GVA_INTERRUPT_STACK, MOTE_PAGE_SIZE,
 			MTI_PT_WRITE) &&
 	       describe(layout, MOTE_GVA_POST, MTI_POST_BYTES, USER_RW) &&
 	       describe(layout, MOTE_GVA_CALL, sizes->io, USER_RW) &&

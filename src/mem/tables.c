@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "abi/layout.h"
-#include "arch/amd64/pt.h"
 #include "base/checked.h"
 
 #define FIRST_CAPACITY (32 * (size_t)MOTE_PAGE_SIZE)
@@ -65,7 +64,7 @@ static bool alloc_table(void *context, uint64_t *gpa)
 	return true;
 }
 
-bool mti_tables_build(struct mti_tables *tables,
+bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 		      const struct mti_layout *layout,
 		      const struct mti_allocator *allocator)
 {
@@ -87,8 +86,8 @@ bool mti_tables_build(struct mti_tables *tables,
 	for (i = 0; i < layout->region_count; i++) {
 		const struct mti_region *region = &layout->regions[i];
 
-		if (!mti_amd64_map(&ops, root, region->gva, region->gpa,
-				   region->size, region->flags))
+		if (!arch->map(&ops, root, region->gva, region->gpa,
+			       region->size, region->flags))
 			return false;
 	}
 	return true;

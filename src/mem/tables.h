@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/arch.h"
 #include "base/alloc.h"
 #include "mem/layout.h"
 
@@ -22,7 +23,7 @@ struct mti_tables {
 };
 
 /* Maps all regions of a layout. false if memory ran out. */
-bool mti_tables_build(struct mti_tables *tables,
+bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 		      const struct mti_layout *layout,
 		      const struct mti_allocator *allocator);
 

@@ -5,8 +5,7 @@
  */
 #include <string.h>
 
-#include "arch/amd64/boot.h"
-#include "arch/amd64/pt.h"
+#include "arch/arch.h"
 #include "base/error.h"
 #include "mem/tables.h"
 #include "os/os.h"
@@ -50,9 +49,10 @@ static int write_system(const struct mti_template *plan)
 {
 	const struct mti_region *regions = plan->layout.regions;
 	uint8_t pages[2 * MOTE_PAGE_SIZE] = { 0 };
+	const struct mti_arch *arch = &mti_arch_amd64;
 
-	mti_amd64_supervisor_page(pages + regions[MTI_AREA_SUPERVISOR].gpa);
-	mti_amd64_syscall_page(pages + regions[MTI_AREA_SYSCALL].gpa);
+	arch->supervisor_page(pages + regions[MTI_AREA_SUPERVISOR].gpa);
+	arch->syscall_page(pages + regions[MTI_AREA_SYSCALL].gpa);
 	return mti_os_pwrite(plan->fd, pages, sizeof(pages), 0);
 }
 
@@ -85,7 +85,8 @@ static mote_status write_image(struct mti_template *plan,
 	mote_status status = MOTE_OK;
 	int os;
 
-	if (!mti_tables_build(&tables, &plan->layout, plan->allocator)) {
+	if (!mti_tables_build(&tables, &mti_arch_amd64, &plan->layout,
+			      plan->allocator)) {
 		status = mti_error_set(err, MOTE_E_NO_MEMORY, "build image",
 				       "no memory for the page tables");
 		goto out;

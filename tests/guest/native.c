@@ -112,15 +112,15 @@ static void child_load(const struct native *native)
 static void child_main(const struct native *native)
 {
 	static const uint64_t addresses[AREAS] = {
-		MOTE_GVA_CONTROL, MOTE_GVA_CALL, MOTE_GVA_REPLY, MOTE_GVA_OUT,
-		MOTE_GVA_POST,
+		MOTE_GVA_CONTROL, MOTE_GVA_CALL, MOTE_GVA_REPLY,
+		MOTE_GVA_OUT,	  MOTE_GVA_POST,
 	};
 	unsigned i;
 
 	for (i = 0; i < AREAS; i++)
 		child_map(addresses[i], area_size(native, i),
-			  i == CALL || i == REPLY ? PROT_READ :
-						    PROT_READ | PROT_WRITE,
+			  i == CALL || i == REPLY ? PROT_READ
+						  : PROT_READ | PROT_WRITE,
 			  native->areas, (off_t)area_offset(native, i));
 	child_map(MOTE_GVA_HEAP, native->options.heap_size,
 		  PROT_READ | PROT_WRITE, native->heap, 0);
@@ -133,8 +133,8 @@ static void child_main(const struct native *native)
 	_exit(1);
 }
 
-static void check_post_output(struct native *native, int stream,
-			      const void *data, size_t size)
+void native_output(struct native *native, int stream, const void *data,
+		   size_t size)
 {
 	assert_true(native->output_size[stream] + size < NATIVE_OUTPUT_MAX);
 	memcpy(native->output[stream] + native->output_size[stream], data,
@@ -209,9 +209,9 @@ static void drain(struct native *native)
 			call_host(native, body, record->size, true, &id,
 				  &result, &text);
 		else if (record->kind == MOTE_POST_STDOUT)
-			check_post_output(native, 1, body, record->size);
+			native_output(native, 1, body, record->size);
 		else if (record->kind == MOTE_POST_STDERR)
-			check_post_output(native, 2, body, record->size);
+			native_output(native, 2, body, record->size);
 		else
 			fail_msg("post record of kind %u", record->kind);
 		at += (sizeof(*record) + record->size + 7) & ~(size_t)7;
@@ -263,6 +263,19 @@ static void serve(struct native *native, struct user_regs_struct *regs)
 	}
 }
 
+/* At each entry; a system call does not leave the guest. */
+static void set_clock(struct native *native)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	control_of(native)->clock_monotonic_ns =
+		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	clock_gettime(CLOCK_REALTIME, &now);
+	control_of(native)->clock_realtime_ns =
+		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static void handle_port(struct native *native, struct user_regs_struct *regs)
 {
 	uint32_t port = regs->rdx & UINT16_MAX;
@@ -271,6 +284,7 @@ static void handle_port(struct native *native, struct user_regs_struct *regs)
 	assert_in_range(port, MOTE_PORT_FIRST, MOTE_PORT_LAST);
 	native->exits[port - MOTE_PORT_FIRST]++;
 	drain(native);
+	set_clock(native);
 	switch (port) {
 	case MOTE_PORT_READY:
 		assert_int_equal(value, 0);
@@ -300,6 +314,8 @@ static void handle_port(struct native *native, struct user_regs_struct *regs)
 	case MOTE_PORT_SERVICE:
 		serve(native, regs);
 		break;
+	default:
+		fail_msg("the guest uses port 0x%x", port);
 	}
 }
 
@@ -316,18 +332,6 @@ static void redirect_syscall(struct native *native,
 	regs->rax = regs->orig_rax;
 	regs->rcx = GARBAGE;
 	regs->r11 = GARBAGE;
-}
-
-static void set_clock(struct native *native)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	control_of(native)->clock_monotonic_ns =
-		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	clock_gettime(CLOCK_REALTIME, &now);
-	control_of(native)->clock_realtime_ns =
-		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static void handle_stop(struct native *native, int signal,
@@ -359,19 +363,18 @@ static void resume(struct native *native, struct user_regs_struct *regs)
 	int status;
 
 	native->end = NATIVE_RUNNING;
+	set_clock(native);
 	while (native->end == NATIVE_RUNNING) {
-		set_clock(native);
 		/* No system call is to be finished or restarted. */
 		regs->orig_rax = UINT64_MAX;
-		assert_int_equal(
-			ptrace(PTRACE_SETREGS, native->pid, 0, regs), 0);
+		assert_int_equal(ptrace(PTRACE_SETREGS, native->pid, 0, regs),
+				 0);
 		assert_int_equal(ptrace(PTRACE_SYSEMU, native->pid, 0, 0), 0);
-		assert_int_equal(waitpid(native->pid, &status, 0),
-				 native->pid);
+		assert_int_equal(waitpid(native->pid, &status, 0), native->pid);
 		if (!WIFSTOPPED(status))
 			fail_msg("the guest's process is gone: 0x%x", status);
-		assert_int_equal(
-			ptrace(PTRACE_GETREGS, native->pid, 0, regs), 0);
+		assert_int_equal(ptrace(PTRACE_GETREGS, native->pid, 0, regs),
+				 0);
 		handle_stop(native, WSTOPSIG(status), regs);
 	}
 }
@@ -544,9 +547,13 @@ void native_queue(struct native *native, const char *name,
 {
 	const struct mti_elf_function *function =
 		mti_elf_find_export(&native->elf, name);
+	mote_error err = MOTE_ERROR_INIT;
 
 	if (function == NULL)
 		fail_msg("the guest has no function %s", name);
+	if (mti_values_check(name, function->parameters, &function->signature,
+			     args, count, &err) != MOTE_OK)
+		fail_msg("%s", err.text);
 	native_queue_message(native, MOTE_MESSAGE_CALL, function->index, args,
 			     count);
 }
@@ -585,6 +592,10 @@ const struct mti_message *native_call(struct native *native, const char *name,
 			 (int)native->end, native->status, native->output[2]);
 	native_result(native, &offset, &native->reply);
 	assert_int_equal(native->reply.head.id, 0);
+	if (native->reply.head.kind == MOTE_MESSAGE_RESULT)
+		assert_int_equal(native->reply.values[0].type,
+				 mti_elf_find_export(&native->elf, name)
+					 ->signature.result);
 	return &native->reply;
 }
 

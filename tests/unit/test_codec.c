@@ -101,6 +101,12 @@ static const struct check_case check_cases[] = {
 	  "data is NULL" },
 	{ "v(s)", STRING("a\0b"), MOTE_E_INVALID, "a NUL inside" },
 	{ "v(s)", STRING("a\0"), MOTE_E_INVALID, "a NUL inside" },
+	/* What a number does not use of its value is not looked at. */
+	{ "v(i)",
+	  { .type = MOTE_TYPE_I32, .as.bytes = { NULL, 1 } },
+	  MOTE_OK,
+	  NULL },
+	{ "v(y)", BYTES("", UINT32_MAX), MOTE_OK, NULL },
 	/* Never read: the size is refused first. */
 	{ "v(y)", BYTES("", UINT64_C(1) << 32), MOTE_E_INVALID, "32 bits" },
 	{ "v(s)",
@@ -233,7 +239,7 @@ static void test_golden(void **state)
 	static const mote_value values[] = {
 		I32(-2),	   F32(-0.0f),	     BOOL(1),
 		STRING("World!!"), BYTES("\xff", 1), STRING(""),
-		BYTES("", 0),	   I64(-2),	     VOID,
+		BYTES(NULL, 0),	   I64(-2),	     VOID,
 	};
 	static const uint64_t wire[] = {
 		/* version 1, kind 1, size */
@@ -403,7 +409,10 @@ static void test_in_place(void **state)
 	assert_memory_equal(buffer + at, "hello\0\0\0ZZZZZZZZ", 16);
 }
 
-/* More than a GiB, in memory of which next to nothing is touched. */
+/*
+ * More than a GiB in place: of the data nothing is read, written or copied,
+ * so that it need not even be accessible.
+ */
 static void test_large(void **state)
 {
 	size_t capacity = ((size_t)3 << 29) + 4096;
@@ -417,6 +426,8 @@ static void test_large(void **state)
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (buffer == MAP_FAILED)
 		skip();
+	assert_int_equal(
+		mprotect(buffer + 4096, capacity - 2 * 4096, PROT_NONE), 0);
 	value = (mote_value)BYTES(buffer + 48, (size_t)3 << 29);
 	assert_int_equal(mti_message_encode(buffer, capacity, &call_head,
 					    &value, 1, &size, NULL),

@@ -236,6 +236,12 @@ static void test_truncated(void **state)
 	assert_int_equal(parse_exact(image.bytes, image.size, &err), MOTE_OK);
 	assert_int_equal(parse_exact(image.bytes, 63, &err), MOTE_E_IMAGE);
 	assert_non_null(strstr(err.text, "the file has 63 bytes"));
+	assert_int_equal(parse_exact(image.bytes, 4, &err), MOTE_E_IMAGE);
+	assert_non_null(strstr(err.text, "the file has 4 bytes"));
+	assert_int_equal(parse_exact(image.bytes, 3, &err), MOTE_E_IMAGE);
+	assert_non_null(strstr(err.text, "no magic number"));
+	assert_int_equal(parse_exact(image.bytes, 64, &err), MOTE_E_IMAGE);
+	assert_non_null(strstr(err.text, "e_phoff 0x40:"));
 	elf_image_free(&image);
 }
 
@@ -297,6 +303,14 @@ static void test_segment_limit(void **state)
 	assert_non_null(strstr(err.text, "header 19: more than 16 segments"));
 	image.program[ELF_SPARE + more].p_memsz = 0;
 	assert_int_equal(parse_exact(image.bytes, image.size, &err), MOTE_OK);
+	/* Searches that go through all of them and find none. */
+	elf_image_move_imports(&image, 0x1000000, 1);
+	assert_int_equal(parse_exact(image.bytes, image.size, &err),
+			 MOTE_E_IMAGE);
+	image.header->e_entry = 0;
+	assert_int_equal(parse_exact(image.bytes, image.size, &err),
+			 MOTE_E_IMAGE);
+	assert_non_null(strstr(err.text, "e_entry 0x0"));
 	elf_image_free(&image);
 }
 
@@ -349,6 +363,24 @@ static void test_full_tables(void **state)
 		mti_elf_fini(&elf, &memory.allocator);
 		assert_int_equal(memory.live, 0);
 	}
+	elf_image_free(&image);
+}
+
+/* A table may be a segment's first bytes and its last. */
+static void test_table_is_segment(void **state)
+{
+	struct elf_image image = elf_image_new(false, 256 - ELF_DATA_SIZE);
+	mote_error err = MOTE_ERROR_INIT;
+
+	(void)state;
+	elf_row_set((struct mote_abi_function *)(image.bytes + ELF_AT_DATA),
+		    "f", "v()", "");
+	elf_image_move_exports(&image, ELF_AT_DATA, 1);
+	assert_int_equal(parse_exact(image.bytes, image.size, &err), MOTE_OK);
+	image.program[ELF_LOAD_DATA].p_filesz--;
+	assert_int_equal(parse_exact(image.bytes, image.size, &err),
+			 MOTE_E_IMAGE);
+	assert_non_null(strstr(err.text, "the exports at 0x402c80"));
 	elf_image_free(&image);
 }
 
@@ -510,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_header_limit),
 		cmocka_unit_test(test_segment_limit),
 		cmocka_unit_test(test_full_tables),
+		cmocka_unit_test(test_table_is_segment),
 		cmocka_unit_test(test_many_equal_imports),
 		cmocka_unit_test(test_row_limit),
 		cmocka_unit_test(test_note_padded_to_8),

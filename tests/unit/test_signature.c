@@ -127,6 +127,7 @@ static void test_names(void **state)
 		{ X56 "xxxxxxx", 100, NULL },
 		{ X56 "xxxxxxxx", 64, "it is longer than 63 bytes or not" },
 		{ X56 "xxxxxxxx", 100, "it is longer than 63 bytes or not" },
+		{ X56 "xxxxxxx", 63, "it is longer than 63 bytes or not" },
 		{ "a", 1, "it is longer than 63 bytes or not" },
 		{ "", 0, "it is longer than 63 bytes or not" },
 		{ "", 1, "it is empty" },

@@ -55,7 +55,7 @@ static void put_gdt(uint8_t *gdt)
 
 static void put_tss(uint8_t *tss)
 {
-	uint64_t stack = MTI_GVA_INTERRUPT_STACK + MOTE_PAGE_SIZE;
+	uint64_t stack = MOTE_GVA_INTERRUPT_STACK + MOTE_PAGE_SIZE;
 	unsigned int port;
 
 	put64(tss + TSS_RSP0, stack);

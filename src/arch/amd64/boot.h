@@ -17,9 +17,6 @@
 #define MTI_SUPERVISOR_IDT 0x200
 #define MTI_SUPERVISOR_STUBS 0x400
 
-/* The interrupt stack: the page after a hole after the supervisor page. */
-#define MTI_GVA_INTERRUPT_STACK (MOTE_GVA_SUPERVISOR + 2 * MOTE_PAGE_SIZE)
-
 /* Selectors: SYSRET wants user data 8 below user code (SDM 2B, SYSRET). */
 #define MTI_SELECTOR_KERNEL_CODE 0x08
 #define MTI_SELECTOR_KERNEL_DATA 0x10

@@ -135,7 +135,7 @@ bool mti_amd64_map(const struct mti_pt_ops *ops, uint64_t root, uint64_t gva,
 }
 
 bool mti_amd64_translate(const struct mti_pt_ops *ops, uint64_t root,
-			 uint64_t gva, struct mti_amd64_translation *out)
+			 uint64_t gva, struct mti_pt_translation *out)
 {
 	uint32_t flags = MTI_PT_WRITE | MTI_PT_EXECUTE | MTI_PT_USER;
 	uint64_t table = root & PTE_ADDRESS;

@@ -16,7 +16,7 @@ int main(int argc, char **argv)
 		printf("%d: %s\n", i, argv[i]);
 	fprintf(stderr, "%d arguments\n", argc - 1);
 	if (argc > 2 && strcmp(argv[1], "exit") == 0)
-		exit(atoi(argv[2]));
+		exit((int)strtol(argv[2], NULL, 10));
 	if (argc > 1 && strcmp(argv[1], "crash") == 0)
 		abort();
 	return argc > 1 && strcmp(argv[1], "three") == 0 ? 3 : 0;

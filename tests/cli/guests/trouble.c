@@ -24,7 +24,11 @@ MOTE_EXPORT(void, FailWild, void)
 
 MOTE_EXPORT(i32, DivideByZero, void)
 {
-	return 1 / zero;
+	int result = 1;
+
+	/* The compiler turns 1 / x into comparisons. */
+	__asm__ volatile("cltd; idivl %1" : "+a"(result) : "m"(zero) : "edx");
+	return result;
 }
 
 __attribute__((noinline)) static void store_byte(volatile char *address)
@@ -54,6 +58,8 @@ __attribute__((noinline)) static int deeper(volatile char *above, int depth)
 {
 	volatile char block[4096];
 
+	if (depth < zero)
+		return 0;
 	block[0] = (char)depth;
 	block[1] = above[0];
 	return deeper(block, depth + 1) + block[1];

@@ -341,7 +341,7 @@ export FarJump, "I(U)"
 	lea 1f(%rip), %rcx
 	mov %rcx, -16(%rsp)
 	mov %ax, -8(%rsp)
-	faulting rex.W ljmp *-16(%rsp)
+	faulting .byte 0x48, 0xff, 0x6c, 0x24, 0xf0 /* rex.W ljmp *-16(%rsp) */
 1:	cli
 	jmp done
 
@@ -349,7 +349,7 @@ export FarCall, "I(U)"
 	lea 1f(%rip), %rcx
 	mov %rcx, -16(%rsp)
 	mov %ax, -8(%rsp)
-	faulting rex.W lcall *-16(%rsp)
+	faulting .byte 0x48, 0xff, 0x5c, 0x24, 0xf0 /* rex.W lcall *-16(%rsp) */
 1:	cli
 	jmp done
 

@@ -1,0 +1,235 @@
+/*
+ * compute and bytes_50m: the same C source, compiled by the same compiler
+ * with the same flags, in the guest and in this process.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "work.h"
+
+#define STEPS UINT64_C(100000000)
+#define BYTES (UINT64_C(50) << 20)
+#define DEADLINE_NS UINT64_C(60000000000)
+
+struct work {
+	const char *name;
+	const char *text;
+	const char *function;
+	uint64_t steps;
+	size_t rounds;
+};
+
+static const struct work works[] = {
+	{ "compute_sha256", "SHA-256 of 1 MiB / native", "Sha256", 0, 100 },
+	{ "compute_fib", "fib(30), recursive / native", "Fib", 30, 100 },
+	{ "compute_integer", "1e8 integer steps / native", "Integer", STEPS,
+	  25 },
+	{ "compute_floating", "1e8 floating steps / native", "Floating", STEPS,
+	  25 },
+};
+
+#define WORKS (sizeof(works) / sizeof(works[0]))
+
+/* As the guest's result is: the bits. */
+static uint64_t run_native(const struct work *work, uint64_t steps)
+{
+	uint64_t bits = 0;
+	double real;
+
+	if (strcmp(work->function, "Sha256") == 0) {
+		bits = work_sha256();
+	} else if (strcmp(work->function, "Fib") == 0) {
+		bits = work_fib((uint32_t)steps);
+	} else if (strcmp(work->function, "Integer") == 0) {
+		bits = work_integer(steps);
+	} else {
+		real = work_floating(steps);
+		memcpy(&bits, &real, sizeof(bits));
+	}
+	return bits;
+}
+
+static int run_guest(struct bench *bench, mote_sandbox *box,
+		     const struct work *work, uint64_t steps, uint64_t *bits)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	mote_value arg = MOTE_U64(steps);
+	mote_value result;
+
+	if (strcmp(work->function, "Fib") == 0)
+		arg = MOTE_U32((uint32_t)steps);
+	if (mote_call(box, work->function, &arg, steps > 0, &result, &err) !=
+	    MOTE_OK)
+		return bench_fail_mote(bench, work->function, &err);
+	*bits = result.type == MOTE_TYPE_U32 ? result.as.u32 : result.as.u64;
+	return 0;
+}
+
+static int measure_work(struct bench *bench, mote_sandbox *box,
+			const struct work *work, struct bench_samples *samples)
+{
+	uint64_t steps = work->steps;
+	size_t rounds = bench_rounds(bench, work->rounds, 10);
+	size_t round;
+
+	if (bench->options.quick && steps == STEPS)
+		steps /= 20;
+	for (round = 0; round < rounds + 1; round++) {
+		bool native_first = round % 2;
+		uint64_t times[3];
+		uint64_t native = 0;
+		uint64_t guest = 0;
+		double ratio;
+
+		times[0] = bench_now_ns();
+		if (native_first)
+			native = run_native(work, steps);
+		else if (run_guest(bench, box, work, steps, &guest) < 0)
+			return -1;
+		times[1] = bench_now_ns();
+		if (!native_first)
+			native = run_native(work, steps);
+		else if (run_guest(bench, box, work, steps, &guest) < 0)
+			return -1;
+		times[2] = bench_now_ns();
+		if (native != guest)
+			return bench_fail(bench, "%s: guest and host differ",
+					  work->function);
+		ratio = (double)(times[1] - times[0]) /
+			(double)(times[2] - times[1]);
+		if (round > 0) /* the first is cold */
+			bench_samples_add(samples,
+					  native_first ? 1 / ratio : ratio);
+	}
+	return 0;
+}
+
+static int check_compiler(struct bench *bench, mote_sandbox *box)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	mote_value result;
+
+	if (mote_call(box, "Compiler", NULL, 0, &result, &err) != MOTE_OK)
+		return bench_fail_mote(bench, "Compiler", &err);
+	if (strcmp(result.as.string.data, work_compiler()) != 0)
+		fprintf(stderr,
+			"bench: compute and bytes_50m compare two compilers: "
+			"%s in the guest, %s here\n",
+			(const char *)result.as.string.data, work_compiler());
+	return 0;
+}
+
+static int measure_works(struct bench *bench, mote_sandbox *box)
+{
+	static struct bench_samples samples[WORKS];
+	size_t worst = 0;
+	size_t i;
+
+	if (check_compiler(bench, box) < 0)
+		return -1;
+	for (i = 0; i < WORKS; i++) {
+		if (measure_work(bench, box, &works[i], &samples[i]) < 0)
+			return -1;
+		if (bench_summarize(&samples[i]).median >
+		    bench_summarize(&samples[worst]).median)
+			worst = i;
+	}
+	bench_ratio(bench, "compute", 1.03, "the worst of the next four",
+		    &samples[worst]);
+	for (i = 0; i < WORKS; i++)
+		bench_ratio(bench, works[i].name, 0, works[i].text,
+			    &samples[i]);
+	return 0;
+}
+
+int bench_compute(struct bench *bench)
+{
+	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_engine *engine;
+	mote_image *image;
+	mote_sandbox *box;
+	int status;
+
+	options.deadline_ns = DEADLINE_NS;
+	if (bench_open(bench, &options, &engine, &image, &box) < 0)
+		return -1;
+	status = measure_works(bench, box);
+	mote_sandbox_free(box);
+	mote_image_unref(image);
+	mote_engine_unref(engine);
+	return status;
+}
+
+static int measure_bytes(struct bench *bench, mote_sandbox *box,
+			 const uint8_t *data, uint8_t *copy, size_t size)
+{
+	static struct bench_samples ratio, guest_ms, host_ms;
+	size_t rounds = bench_rounds(bench, 40, 10);
+	const mote_value arg = MOTE_BYTES(data, size);
+	mote_error err = MOTE_ERROR_INIT;
+	mote_value result;
+	size_t round;
+
+	for (round = 0; round < rounds + 1; round++) {
+		uint64_t times[3];
+		uint64_t sum;
+
+		times[0] = bench_now_ns();
+		memcpy(copy, data, size);
+		sum = work_sum(copy, size);
+		times[1] = bench_now_ns();
+		if (mote_call(box, "Sum", &arg, 1, &result, &err) != MOTE_OK)
+			return bench_fail_mote(bench, "Sum", &err);
+		times[2] = bench_now_ns();
+		if (result.as.u64 != sum)
+			return bench_fail(bench, "Sum: guest and host differ");
+		if (round == 0) /* cold */
+			continue;
+		bench_samples_add(&ratio,
+				  (double)(times[2] - times[1]) /
+					  (double)(times[1] - times[0]));
+		bench_samples_add(&host_ms,
+				  (double)(times[1] - times[0]) / 1e6);
+		bench_samples_add(&guest_ms,
+				  (double)(times[2] - times[1]) / 1e6);
+	}
+	bench_ratio(bench, "bytes_50m", 1.5,
+		    "sum of a 50 MiB argument / memcpy and sum here", &ratio);
+	bench_value(bench, "bytes_50m_host", "ms", "the floor of bytes_50m",
+		    &host_ms);
+	bench_value(bench, "bytes_50m_call", "ms", "the call", &guest_ms);
+	return 0;
+}
+
+int bench_bytes(struct bench *bench)
+{
+	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+	size_t size = bench->options.quick ? BYTES / 10 : BYTES;
+	uint8_t *data = malloc(size);
+	uint8_t *copy = malloc(size);
+	mote_engine *engine;
+	mote_image *image;
+	mote_sandbox *box;
+	int status = -1;
+	size_t i;
+
+	if (!data || !copy) {
+		bench_fail(bench, "no memory for %zu bytes", size);
+		goto out;
+	}
+	for (i = 0; i < size; i++)
+		data[i] = (uint8_t)(i * 31);
+	options.deadline_ns = DEADLINE_NS;
+	options.io_bytes = size + 4096;
+	if (bench_open(bench, &options, &engine, &image, &box) < 0)
+		goto out;
+	status = measure_bytes(bench, box, data, copy, size);
+	mote_sandbox_free(box);
+	mote_image_unref(image);
+	mote_engine_unref(engine);
+out:
+	free(data);
+	free(copy);
+	return status;
+}

@@ -1,0 +1,40 @@
+/*
+ * The floors: VMs made by hand, with nothing of libmote but the headers of
+ * its guest ABI. What a person would write who needs just this one VM and
+ * trusts its guest: no check, no error text, no limit.
+ */
+#ifndef BENCH_FLOOR_H
+#define BENCH_FLOOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct floor_vm {
+	int kvm;
+	int fd;
+	int vcpu;
+	struct kvm_run *run;
+	size_t run_size;
+	uint8_t *memory;
+	size_t memory_size;
+	uint64_t next;	    /* guest-physical: nothing is used from here on */
+	const char *failed; /* the step that failed; errno has the reason */
+};
+
+/* Makes a VM whose user-mode code does nothing but `out`, for ever. */
+int floor_open_loop(struct floor_vm *vm);
+
+/* From the host to that code and back: one KVM_RUN. 0 or -1. */
+int floor_round_trip(struct floor_vm *vm);
+
+/*
+ * Makes a VM of the sizes of a sandbox with default options, loads a program
+ * of mote-cc into it, runs its start and then its export number 0, which
+ * takes nothing and returns an i32. 0 or -1.
+ */
+int floor_open_program(struct floor_vm *vm, const void *elf, int32_t *answer);
+
+/* Also after a failed open. */
+void floor_close(struct floor_vm *vm);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * The guest of the measurements.
+ */
+#include <stdio.h>
+
+#include <mote_guest.h>
+
+#include "work.h"
+
+MOTE_IMPORT(void, Nothing, void);
+
+MOTE_EXPORT(void, Empty, void)
+{
+}
+
+MOTE_EXPORT(void, CallHost, (u32, count))
+{
+	for (; count > 0; count--)
+		Nothing();
+}
+
+MOTE_EXPORT(string, Echo, (string, text))
+{
+	return text;
+}
+
+MOTE_EXPORT(void, PrintLines, (u32, count))
+{
+	for (; count > 0; count--)
+		printf("line %u of the output of a guest\n", count);
+}
+
+MOTE_EXPORT(u64, Sha256, void)
+{
+	return work_sha256();
+}
+
+MOTE_EXPORT(u32, Fib, (u32, n))
+{
+	return work_fib(n);
+}
+
+MOTE_EXPORT(u64, Integer, (u64, steps))
+{
+	return work_integer(steps);
+}
+
+MOTE_EXPORT(f64, Floating, (u64, steps))
+{
+	return work_floating(steps);
+}
+
+MOTE_EXPORT(u64, Sum, (bytes, data))
+{
+	return work_sum(data.data, data.size);
+}
+
+MOTE_EXPORT(string, Compiler, void)
+{
+	return work_compiler();
+}

@@ -1,0 +1,127 @@
+/*
+ * idle_kib, and sizes of files.
+ */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bench.h"
+
+#define BOXES 10 /* made for one sample */
+
+/* KiB of this process that no other shares. */
+static int private_kib(struct bench *bench, double *kib)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "re");
+	char line[256];
+	unsigned long value;
+
+	*kib = 0;
+	if (!file)
+		return bench_fail(bench, "/proc/self/smaps_rollup is absent");
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, "Private_", 8) == 0 &&
+		    sscanf(line + strcspn(line, ":"), ": %lu", &value) == 1)
+			*kib += (double)value;
+	fclose(file);
+	return 0;
+}
+
+/* Default options; the guest has started and answered once. */
+static int make(struct bench *bench, mote_image *image, mote_sandbox **box)
+{
+	mote_error err = MOTE_ERROR_INIT;
+
+	if (mote_sandbox_new(image, NULL, box, &err) != MOTE_OK)
+		return bench_fail_mote(bench, "new sandbox", &err);
+	if (mote_call(*box, "Answer", NULL, 0, NULL, &err) != MOTE_OK)
+		return bench_fail_mote(bench, "Answer", &err);
+	return 0;
+}
+
+static int measure(struct bench *bench, mote_image *image)
+{
+	static struct bench_samples idle;
+	size_t rounds = bench_rounds(bench, 10, 5);
+	mote_sandbox *boxes[BOXES + 2] = { NULL };
+	size_t round;
+	int status;
+	size_t i;
+
+	/*
+	 * What the first one costs is not each one's. A second one, because
+	 * the image's pages count as private until two sandboxes map them.
+	 */
+	status = make(bench, image, &boxes[BOXES]);
+	if (status == 0)
+		status = make(bench, image, &boxes[BOXES + 1]);
+	for (round = 0; status == 0 && round < rounds; round++) {
+		double before;
+		double after;
+
+		status = private_kib(bench, &before);
+		for (i = 0; status == 0 && i < BOXES; i++)
+			status = make(bench, image, &boxes[i]);
+		if (status == 0)
+			status = private_kib(bench, &after);
+		if (status == 0)
+			bench_samples_add(&idle, (after - before) / BOXES);
+		for (i = 0; i < BOXES; i++) {
+			mote_sandbox_free(boxes[i]);
+			boxes[i] = NULL;
+		}
+	}
+	mote_sandbox_free(boxes[BOXES]);
+	mote_sandbox_free(boxes[BOXES + 1]);
+	bench_ratio(bench, "idle_kib", 256,
+		    "KiB of private memory of an idle sandbox", &idle);
+	return status;
+}
+
+int bench_idle(struct bench *bench)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	mote_engine *engine;
+	mote_image *image;
+	int status;
+
+	if (mote_engine_new(NULL, &engine, &err) != MOTE_OK)
+		return bench_fail_mote(bench, "new engine", &err);
+	if (mote_image_from_memory(
+		    engine, bench_small_guest,
+		    (size_t)(bench_small_guest_end - bench_small_guest), &image,
+		    &err) != MOTE_OK) {
+		mote_engine_unref(engine);
+		return bench_fail_mote(bench, "open the guest", &err);
+	}
+	status = measure(bench, image);
+	mote_image_unref(image);
+	mote_engine_unref(engine);
+	return status;
+}
+
+static void size_kib(struct bench *bench, const char *name, const char *text,
+		     double bytes)
+{
+	struct bench_samples samples = { .count = 0 };
+
+	bench_samples_add(&samples, bytes / 1024);
+	bench_value(bench, name, "KiB", text, &samples);
+}
+
+int bench_sizes(struct bench *bench)
+{
+	struct stat st;
+	Dl_info info;
+
+	/* The shared library, or the program that it is linked into. */
+	if (dladdr((const void *)(uintptr_t)&mote_version, &info) &&
+	    stat(info.dli_fname, &st) == 0)
+		size_kib(bench, "library_size",
+			 "the file that the library's code is in",
+			 (double)st.st_size);
+	size_kib(bench, "guest_size", "the small guest's ELF file",
+		 (double)(bench_small_guest_end - bench_small_guest));
+	return 0;
+}

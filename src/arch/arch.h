@@ -1,0 +1,55 @@
+/*
+ * What the rest of the library needs of a guest architecture. Pure: page
+ * tables are reached through the caller's operations.
+ */
+#ifndef MTI_ARCH_ARCH_H
+#define MTI_ARCH_ARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a mapping allows; reading always. */
+#define MTI_PT_WRITE 1u
+#define MTI_PT_EXECUTE 2u
+#define MTI_PT_USER 4u
+
+/* The tables of a guest, which may be hostile when they are read. */
+struct mti_pt_ops {
+	void *context;
+	/* The entry at that guest-physical address; false if out of range. */
+	bool (*read)(void *context, uint64_t gpa, uint64_t *entry);
+	bool (*write)(void *context, uint64_t gpa, uint64_t entry);
+	/* A zeroed page for a table; false if there is no memory. */
+	bool (*alloc)(void *context, uint64_t *gpa);
+};
+
+struct mti_pt_translation {
+	uint64_t gpa;
+	uint64_t span; /* bytes from gpa to the end of its page */
+	uint32_t flags;
+};
+
+struct mti_arch {
+	const char *name;
+
+	/*
+	 * Maps [gva, gva + size) to [gpa, ...), all multiples of a page, with
+	 * large pages wherever both addresses allow. Nothing of the range may
+	 * be mapped yet. false: an operation failed, a range wraps or leaves
+	 * the user's part of the address space, or something is mapped there.
+	 */
+	bool (*map)(const struct mti_pt_ops *ops, uint64_t root, uint64_t gva,
+		    uint64_t gpa, uint64_t size, uint32_t flags);
+
+	/* false if gva is not mapped. A bounded number of reads. */
+	bool (*translate)(const struct mti_pt_ops *ops, uint64_t root,
+			  uint64_t gva, struct mti_pt_translation *out);
+
+	/* Fill the pages at MOTE_GVA_SUPERVISOR and MOTE_GVA_SYSCALL. */
+	void (*supervisor_page)(uint8_t *page);
+	void (*syscall_page)(uint8_t *page);
+};
+
+extern const struct mti_arch mti_arch_amd64;
+
+#endif
