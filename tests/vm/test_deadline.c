@@ -73,8 +73,8 @@ static void expect_deadline(mote_sandbox *box, mote_status status,
 {
 	vm_expect(status, MOTE_E_DEADLINE, err);
 	assert_int_equal(mote_sandbox_state(box), MOTE_SANDBOX_POISONED);
-	vm_expect(mote_call(box, "Answer", NULL, 0, NULL, err),
-		  MOTE_E_POISONED, err);
+	vm_expect(mote_call(box, "Answer", NULL, 0, NULL, err), MOTE_E_POISONED,
+		  err);
 }
 
 static void test_loops(void **state)
@@ -97,10 +97,9 @@ static void test_loops(void **state)
 		vm_expect(mote_sandbox_set_deadline(box, 50 * MS, &vm.err),
 			  MOTE_OK, &vm.err);
 		start = mti_os_monotonic_ns();
-		expect_deadline(box,
-				mote_call(box, loops[i], NULL, 0, NULL,
-					  &vm.err),
-				&vm.err);
+		expect_deadline(
+			box, mote_call(box, loops[i], NULL, 0, NULL, &vm.err),
+			&vm.err);
 		assert_true(mti_os_monotonic_ns() - start >= 50 * MS);
 		assert_true(vm_stats(box).interrupted >= 1);
 		mote_sandbox_free(box);
@@ -155,8 +154,9 @@ static void test_init(void **state)
 /* So early that it may have passed before the guest is entered. */
 static void test_tiny(void **state)
 {
-	static const uint64_t deadlines[] = { 1, 100, 10000, 20000, 30000,
-					      50000 };
+	static const uint64_t deadlines[] = {
+		1, 100, 10000, 20000, 30000, 50000
+	};
 	size_t i;
 
 	(void)state;
@@ -432,8 +432,8 @@ static void test_changing_deadlines(void **state)
 	for (i = 0; i < 5000; i++) {
 		mote_sandbox *box = boxes[i % 2];
 
-		vm_expect(mote_sandbox_set_deadline(
-				  box, deadlines[i % 5] * MS, &vm.err),
+		vm_expect(mote_sandbox_set_deadline(box, deadlines[i % 5] * MS,
+						    &vm.err),
 			  MOTE_OK, &vm.err);
 		expect_answer(box, &vm.err);
 	}
@@ -470,8 +470,7 @@ static void test_stray_signals(void **state)
 	vm_open(&vm, GUEST_bare_villain);
 	box = new_box(LONG_NS);
 	atomic_store(&stop, false);
-	assert_int_equal(pthread_create(&sender, NULL, send_signals, &self),
-			 0);
+	assert_int_equal(pthread_create(&sender, NULL, send_signals, &self), 0);
 	for (i = 0; i < 3000; i++)
 		expect_answer(box, &vm.err);
 	/* And a deadline among them is kept. */
