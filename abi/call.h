@@ -68,6 +68,14 @@ struct mote_abi_post {
 	uint32_t size; /* bytes that follow, without the padding */
 };
 
+/*
+ * The least answer to a call: an error with an empty text. The host makes no
+ * batch of more calls than the out area has room for with this answer each.
+ */
+#define MOTE_MESSAGE_ANSWER_MIN                   \
+	(sizeof(struct mote_abi_message) +         \
+	 sizeof(struct mote_abi_slot) + 8)
+
 _Static_assert(sizeof(struct mote_abi_message) == 32, "abi");
 _Static_assert(offsetof(struct mote_abi_message, id) == 8, "abi");
 _Static_assert(offsetof(struct mote_abi_message, code) == 24, "abi");

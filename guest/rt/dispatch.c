@@ -43,8 +43,7 @@ extern FILE *const stdout __attribute__((weak));
 struct mote_rt_failure mote_rt_failure;
 
 /* What an error without text needs; kept free for each call of a batch. */
-#define ERROR_SIZE_MIN                                                         \
-	(sizeof(struct mote_abi_message) + sizeof(struct mote_abi_slot) + 8)
+#define ERROR_SIZE_MIN MOTE_MESSAGE_ANSWER_MIN
 
 void mote_rt_flush_stdout(void)
 {

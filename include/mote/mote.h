@@ -371,7 +371,8 @@ typedef struct mote_batch_item {
 
 /*
  * Runs the calls one after the other in one VM entry. All are checked and
- * must fit the I/O area together before the first one runs. The limits hold
+ * must fit the I/O area together before the first one runs; at 56 bytes
+ * each, so must their answers. The limits hold
  * for the batch as a whole. A function that returns an error does not stop
  * the batch: look at each status. Any other failure does, and then no
  * result is to be had. Results are valid until the next operation on box.

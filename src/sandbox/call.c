@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "abi/call.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "sandbox/sandbox.h"
@@ -203,6 +204,12 @@ mote_status mti_sandbox_batch(mote_sandbox *box, mote_batch_item *items,
 
 	if (count == 0)
 		return MOTE_OK;
+	if (count > box->io_size / MOTE_MESSAGE_ANSWER_MIN)
+		return mti_error_set(err, MOTE_E_TOO_LARGE, "call batch",
+				     "%zu calls: there is room for the answers "
+				     "of %zu",
+				     count,
+				     box->io_size / MOTE_MESSAGE_ANSWER_MIN);
 	status = encode_batch(box, items, count, err);
 	if (status == MOTE_OK)
 		status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
