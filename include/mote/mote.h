@@ -75,7 +75,8 @@ mote_backend_probe(size_t index, mote_backend_info *info, mote_error *err);
 /*
  * Process-wide context: allocator, backend, kick signal. Reference counted;
  * thread-safe. Images and sandboxes hold a reference of their own, so the
- * order of unref calls does not matter. Not usable in a child after fork().
+ * order of unref calls does not matter. Not usable in a child after fork(),
+ * nor is anything made with it; the child makes an engine of its own.
  */
 typedef struct mote_engine mote_engine;
 

@@ -12,6 +12,7 @@
 /* The signal of this process, 0 before the first engine. */
 static _Atomic int kick_signal;
 static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool fork_watched; /* under install_lock */
 
 struct thread_kick {
 	volatile uint8_t *volatile target; /* NULL: no call runs */
@@ -48,33 +49,72 @@ static void handler(int signal)
 	errno = saved;
 }
 
-mote_status mti_kick_install(int signal, mote_error *err)
+static void before_fork(void)
+{
+	pthread_mutex_lock(&install_lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&install_lock);
+}
+
+/* A child inherits no timer (timer_create(2)), only what is noted of one. */
+static void after_fork_in_child(void)
+{
+	self.target = NULL;
+	self.has_timer = false;
+	self.armed_ns = 0;
+	self.expired = false;
+	pthread_mutex_unlock(&install_lock);
+}
+
+/* Once per process, under install_lock; an errno value. */
+static int watch_fork(void)
+{
+	int status = 0;
+
+	if (!fork_watched)
+		status = pthread_atfork(before_fork, after_fork,
+					after_fork_in_child);
+	fork_watched = status == 0;
+	return status;
+}
+
+static mote_status install(int signal, mote_error *err)
 {
 	static const char *const operation = "install the kick signal";
+	int os = watch_fork();
+
+	if (os != 0)
+		return mti_error_os(err, MOTE_E_NO_MEMORY, operation, os,
+				    "pthread_atfork");
+	os = mti_os_signal_install(signal, handler);
+	if (os == -EBUSY)
+		return mti_error_set(err, MOTE_E_STATE, operation,
+				     "the program handles signal %d itself; "
+				     "choose another with kick_signal",
+				     signal);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_INVALID, operation, -os,
+				    "kick_signal %d", signal);
+	kick_signal = signal;
+	return MOTE_OK;
+}
+
+mote_status mti_kick_install(int signal, mote_error *err)
+{
 	mote_status status = MOTE_OK;
-	int wanted = signal ? signal : DEFAULT_SIGNAL;
-	int os;
 
 	pthread_mutex_lock(&install_lock);
-	if (kick_signal && signal && kick_signal != signal) {
-		status = mti_error_set(err, MOTE_E_STATE, operation,
+	if (!kick_signal)
+		status = install(signal ? signal : DEFAULT_SIGNAL, err);
+	else if (signal && kick_signal != signal)
+		status = mti_error_set(err, MOTE_E_STATE,
+				       "install the kick signal",
 				       "this process already uses signal %d, "
 				       "not %d",
 				       kick_signal, signal);
-	} else if (!kick_signal) {
-		os = mti_os_signal_install(wanted, handler);
-		if (os == -EBUSY)
-			status = mti_error_set(err, MOTE_E_STATE, operation,
-					       "the program handles signal %d "
-					       "itself; choose another with "
-					       "kick_signal",
-					       wanted);
-		else if (os < 0)
-			status = mti_error_os(err, MOTE_E_INVALID, operation,
-					      -os, "kick_signal %d", wanted);
-		else
-			kick_signal = wanted;
-	}
 	pthread_mutex_unlock(&install_lock);
 	return status;
 }

@@ -17,6 +17,8 @@
  *	after mti_kick_end          no target: timer is free   -
  *	earlier than the deadline   arms for the deadline      goes on
  *
+ * A child of fork() has no timer and starts as if it had never made a call.
+ *
  * The handler and the code around it run on the same thread, so that
  * compiler barriers (atomic_signal_fence) are all the ordering there is.
  */

@@ -442,6 +442,42 @@ static void test_changing_deadlines(void **state)
 	vm_close(&vm);
 }
 
+/* ------------------------------------------------------------------- fork */
+
+/* Timers are not inherited: the child needs one of its own. */
+static void spin_in_child(void *unused)
+{
+	mote_sandbox *box;
+
+	(void)unused;
+	vm_open(&vm, GUEST_bare_villain);
+	box = new_box(50 * MS);
+	expect_deadline(box, mote_call(box, "Spin", NULL, 0, NULL, &vm.err),
+			&vm.err);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
+static void test_fork(void **state)
+{
+	static const uint64_t deadlines[] = { 10 * MS, LONG_NS };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		mote_sandbox *box;
+
+		vm_open(&vm, GUEST_bare_villain);
+		box = new_box(LONG_NS);
+		vm_expect(mote_sandbox_set_deadline(box, deadlines[i], &vm.err),
+			  MOTE_OK, &vm.err);
+		expect_answer(box, &vm.err);
+		mote_sandbox_free(box);
+		vm_close(&vm);
+		vm_fork(spin_in_child, NULL, 10);
+	}
+}
+
 /* ----------------------------------------------------------- stray signals */
 
 static _Atomic bool stop;
@@ -498,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_nested_together),
 		cmocka_unit_test(test_stale_timers),
 		cmocka_unit_test(test_changing_deadlines),
+		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_stray_signals),
 	};
 	int skip = vm_require();
