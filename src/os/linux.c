@@ -233,8 +233,9 @@ void mti_os_timer_free(timer_t timer)
 
 int mti_os_signal_install(int signal, void (*handler)(int))
 {
+	/* Threads with small stacks, and Go, want their alternate one used. */
 	struct sigaction action = { .sa_handler = handler,
-				    .sa_flags = SA_RESTART };
+				    .sa_flags = SA_RESTART | SA_ONSTACK };
 	struct sigaction old;
 
 	if (sigaction(signal, NULL, &old) < 0)

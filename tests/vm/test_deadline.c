@@ -520,6 +520,25 @@ static void test_stray_signals(void **state)
 	vm_close(&vm);
 }
 
+/* ------------------------------------------------------------- the handler */
+
+/*
+ * A program that calls from coroutines or from Go has no room for a signal
+ * frame on the stack it runs on; the Go runtime ends the process at a handler
+ * without SA_ONSTACK. Calls that the program makes go on (SA_RESTART).
+ */
+static void test_handler_flags(void **state)
+{
+	struct sigaction action;
+
+	(void)state;
+	vm_open(&vm, NULL);
+	assert_int_equal(sigaction(SIGRTMIN + 6, NULL, &action), 0);
+	assert_true(action.sa_flags & SA_ONSTACK);
+	assert_true(action.sa_flags & SA_RESTART);
+	vm_close(&vm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -536,6 +555,7 @@ int main(void)
 		cmocka_unit_test(test_changing_deadlines),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_stray_signals),
+		cmocka_unit_test(test_handler_flags),
 	};
 	int skip = vm_require();
 
