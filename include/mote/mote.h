@@ -319,7 +319,7 @@ mote_sandbox_new(mote_image *image, const mote_sandbox_options *options,
 /* Must not run at the same time as another use of the sandbox. */
 MOTE_API void mote_sandbox_free(mote_sandbox *box);
 
-/* mote_sandbox_state_kind. */
+/* mote_sandbox_state_kind. At any time, from any thread. */
 MOTE_API uint32_t mote_sandbox_state(const mote_sandbox *box);
 
 /* The deadline of the calls from now on, in nanoseconds; 0 is the default. */
@@ -327,7 +327,10 @@ MOTE_API MOTE_MUST_USE mote_status
 mote_sandbox_set_deadline(mote_sandbox *box, uint64_t deadline_ns,
 			  mote_error *err);
 
-/* Counters since the sandbox was made; a copy. */
+/*
+ * Counters since the sandbox was made; a copy. Not while a call runs:
+ * MOTE_E_BUSY in another thread, MOTE_E_STATE in a host function of the call.
+ */
 typedef struct mote_sandbox_stats {
 	uint32_t struct_size;
 	uint32_t reserved;
