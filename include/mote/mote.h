@@ -104,7 +104,8 @@ typedef struct mote_engine_options {
 	int32_t kick_signal;
 	/*
 	 * NULL or "auto", or "kvm". "none": images can be opened and looked
-	 * at on any machine; mote_sandbox_new gives MOTE_E_NO_HYPERVISOR.
+	 * at on any machine; mote_sandbox_new gives MOTE_E_NO_HYPERVISOR and
+	 * no signal handler is installed.
 	 */
 	const char *backend;
 	mote_allocator allocator;

@@ -92,7 +92,7 @@ struct mti_hv_ops {
 	/*
 	 * Non-zero makes run return MTI_EXIT_INTERRUPTED, if it is set before
 	 * entering or by a signal handler on the thread that runs. Stays set
-	 * until cleared by the caller.
+	 * until cleared by the caller. NULL operation: nothing ever runs.
 	 */
 	volatile uint8_t *(*kick)(struct mti_vm *vm);
 

@@ -539,9 +539,44 @@ static void test_handler_flags(void **state)
 	vm_close(&vm);
 }
 
+static void program_handler(int number)
+{
+	(void)number;
+}
+
+/* An engine that runs nothing, or could not be made, takes no signal. */
+static void without_kick(void *unused)
+{
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+	mote_engine *engine = NULL;
+	struct sigaction action;
+
+	(void)unused;
+	vm.err.struct_size = sizeof(vm.err);
+	assert_true(signal(SIGRTMIN + 6, program_handler) != SIG_ERR);
+	options.backend = "none";
+	vm_expect(mote_engine_new(&options, &engine, &vm.err), MOTE_OK,
+		  &vm.err);
+	mote_engine_unref(engine);
+	assert_true(signal(SIGRTMIN + 6, SIG_DFL) == program_handler);
+	options.backend = "nonesuch";
+	vm_expect(mote_engine_new(&options, &engine, &vm.err),
+		  MOTE_E_NO_HYPERVISOR, &vm.err);
+	assert_int_equal(sigaction(SIGRTMIN + 6, NULL, &action), 0);
+	assert_true(action.sa_handler == SIG_DFL);
+}
+
+static void test_no_handler(void **state)
+{
+	(void)state;
+	vm_fork(without_kick, NULL, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* First: later the signal is taken. */
+		cmocka_unit_test(test_no_handler),
 		cmocka_unit_test(test_loops),
 		cmocka_unit_test(test_default),
 		cmocka_unit_test(test_init),
