@@ -89,20 +89,12 @@ static int cmd_help(int argc, char **argv)
 
 static int cmd_version(int argc, char **argv)
 {
-	char text[128];
-
 	(void)argv;
 	if (argc > 1) {
 		fputs("mote version: takes no arguments\n", stderr);
 		return CLI_EXIT_USAGE;
 	}
-	/* The shared library may be another than the one we were built with. */
-	if (strcmp(mote_version_string(), MOTE_VERSION_STRING) == 0)
-		snprintf(text, sizeof(text), "mote %s\n", MOTE_VERSION_STRING);
-	else
-		snprintf(text, sizeof(text), "mote %s (libmote %s)\n",
-			 MOTE_VERSION_STRING, mote_version_string());
-	return cli_print_help(text);
+	return cli_print_help("mote " MOTE_VERSION_STRING "\n");
 }
 
 int main(int argc, char **argv)

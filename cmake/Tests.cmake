@@ -1,8 +1,9 @@
 # Functions that tests/ and fuzz/ are written with.
 #
-# Labels: a test without one of these is in the quick tier.
+# Labels:
 #	full	too slow for every commit
 #	soak	hours
+#	quick	neither of the two; added here, never written
 #	once	does not depend on compiler or sanitizers: only run in dev
 # Others (unit, vm, cli, check, install, fuzz) name the part that is tested.
 
@@ -62,8 +63,12 @@ endfunction()
 # MOTE_REQUIRE_HV=kvm in ctest's own environment reaches every test: tests
 # that would skip for want of a hypervisor then fail.
 function(mote_test_properties name timeout serial)
+	set(labels ${ARGN})
+	if(NOT "full" IN_LIST labels AND NOT "soak" IN_LIST labels)
+		list(APPEND labels quick)
+	endif()
 	set_tests_properties(${name} PROPERTIES
-		LABELS "${ARGN}"
+		LABELS "${labels}"
 		TIMEOUT "${timeout}"
 		SKIP_RETURN_CODE 77
 		RUN_SERIAL "${serial}"

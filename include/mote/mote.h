@@ -105,7 +105,8 @@ typedef struct mote_engine_options {
 	int32_t kick_signal;
 	/*
 	 * NULL or "auto", or "kvm". "none": images can be opened and looked
-	 * at on any machine; mote_sandbox_new gives MOTE_E_NO_HYPERVISOR.
+	 * at on any machine; mote_sandbox_new gives MOTE_E_NO_HYPERVISOR and
+	 * no signal handler is installed.
 	 */
 	const char *backend;
 	mote_allocator allocator;
@@ -325,7 +326,7 @@ mote_sandbox_new(mote_image *image, const mote_sandbox_options *options,
  */
 MOTE_API void mote_sandbox_free(mote_sandbox *box);
 
-/* mote_sandbox_state_kind. */
+/* mote_sandbox_state_kind. At any time, from any thread. */
 MOTE_API uint32_t mote_sandbox_state(const mote_sandbox *box);
 
 /* The deadline of the calls from now on, in nanoseconds; 0 is the default. */
@@ -333,7 +334,10 @@ MOTE_API MOTE_MUST_USE mote_status
 mote_sandbox_set_deadline(mote_sandbox *box, uint64_t deadline_ns,
 			  mote_error *err);
 
-/* Counters since the sandbox was made; a copy. */
+/*
+ * Counters since the sandbox was made; a copy. Not while a call runs:
+ * MOTE_E_BUSY in another thread, MOTE_E_STATE in a host function of the call.
+ */
 typedef struct mote_sandbox_stats {
 	uint32_t struct_size;
 	uint32_t reserved;
@@ -382,9 +386,10 @@ typedef struct mote_batch_item {
 /*
  * Runs the calls one after the other in one VM entry. All are checked and
  * must fit the I/O area together before the first one runs; at 56 bytes
- * each, so must their answers. The limits hold for the batch as a whole. A function that returns an error does not stop
- * the batch: look at each status. Any other failure does, and then no
- * result is to be had. Results are valid until the next operation on box.
+ * each, so must their answers. The limits hold for the batch as a whole. A
+ * function that returns an error does not stop the batch: look at each
+ * status. Any other failure does, and then no result is to be had. Results
+ * are valid until the next operation on box.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_call_batch(mote_sandbox *box, mote_batch_item *items, size_t count,

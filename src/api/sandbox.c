@@ -142,9 +142,18 @@ mote_status mote_sandbox_set_deadline(mote_sandbox *box, uint64_t deadline_ns,
 mote_status mote_sandbox_get_stats(const mote_sandbox *box,
 				   mote_sandbox_stats *stats, mote_error *err)
 {
+	/* Its owner is not what the caller means by const. */
+	mote_sandbox *taken = (mote_sandbox *)(uintptr_t)box;
+	mote_status status;
+
 	if (!box || !stats)
 		return mti_error_set(err, MOTE_E_INVALID, "get stats",
 				     "%s is NULL", box ? "stats" : "box");
-	return mti_record_write(stats, &box->stats, sizeof(box->stats), "stats",
-				err);
+	status = mti_sandbox_acquire(taken, err);
+	if (status != MOTE_OK)
+		return status;
+	status = mti_record_write(stats, &box->stats, sizeof(box->stats),
+				  "stats", err);
+	mti_sandbox_release(taken);
+	return status;
 }

@@ -25,7 +25,11 @@ struct mti_vm_config {
 	uint64_t page_table_gpa; /* the root */
 };
 
-/* Registers at the next entry: user mode, everything not named is kept. */
+/*
+ * Registers at the next entry. The general registers not named are zero, the
+ * flags those of a new program; FS and GS base, vector registers and all that
+ * only a supervisor changes are as the guest left them.
+ */
 struct mti_entry {
 	uint64_t pc;
 	uint64_t sp;
@@ -67,7 +71,7 @@ struct mti_hv_ops {
 
 	/*
 	 * Borrows the memory, which must outlive the VM. The CPU is in user
-	 * mode, all registers zero, vector state as after reset.
+	 * mode, vector state as after reset; set_entry must come before run.
 	 */
 	mote_status (*vm_new)(struct mti_hv *hv,
 			      const struct mti_vm_config *config,
@@ -88,7 +92,7 @@ struct mti_hv_ops {
 	/*
 	 * Non-zero makes run return MTI_EXIT_INTERRUPTED, if it is set before
 	 * entering or by a signal handler on the thread that runs. Stays set
-	 * until cleared by the caller.
+	 * until cleared by the caller. NULL operation: nothing ever runs.
 	 */
 	volatile uint8_t *(*kick)(struct mti_vm *vm);
 

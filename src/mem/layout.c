@@ -114,7 +114,8 @@ bool mti_layout_plan(const struct mti_part *parts, size_t count,
 
 	memset(layout, 0, sizeof(*layout));
 	layout->sizes = *sizes;
-	if (!describe_areas(layout))
+	/* An area of no size would move the others from their index. */
+	if (!describe_areas(layout) || layout->region_count != MTI_AREAS)
 		return false;
 	for (i = 0; i < count; i++)
 		if (!describe_part(layout, &parts[i], true))

@@ -70,7 +70,7 @@ struct mti_layout {
 	size_t region_count;
 };
 
-/* false if there are too many parts or the sum wraps. */
+/* false if there are too many parts, a size is 0, or the sum wraps. */
 bool mti_layout_plan(const struct mti_part *parts, size_t count,
 		     const struct mti_layout_sizes *sizes,
 		     struct mti_layout *layout);

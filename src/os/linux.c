@@ -233,7 +233,7 @@ void mti_os_timer_free(timer_t timer)
 
 int mti_os_signal_install(int signal, void (*handler)(int))
 {
-	/* On the signal stack, if a thread has one: its own may be tiny. */
+	/* Threads with small stacks, and Go, want their alternate one used. */
 	struct sigaction action = { .sa_handler = handler,
 				    .sa_flags = SA_RESTART | SA_ONSTACK };
 	struct sigaction old;

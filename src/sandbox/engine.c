@@ -64,15 +64,21 @@ mote_status mti_engine_new(const struct mti_allocator *allocator,
 	engine->allocator = *allocator;
 	status = mti_fork_watch(err);
 	if (status == MOTE_OK)
-		status = mti_kick_install(kick_signal, err);
-	if (status == MOTE_OK)
 		status = open_backend(engine, backend, err);
-	if (status != MOTE_OK) {
-		mti_free(allocator, engine);
-		return status;
-	}
+	if (status != MOTE_OK)
+		goto fail;
+	/* For the whole process and for good: only if there is need of it. */
+	if (engine->ops->kick)
+		status = mti_kick_install(kick_signal, err);
+	if (status != MOTE_OK)
+		goto fail_close;
 	*out = engine;
 	return MOTE_OK;
+fail_close:
+	engine->ops->close(engine->hv);
+fail:
+	mti_free(allocator, engine);
+	return status;
 }
 
 void mti_engine_ref(mote_engine *engine)

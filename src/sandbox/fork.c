@@ -13,15 +13,20 @@ static _Atomic uint32_t generation;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int outcome;
 
+static void in_parent(void)
+{
+	mti_kick_after_fork(false);
+}
+
 static void in_child(void)
 {
 	atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
-	mti_kick_forget();
+	mti_kick_after_fork(true);
 }
 
 static void watch(void)
 {
-	outcome = pthread_atfork(NULL, NULL, in_child);
+	outcome = pthread_atfork(mti_kick_before_fork, in_parent, in_child);
 }
 
 mote_status mti_fork_watch(mote_error *err)

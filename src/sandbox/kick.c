@@ -48,33 +48,53 @@ static void handler(int signal)
 	errno = saved;
 }
 
-mote_status mti_kick_install(int signal, mote_error *err)
+void mti_kick_before_fork(void)
+{
+	pthread_mutex_lock(&install_lock);
+}
+
+void mti_kick_after_fork(bool child)
+{
+	/* A child inherits no timer (timer_create(2)), only what we noted. */
+	if (child) {
+		self.target = NULL;
+		self.has_timer = false;
+		self.armed_ns = 0;
+		self.expired = false;
+	}
+	pthread_mutex_unlock(&install_lock);
+}
+
+static mote_status install(int signal, mote_error *err)
 {
 	static const char *const operation = "install the kick signal";
+	int os = mti_os_signal_install(signal, handler);
+
+	if (os == -EBUSY)
+		return mti_error_set(err, MOTE_E_STATE, operation,
+				     "the program handles signal %d itself; "
+				     "choose another with kick_signal",
+				     signal);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_INVALID, operation, -os,
+				    "kick_signal %d", signal);
+	kick_signal = signal;
+	return MOTE_OK;
+}
+
+mote_status mti_kick_install(int signal, mote_error *err)
+{
 	mote_status status = MOTE_OK;
-	int wanted = signal ? signal : DEFAULT_SIGNAL;
-	int os;
 
 	pthread_mutex_lock(&install_lock);
-	if (kick_signal && signal && kick_signal != signal) {
-		status = mti_error_set(err, MOTE_E_STATE, operation,
+	if (!kick_signal)
+		status = install(signal ? signal : DEFAULT_SIGNAL, err);
+	else if (signal && kick_signal != signal)
+		status = mti_error_set(err, MOTE_E_STATE,
+				       "install the kick signal",
 				       "this process already uses signal %d, "
 				       "not %d",
 				       kick_signal, signal);
-	} else if (!kick_signal) {
-		os = mti_os_signal_install(wanted, handler);
-		if (os == -EBUSY)
-			status = mti_error_set(err, MOTE_E_STATE, operation,
-					       "the program handles signal %d "
-					       "itself; choose another with "
-					       "kick_signal",
-					       wanted);
-		else if (os < 0)
-			status = mti_error_os(err, MOTE_E_INVALID, operation,
-					      -os, "kick_signal %d", wanted);
-		else
-			kick_signal = wanted;
-	}
 	pthread_mutex_unlock(&install_lock);
 	return status;
 }
@@ -95,10 +115,8 @@ static void make_cleanup_key(void)
 /* Once per thread. */
 static mote_status prepare_thread(mote_error *err)
 {
-	int os = mti_os_signal_unblock(kick_signal);
+	int os = mti_os_timer_new(kick_signal, &self.timer);
 
-	if (os == 0)
-		os = mti_os_timer_new(kick_signal, &self.timer);
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_OS, "arm deadline", -os,
 				    "timer_create");
@@ -110,10 +128,15 @@ static mote_status prepare_thread(mote_error *err)
 	return MOTE_OK;
 }
 
-/* Makes the handler aim at target; the timer may have to run earlier. */
-static int aim(volatile uint8_t *target, uint64_t deadline_ns)
+/*
+ * Makes the handler aim at target; the timer may have to run earlier. Also
+ * if it should have expired by now and has not been heard of: then the
+ * program blocks the signal, which arming undoes.
+ */
+static int aim(volatile uint8_t *target, uint64_t now_ns, uint64_t deadline_ns)
 {
 	uint64_t armed;
+	int os;
 
 	/* The handler must never see a target with another's deadline. */
 	self.target = NULL;
@@ -123,15 +146,19 @@ static int aim(volatile uint8_t *target, uint64_t deadline_ns)
 	self.target = target;
 	atomic_signal_fence(memory_order_seq_cst);
 	armed = self.armed_ns;
-	if (!target || (armed != 0 && armed <= deadline_ns))
+	if (!target || (armed > now_ns && armed <= deadline_ns))
 		return 0;
+	os = mti_os_signal_unblock(kick_signal);
+	if (os < 0)
+		return os;
 	self.armed_ns = deadline_ns;
 	atomic_signal_fence(memory_order_seq_cst);
 	return mti_os_timer_arm(self.timer, deadline_ns);
 }
 
-mote_status mti_kick_begin(volatile uint8_t *target, uint64_t deadline_ns,
-			   struct mti_kick_frame *outer, mote_error *err)
+mote_status mti_kick_begin(volatile uint8_t *target, uint64_t now_ns,
+			   uint64_t deadline_ns, struct mti_kick_frame *outer,
+			   mote_error *err)
 {
 	mote_status status;
 	int os;
@@ -148,7 +175,7 @@ mote_status mti_kick_begin(volatile uint8_t *target, uint64_t deadline_ns,
 		deadline_ns = outer->deadline_ns;
 	self.expired = false;
 	*target = 0;
-	os = aim(target, deadline_ns);
+	os = aim(target, now_ns, deadline_ns);
 	if (os < 0) {
 		self.armed_ns = 0;
 		mti_kick_end(outer);
@@ -170,13 +197,7 @@ void mti_kick_end(const struct mti_kick_frame *outer)
 	self.expired = outer->expired;
 	if (outer->expired)
 		*outer->target = 1;
-	(void)aim(outer->target, outer->deadline_ns);
-}
-
-void mti_kick_forget(void)
-{
-	self.target = NULL;
-	self.armed_ns = 0;
-	self.expired = false;
-	self.has_timer = false;
+	if (outer->target)
+		(void)aim(outer->target, mti_os_monotonic_ns(),
+			  outer->deadline_ns);
 }

@@ -17,6 +17,8 @@
  *	after mti_kick_end          no target: timer is free   -
  *	earlier than the deadline   arms for the deadline      goes on
  *
+ * A child of fork() has no timer and starts as if it had never made a call.
+ *
  * The handler and the code around it run on the same thread, so that
  * compiler barriers (atomic_signal_fence) are all the ordering there is.
  */
@@ -46,15 +48,17 @@ struct mti_kick_frame {
  * around this one if that is earlier, sets *target. *outer is for
  * mti_kick_end, which must follow a success.
  */
-mote_status mti_kick_begin(volatile uint8_t *target, uint64_t deadline_ns,
-			   struct mti_kick_frame *outer, mote_error *err);
+mote_status mti_kick_begin(volatile uint8_t *target, uint64_t now_ns,
+			   uint64_t deadline_ns, struct mti_kick_frame *outer,
+			   mote_error *err);
 
 /* Whether the deadline of the current call has been reached. */
 bool mti_kick_expired(void);
 
 void mti_kick_end(const struct mti_kick_frame *outer);
 
-/* In a child after fork(): this thread's timer was its parent's. */
-void mti_kick_forget(void);
+/* For fork.c: around fork(), and after it in the child. */
+void mti_kick_before_fork(void);
+void mti_kick_after_fork(bool child);
 
 #endif

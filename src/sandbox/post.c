@@ -37,7 +37,7 @@ static mote_status take_record(mote_sandbox *box,
 		return hand_out(box, MOTE_STREAM_STDERR, data, record->size,
 				err);
 	case MOTE_POST_CALL:
-		/* One area holds a thousand of them: they take long together. */
+		/* One area holds a thousand: they take long together. */
 		if (mti_kick_expired())
 			return MOTE_E_DEADLINE;
 		return mti_host_post(box, data, record->size, err);

@@ -258,13 +258,14 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	const struct mti_hv_ops *ops = box->image->engine->ops;
 	struct mti_kick_frame outer;
 	mote_status status;
+	uint64_t now_ns;
 
 	box->phase = phase;
 	box->host_calls_left = box->limits.host_calls;
 	box->output_left = box->limits.output_bytes;
-	status = mti_kick_begin(ops->kick(box->vm),
-				refresh_clock(box) + box->limits.deadline_ns,
-				&outer, err);
+	now_ns = refresh_clock(box);
+	status = mti_kick_begin(ops->kick(box->vm), now_ns,
+				now_ns + box->limits.deadline_ns, &outer, err);
 	if (status != MOTE_OK)
 		return status;
 	box->stats.calls++;

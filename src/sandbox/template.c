@@ -11,6 +11,13 @@
 #include "os/os.h"
 #include "sandbox/sandbox.h"
 
+/* A segment is one region of file pages and one of zeros, at most. */
+_Static_assert(MTI_AREAS + 2 * MTI_ELF_SEGMENTS_MAX <= MTI_REGIONS_MAX,
+	       "every image that the reader takes can be planned");
+/* write_system fills one buffer at the start of the image. */
+_Static_assert(MTI_AREA_SUPERVISOR == 0 && MTI_AREA_SYSCALL == 1,
+	       "they are planned first, so they are pages 0 and 1");
+
 static uint32_t page_flags(uint32_t protection)
 {
 	uint32_t flags = MTI_PT_USER;

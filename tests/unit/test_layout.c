@@ -296,6 +296,11 @@ static void test_large_pages(void **state)
 
 static void test_refused_plans(void **state)
 {
+	static const struct mti_layout_sizes none[] = {
+		{ 0, PAGE, PAGE },
+		{ PAGE, 0, PAGE },
+		{ PAGE, PAGE, 0 },
+	};
 	struct mti_part parts[40];
 	struct mti_layout layout;
 	size_t i;
@@ -307,6 +312,8 @@ static void test_refused_plans(void **state)
 		parts[i].file_size = PAGE;
 		parts[i].flags = MTI_PT_USER;
 	}
+	for (i = 0; i < 3; i++)
+		assert_false(mti_layout_plan(NULL, 0, &none[i], &layout));
 	/* Two regions each. */
 	assert_true(mti_layout_plan(parts, 19, &usual, &layout));
 	assert_false(mti_layout_plan(parts, 20, &usual, &layout));

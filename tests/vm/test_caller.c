@@ -49,18 +49,12 @@ static void expect_invalid(mote_status status, const char *text)
 	vm_expect_text(&vm.err, text);
 }
 
-static void test_null(void **state)
+static void test_null_image(void **state)
 {
-	const mote_value argument = MOTE_I32(5);
 	mote_image_info image_info = MOTE_IMAGE_INFO_INIT;
-	mote_sandbox_stats stats = MOTE_SANDBOX_STATS_INIT;
-	mote_batch_item item = { .function = "EchoI32", .count = 1 };
-	mote_engine *engine = NULL;
 	mote_image *image = NULL;
-	mote_sandbox *made = NULL;
 	mote_function function;
 	mote_segment segment;
-	int status;
 
 	(void)state;
 	open_box();
@@ -91,6 +85,22 @@ static void test_null(void **state)
 	expect_invalid(mote_image_segment(NULL, 0, &segment, &vm.err),
 		       "image");
 	expect_invalid(mote_image_segment(vm.image, 0, NULL, &vm.err), "out");
+	assert_null(image);
+	close_box();
+}
+
+static void test_null_sandbox(void **state)
+{
+	const mote_value argument = MOTE_I32(5);
+	mote_sandbox_stats stats = MOTE_SANDBOX_STATS_INIT;
+	mote_batch_item item = { .function = "EchoI32", .count = 1 };
+	mote_engine *engine = NULL;
+	mote_image *image = NULL;
+	mote_sandbox *made = NULL;
+	int status;
+
+	(void)state;
+	open_box();
 	expect_invalid(mote_sandbox_new(NULL, NULL, &made, &vm.err), "image");
 	expect_invalid(mote_sandbox_new(vm.image, NULL, NULL, &vm.err), "box");
 	expect_invalid(mote_sandbox_set_deadline(NULL, 1, &vm.err), "box");
@@ -539,7 +549,8 @@ static void test_long_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_null),
+		cmocka_unit_test(test_null_image),
+		cmocka_unit_test(test_null_sandbox),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_functions),
 		cmocka_unit_test(test_arguments),

@@ -2,6 +2,7 @@
  * Calls in both directions: every type and its extremes, sizes up to the
  * limits, host functions and what they may do, errors that are no crash.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -508,6 +509,25 @@ static void test_guest_too_large(void **state)
 	close_box();
 }
 
+static void *read_stats(void *argument)
+{
+	mote_sandbox_stats stats = MOTE_SANDBOX_STATS_INIT;
+	mote_status *status = argument;
+
+	*status = mote_sandbox_get_stats(box, &stats, NULL);
+	return NULL;
+}
+
+static void read_stats_elsewhere(void)
+{
+	mote_status status = MOTE_OK;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, read_stats, &status), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(status, MOTE_E_BUSY);
+}
+
 /* Everything that a host function may try with its own sandbox. */
 static mote_status reenter(void *user, mote_host_call *call,
 			   const mote_value *args, size_t count,
@@ -515,6 +535,7 @@ static mote_status reenter(void *user, mote_host_call *call,
 {
 	mote_error err = MOTE_ERROR_INIT;
 	mote_batch_item item = { .function = "Count" };
+	mote_sandbox_stats stats = MOTE_SANDBOX_STATS_INIT;
 	int status;
 
 	(void)user;
@@ -526,6 +547,9 @@ static mote_status reenter(void *user, mote_host_call *call,
 	vm_expect(mote_run_main(box, 0, NULL, &status, &err), MOTE_E_STATE,
 		  &err);
 	vm_expect(mote_sandbox_set_deadline(box, 1, &err), MOTE_E_STATE, &err);
+	vm_expect(mote_sandbox_get_stats(box, &stats, &err), MOTE_E_STATE,
+		  &err);
+	read_stats_elsewhere();
 	*result = args[0];
 	return MOTE_OK;
 }

@@ -351,9 +351,11 @@ static void arm_soon(struct random_source *source, mote_error *err)
 {
 	volatile uint8_t nobody = 0;
 	struct mti_kick_frame outer;
-	uint64_t soon = mti_os_monotonic_ns() + random_below(source, 200000);
+	uint64_t now = mti_os_monotonic_ns();
+	uint64_t soon = now + random_below(source, 200000);
 
-	vm_expect(mti_kick_begin(&nobody, soon, &outer, err), MOTE_OK, err);
+	vm_expect(mti_kick_begin(&nobody, now, soon, &outer, err), MOTE_OK,
+		  err);
 	mti_kick_end(&outer);
 }
 
@@ -442,6 +444,42 @@ static void test_changing_deadlines(void **state)
 	vm_close(&vm);
 }
 
+/* ------------------------------------------------------------------- fork */
+
+/* Timers are not inherited: the child needs one of its own. */
+static void spin_in_child(void *unused)
+{
+	mote_sandbox *box;
+
+	(void)unused;
+	vm_open(&vm, GUEST_bare_villain);
+	box = new_box(50 * MS);
+	expect_deadline(box, mote_call(box, "Spin", NULL, 0, NULL, &vm.err),
+			&vm.err);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
+static void test_fork(void **state)
+{
+	static const uint64_t deadlines[] = { 10 * MS, LONG_NS };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		mote_sandbox *box;
+
+		vm_open(&vm, GUEST_bare_villain);
+		box = new_box(LONG_NS);
+		vm_expect(mote_sandbox_set_deadline(box, deadlines[i], &vm.err),
+			  MOTE_OK, &vm.err);
+		expect_answer(box, &vm.err);
+		mote_sandbox_free(box);
+		vm_close(&vm);
+		vm_fork(spin_in_child, NULL, 10);
+	}
+}
+
 /* ----------------------------------------------------------- stray signals */
 
 static _Atomic bool stop;
@@ -484,9 +522,63 @@ static void test_stray_signals(void **state)
 	vm_close(&vm);
 }
 
+/* ------------------------------------------------------------- the handler */
+
+/*
+ * A program that calls from coroutines or from Go has no room for a signal
+ * frame on the stack it runs on; the Go runtime ends the process at a handler
+ * without SA_ONSTACK. Calls that the program makes go on (SA_RESTART).
+ */
+static void test_handler_flags(void **state)
+{
+	struct sigaction action;
+
+	(void)state;
+	vm_open(&vm, NULL);
+	assert_int_equal(sigaction(SIGRTMIN + 6, NULL, &action), 0);
+	assert_true(action.sa_flags & SA_ONSTACK);
+	assert_true(action.sa_flags & SA_RESTART);
+	vm_close(&vm);
+}
+
+static void program_handler(int number)
+{
+	(void)number;
+}
+
+/* An engine that runs nothing, or could not be made, takes no signal. */
+static void without_kick(void *unused)
+{
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+	mote_engine *engine = NULL;
+	struct sigaction action;
+
+	(void)unused;
+	vm.err.struct_size = sizeof(vm.err);
+	assert_true(signal(SIGRTMIN + 6, program_handler) != SIG_ERR);
+	options.backend = "none";
+	vm_expect(mote_engine_new(&options, &engine, &vm.err), MOTE_OK,
+		  &vm.err);
+	mote_engine_unref(engine);
+	assert_true(signal(SIGRTMIN + 6, SIG_DFL) == program_handler);
+	options.backend = "nonesuch";
+	vm_expect(mote_engine_new(&options, &engine, &vm.err),
+		  MOTE_E_NO_HYPERVISOR, &vm.err);
+	assert_int_equal(sigaction(SIGRTMIN + 6, NULL, &action), 0);
+	assert_true(action.sa_handler == SIG_DFL);
+}
+
+static void test_no_handler(void **state)
+{
+	(void)state;
+	vm_fork(without_kick, NULL, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* First: later the signal is taken. */
+		cmocka_unit_test(test_no_handler),
 		cmocka_unit_test(test_loops),
 		cmocka_unit_test(test_default),
 		cmocka_unit_test(test_init),
@@ -498,7 +590,9 @@ int main(void)
 		cmocka_unit_test(test_nested_together),
 		cmocka_unit_test(test_stale_timers),
 		cmocka_unit_test(test_changing_deadlines),
+		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_stray_signals),
+		cmocka_unit_test(test_handler_flags),
 	};
 	int skip = vm_require();
 

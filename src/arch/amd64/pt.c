@@ -110,20 +110,13 @@ bool mti_amd64_map(const struct mti_pt_ops *ops, uint64_t root, uint64_t gva,
 		bool large = mti_is_aligned_u64(gva | gpa, LARGE) &&
 			     size >= LARGE;
 		unsigned int shift = large ? LARGE_SHIFT : PAGE_SHIFT;
-		uint64_t part = size;
 		uint64_t table;
 		uint64_t done;
 
-		/* Small pages only up to where large ones can begin. */
-		if (!large && mti_is_aligned_u64(gva ^ gpa, LARGE)) {
-			uint64_t edge = LARGE - (gva & (LARGE - 1));
-
-			if (part > edge)
-				part = edge;
-		}
 		if (!table_for(ops, root, gva, shift, &table))
 			return false;
-		done = fill(ops, table, gva, gpa, part, shift,
+		/* Small pages end with their table: large ones may follow. */
+		done = fill(ops, table, gva, gpa, size, shift,
 			    large ? bits | PTE_LARGE : bits);
 		if (done == 0)
 			return false;

@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "abi/layout.h"
-#include "abi/trap.h"
 #include "arch/amd64/boot.h"
 #include "arch/amd64/trap.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
+#include "hv/port.h"
 #include "os/os.h"
 
 #define MSR_STAR 0xc0000081
@@ -178,42 +178,22 @@ void mti_kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry)
 	vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 }
 
-static void bad_io(struct mti_exit *exit, const char *text, uint64_t detail)
-{
-	exit->kind = MTI_EXIT_BAD_IO;
-	exit->text = text;
-	exit->detail = detail;
-}
-
 static void decode_io(const struct kvm_run *run, struct mti_exit *exit)
 {
-	uint32_t port = run->io.port;
+	struct mti_port_access access = {
+		.port = run->io.port,
+		.size = run->io.size,
+		.out = run->io.direction == KVM_EXIT_IO_OUT,
+		.repeated = run->io.count != 1,
+		.argument0 = run->s.regs.regs.rdi,
+		.argument1 = run->s.regs.regs.rsi,
+	};
 
-	if (run->io.direction != KVM_EXIT_IO_OUT) {
-		bad_io(exit, "the guest read from port", port);
-	} else if (run->io.count != 1) {
-		bad_io(exit, "the guest used a string instruction on port",
-		       port);
-	} else if (port >= MOTE_PORT_FAULT &&
-		   port < MOTE_PORT_FAULT + MOTE_FAULT_VECTORS &&
-		   run->io.size == 1) {
-		exit->kind = MTI_EXIT_FAULT;
-		exit->number = port - MOTE_PORT_FAULT;
-	} else if (port < MOTE_PORT_FIRST || port > MOTE_PORT_SERVICE ||
-		   port % 4 != 0) {
-		bad_io(exit, "the guest wrote to port", port);
-	} else if (run->io.size != 4) {
-		bad_io(exit, "the guest wrote other than 4 bytes to port",
-		       port);
-	} else {
-		exit->kind = MTI_EXIT_PORT;
-		exit->number = port;
-		/* The kernel's page, not guest memory. */
-		memcpy(&exit->value,
-		       (const char *)run + run->io.data_offset, 4);
-		exit->argument0 = run->s.regs.regs.rdi;
-		exit->argument1 = run->s.regs.regs.rsi;
-	}
+	/* The kernel's page, not guest memory. */
+	if (access.out && access.size <= sizeof(access.value))
+		memcpy(&access.value, (const char *)run + run->io.data_offset,
+		       access.size);
+	mti_port_exit(&access, exit);
 }
 
 static void machine(struct mti_exit *exit, const char *text, uint64_t detail)
