@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "functions.h"
 #include "guest_file.h"
 #include "json.h"
 #include "options.h"
@@ -159,7 +160,8 @@ static void print_functions(const struct inspection *it)
 		printf("  none\n");
 	printf("\nimports\n");
 	for (size_t i = 0; i < it->info.import_count; i++) {
-		if (mote_image_import(it->image, i, &function, NULL) == MOTE_OK)
+		if (!cli_import_repeated(it->image, i) &&
+		    mote_image_import(it->image, i, &function, NULL) == MOTE_OK)
 			print_function(&function);
 	}
 	if (it->info.import_count == 0)
@@ -217,7 +219,8 @@ static void json_image(const struct inspection *it, json_t *object)
 			json_function(functions, &function, false);
 	}
 	for (size_t i = 0; i < it->info.import_count; i++) {
-		if (mote_image_import(it->image, i, &function, NULL) == MOTE_OK)
+		if (!cli_import_repeated(it->image, i) &&
+		    mote_image_import(it->image, i, &function, NULL) == MOTE_OK)
 			json_function(imports, &function, true);
 	}
 	cli_json_set(object, "kind", json_string("guest"));

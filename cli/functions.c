@@ -29,6 +29,21 @@ static bool get(const mote_image *image, enum cli_table table, size_t index,
 	return status == MOTE_OK && cli_prototype_read(&function, prototype);
 }
 
+bool cli_import_repeated(const mote_image *image, size_t index)
+{
+	mote_function wanted;
+	mote_function function;
+
+	if (mote_image_import(image, index, &wanted, NULL) != MOTE_OK)
+		return false;
+	for (size_t i = 0; i < index; i++) {
+		if (mote_image_import(image, i, &function, NULL) == MOTE_OK &&
+		    strcmp(function.name, wanted.name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void hint_prototype(struct cli_failure *failure,
 			   const struct cli_prototype *prototype)
 {
@@ -46,6 +61,7 @@ void cli_hint_functions(struct cli_failure *failure, const mote_image *image,
 	const char *what = table == CLI_EXPORTS ? "functions" : "imports";
 	size_t count = table_size(image, table);
 	struct cli_prototype prototype;
+	size_t listed = 0;
 
 	if (count == 0) {
 		cli_hint(failure, "it has no %s", what);
@@ -53,14 +69,15 @@ void cli_hint_functions(struct cli_failure *failure, const mote_image *image,
 	}
 	cli_hint(failure, "its %s:", what);
 	for (size_t i = 0; i < count; i++) {
-		if (i == CLI_LISTED_MAX) {
-			cli_hint(failure,
-				 "  and %zu more; 'mote inspect' lists them",
-				 count - i);
+		if (listed == CLI_LISTED_MAX) {
+			cli_hint(failure, "  ... 'mote inspect' lists all");
 			return;
 		}
-		if (get(image, table, i, &prototype))
-			hint_prototype(failure, &prototype);
+		if ((table == CLI_IMPORTS && cli_import_repeated(image, i)) ||
+		    !get(image, table, i, &prototype))
+			continue;
+		hint_prototype(failure, &prototype);
+		listed++;
 	}
 }
 

@@ -27,6 +27,12 @@ bool cli_find_export(const mote_image *image, const char *name,
 /* Whether the guest has a main; the failure lists what it has instead. */
 bool cli_find_main(const mote_image *image, struct cli_failure *failure);
 
+/*
+ * Whether an earlier row of the table of imports has the same name: files of
+ * one program often import the same function.
+ */
+bool cli_import_repeated(const mote_image *image, size_t index);
+
 /* Adds the prototypes of a table to the hint. */
 void cli_hint_functions(struct cli_failure *failure, const mote_image *image,
 			enum cli_table table);

@@ -114,18 +114,6 @@ static bool offered(const struct cli_hosts *hosts, const char *name)
 	return false;
 }
 
-static bool seen_before(const mote_image *image, size_t index, const char *name)
-{
-	mote_function function;
-
-	for (size_t i = 0; i < index; i++) {
-		if (mote_image_import(image, i, &function, NULL) == MOTE_OK &&
-		    strcmp(function.name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* What a person would write for a result of the type. */
 static const char *example(mote_type type)
 {
@@ -158,7 +146,7 @@ void cli_hosts_hint(const struct cli_hosts *hosts, const mote_image *image,
 		if (mote_image_import(image, i, &import, NULL) != MOTE_OK ||
 		    !cli_prototype_read(&import, &prototype) ||
 		    offered(hosts, import.name) ||
-		    seen_before(image, i, import.name))
+		    cli_import_repeated(image, i))
 			continue;
 		if (++listed > CLI_LISTED_MAX) {
 			cli_hint(failure, "  ...");

@@ -69,22 +69,21 @@ long mote_libc_mremap(const uint64_t *args)
 	size_t had = pages_in(args[1]);
 	size_t count = pages_in(args[2]);
 	uint64_t flags = args[3];
-	char *end = (char *)address + had * MOTE_PAGE_SIZE;
 
 	if (!aligned(address) || count == 0 || had == 0 ||
 	    (flags & ~(uint64_t)MREMAP_MAYMOVE) != 0)
 		return -EINVAL;
+	if (had > MOTE_HEAP_MAX / MOTE_PAGE_SIZE ||
+	    !mote_rt_pages_used(address, had * MOTE_PAGE_SIZE))
+		return -EFAULT;
 	if (had > count) {
-		if (!mote_rt_pages_used(address, had * MOTE_PAGE_SIZE))
-			return -EFAULT;
 		mote_rt_pages_give((char *)address + count * MOTE_PAGE_SIZE,
 				   had - count);
 		return (long)address;
 	}
-	if (had > MOTE_HEAP_MAX / MOTE_PAGE_SIZE ||
-	    !mote_rt_pages_used(address, had * MOTE_PAGE_SIZE))
-		return -EFAULT;
-	if (count == had || mote_rt_pages_extend(end, count - had))
+	if (count == had ||
+	    mote_rt_pages_extend((char *)address + had * MOTE_PAGE_SIZE,
+				 count - had))
 		return (long)address;
 	if ((flags & MREMAP_MAYMOVE) == 0)
 		return -ENOMEM;

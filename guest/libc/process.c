@@ -71,13 +71,12 @@ static uint64_t bit_of(uint64_t number)
 /* Ignored signals vanish, all others end the guest: there are no handlers. */
 static long raise_signal(uint64_t number)
 {
-	uint64_t harmless = bit_of(SIGCHLD) | bit_of(SIGCONT) |
-			    bit_of(SIGURG) | bit_of(SIGWINCH);
+	uint64_t harmless = bit_of(SIGCHLD) | bit_of(SIGCONT) | bit_of(SIGURG) |
+			    bit_of(SIGWINCH);
 
 	if (number > SIGNALS)
 		return -EINVAL;
-	if (number == 0 ||
-	    ((ignored_signals | harmless) & bit_of(number)) != 0)
+	if (number == 0 || ((ignored_signals | harmless) & bit_of(number)) != 0)
 		return 0;
 	mote_rt_die((int)number, NULL);
 }

@@ -6,9 +6,7 @@
 
 #include "rt/rt.h"
 
-#define SIGABRT_NUMBER 6
-
 void abort(void)
 {
-	mote_rt_die(SIGABRT_NUMBER, __builtin_return_address(0));
+	mote_rt_abort(__builtin_return_address(0));
 }

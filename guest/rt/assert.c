@@ -7,12 +7,10 @@
 
 #include "rt/rt.h"
 
-#define SIGABRT_NUMBER 6
-
 void __assert_fail(const char *expression, const char *file, int line,
 		   const char *function)
 {
-	fprintf(stderr, "Assertion failed: %s (%s: %s: %d)\n", expression,
-		file, function, line);
-	mote_rt_die(SIGABRT_NUMBER, __builtin_return_address(0));
+	fprintf(stderr, "Assertion failed: %s (%s: %s: %d)\n", expression, file,
+		function, line);
+	mote_rt_abort(__builtin_return_address(0));
 }

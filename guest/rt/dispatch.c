@@ -37,19 +37,24 @@ HIDDEN extern const struct mote_function_ __stop_mote_exports[]
 extern int main(int argc, char **argv, char **envp) __attribute__((weak));
 
 /* Programs that do not print do not get libc's stdout linked in for this. */
-#pragma weak stdout
+#undef stdout
+extern FILE *const stdout __attribute__((weak));
 
 struct mote_rt_failure mote_rt_failure;
 
 /* What an error without text needs; kept free for each call of a batch. */
-#define ERROR_SIZE_MIN                    \
-	(sizeof(struct mote_abi_message) + \
-	 sizeof(struct mote_abi_slot) + 8)
+#define ERROR_SIZE_MIN                                                         \
+	(sizeof(struct mote_abi_message) + sizeof(struct mote_abi_slot) + 8)
 
 void mote_rt_flush_stdout(void)
 {
 	if (&stdout != NULL)
 		fflush(stdout);
+}
+
+static const struct mote_abi_message *after(const struct mote_abi_message *m)
+{
+	return (const void *)((const char *)m + m->size);
 }
 
 static const struct mote_abi_slot *slots_of(const struct mote_abi_message *m)
@@ -105,7 +110,7 @@ static void serve_call(const struct mote_abi_message *message, uint64_t later)
 
 	/* The host sees to this when it makes a batch. */
 	if (kept + ERROR_SIZE_MIN > size)
-		mote_rt_die(6, (const void *)mote_rt_dispatch);
+		abort();
 	size -= kept;
 	mote_rt_failure.set = false;
 	if (message->kind != MOTE_MESSAGE_CALL ||
@@ -162,8 +167,7 @@ void mote_rt_dispatch(const struct mote_abi_message *message, uint64_t count)
 		run_main(message);
 	for (; count > 0; count--) {
 		serve_call(message, count - 1);
-		message = (const struct mote_abi_message *)
-			((const char *)message + message->size);
+		message = after(message);
 	}
 	mote_rt_flush_stdout();
 	mote_rt_leave(MOTE_PORT_RETURN, 0, 0);

@@ -15,8 +15,8 @@
 static uint64_t static_words[STATIC_WORDS];
 static uint64_t *more_words; /* of the pages after the static ones */
 static size_t page_limit;    /* pages that can be given out; 0: no heap yet */
-static size_t high;          /* no page from here on was ever in use */
-static size_t hint;          /* no page below is free */
+static size_t high;	     /* no page from here on was ever in use */
+static size_t hint;	     /* no page below is free */
 
 static void start(void)
 {
@@ -28,14 +28,13 @@ static void start(void)
 		own = round_up((words - STATIC_WORDS) * 8, MOTE_PAGE_SIZE) /
 		      MOTE_PAGE_SIZE;
 	page_limit = pages - own;
-	more_words =
-		(uint64_t *)(MOTE_GVA_HEAP + page_limit * MOTE_PAGE_SIZE);
+	more_words = (uint64_t *)(MOTE_GVA_HEAP + page_limit * MOTE_PAGE_SIZE);
 }
 
 static uint64_t *word(size_t index)
 {
-	return index < STATIC_WORDS ? &static_words[index] :
-				      &more_words[index - STATIC_WORDS];
+	return index < STATIC_WORDS ? &static_words[index]
+				    : &more_words[index - STATIC_WORDS];
 }
 
 static void *page_address(size_t page)
@@ -111,9 +110,10 @@ static size_t find(size_t count)
 		found = count < 64 ? runs(free, count) : 0;
 		if (found != 0)
 			return base + (size_t)__builtin_ctzll(found);
-		carry = lead == 64 ? carry + 64 :
-			free == 0  ? 0 :
-				     (size_t)__builtin_clzll(~free);
+		if (lead == 64)
+			carry += 64;
+		else
+			carry = (size_t)__builtin_clzll(~free);
 	}
 	return base - carry;
 }

@@ -1,7 +1,12 @@
 #include "rt/rt.h"
 
+#include <signal.h>
+
 #include "abi/trap.h"
 #include "port.h"
+
+/* CALL rel32, SDM 2A, "CALL": this byte and a 4-byte distance. */
+#define CALL_OPCODE 0xE8
 
 void mote_rt_exit(uint32_t port, uint32_t value, uint64_t argument)
 {
@@ -16,6 +21,19 @@ void mote_rt_leave(uint32_t port, uint32_t value, uint64_t argument)
 	port_out(port, value, argument);
 	/* The host does not come back here. */
 	__builtin_trap();
+}
+
+/*
+ * The address of the call, so that the host names the caller even where the
+ * call is the last instruction of a function.
+ */
+void mote_rt_abort(const void *return_address)
+{
+	const unsigned char *after = return_address;
+
+	if (after[-5] == CALL_OPCODE)
+		after -= 4;
+	mote_rt_die(SIGABRT, after - 1);
 }
 
 void mote_rt_die(int signal, const void *pc)

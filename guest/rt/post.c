@@ -92,9 +92,9 @@ void *mote_rt_post_begin(size_t *space)
 {
 	uint64_t free = room();
 
-	*space = free > sizeof(struct mote_abi_post) ?
-			 free - sizeof(struct mote_abi_post) :
-			 0;
+	*space = free > sizeof(struct mote_abi_post)
+			 ? free - sizeof(struct mote_abi_post)
+			 : 0;
 	return record_at(control()->post_used) + 1;
 }
 

@@ -46,6 +46,8 @@ HIDDEN NORETURN void mote_rt_leave(uint32_t port, uint32_t value,
 				   uint64_t argument);
 /* The guest dies of a signal; pc is what the host shows as the place. */
 HIDDEN NORETURN void mote_rt_die(int signal, const void *pc);
+/* The same of SIGABRT, for a function that returns there. */
+HIDDEN NORETURN void mote_rt_abort(const void *return_address);
 
 /* clock.c */
 

@@ -48,12 +48,14 @@ struct vectors {
  */
 static void relocate(const Elf64_Dyn *entry)
 {
-	const unsigned char *base = (const unsigned char *)&__ehdr_start;
+	uint64_t base = (uint64_t)&__ehdr_start;
 	const Elf64_Rela *rela = NULL;
 	uint64_t size = 0;
 
 	if (entry == NULL)
 		return;
+	/* The compiler would not write to what it knows as __ehdr_start. */
+	__asm__("" : "+r"(base));
 	for (; entry->d_tag != DT_NULL; entry++) {
 		if (entry->d_tag == DT_RELA)
 			rela = (const Elf64_Rela *)(base + entry->d_un.d_ptr);
@@ -64,7 +66,7 @@ static void relocate(const Elf64_Dyn *entry)
 		if (ELF64_R_TYPE(rela->r_info) != R_X86_64_RELATIVE)
 			__builtin_trap();
 		*(uint64_t *)(base + rela->r_offset) =
-			(uint64_t)base + (uint64_t)rela->r_addend;
+			base + (uint64_t)rela->r_addend;
 	}
 }
 

@@ -216,7 +216,9 @@ typedef struct mote_host_call mote_host_call;
  * A host function. args match the signature it was registered with; strings
  * and bytes in them point into guest memory and are stable until it
  * returns. On success it sets *result (void by default) and returns
- * MOTE_OK. Anything else it returns is an error that reaches the guest with
+ * MOTE_OK. A string or bytes result is copied after it has returned: it must
+ * not be in the function's own variables; see mote_host_call_alloc().
+ * Anything else it returns is an error that reaches the guest with
  * the code and text given to mote_host_call_fail(). It must not use the
  * sandbox it is called from (MOTE_E_STATE) and must not longjmp or throw.
  * Runs on the thread that made the call.
@@ -245,6 +247,7 @@ MOTE_API mote_status mote_host_call_fail(mote_host_call *call, int32_t code,
  * Room for a string or bytes result, in the memory that the guest will read
  * it from: no further copy is made. One block per call (a second replaces
  * the first); NULL if size does not fit the I/O area. Owned by the library.
+ * The result must start where the block does, or not be in it.
  */
 MOTE_API void *mote_host_call_alloc(mote_host_call *call, size_t size);
 

@@ -67,6 +67,23 @@ mote_status mti_error_os(mote_error *err, mote_status status,
 	return status;
 }
 
+void mti_error_prefix(mote_error *err, const char *format, ...)
+{
+	char whole[MOTE_ERROR_TEXT_MAX];
+	va_list args;
+	size_t used;
+
+	/* An older caller's record without all of the text stays as it is. */
+	if (!err || err->struct_size < offsetof(mote_error, fault))
+		return;
+	va_start(args, format);
+	vsnprintf(whole, sizeof(whole), format, args);
+	va_end(args);
+	used = strlen(whole);
+	snprintf(whole + used, sizeof(whole) - used, "%s", err->text);
+	memcpy(err->text, whole, sizeof(whole));
+}
+
 mote_status mti_error_guest(mote_error *err, mote_status status, int32_t code,
 			    const char *text, size_t size)
 {

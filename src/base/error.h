@@ -20,6 +20,10 @@ mote_status mti_error_os(mote_error *err, mote_status status,
 			 const char *operation, int os_errno,
 			 const char *format, ...) MOTE_PRINTF(5, 6);
 
+/* Puts more context before the text that is there. */
+void mti_error_prefix(mote_error *err, const char *format, ...)
+	MOTE_PRINTF(2, 3);
+
 /*
  * What the text of an error that a guest sent becomes: size bytes are
  * copied, control characters replaced by '?', cut to fit.

@@ -222,7 +222,7 @@ static size_t write_span(unsigned char *buffer, size_t offset, uint32_t type,
 	size_t end;
 
 	if (span->size && span->data != to)
-		memcpy(to, span->data, span->size);
+		memmove(to, span->data, span->size);
 	end = offset + span_extent(type, span->size);
 	end = (end + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	memset(to + span->size, 0, end - offset - span->size);

@@ -71,19 +71,17 @@ static mote_status decode_answer(mote_sandbox *box, uint64_t *offset,
 				     "an answer to call %llu, not to %llu",
 				     (unsigned long long)message->head.id,
 				     (unsigned long long)id);
-	if (message->count != 1 ||
-	    (message->head.kind != MOTE_MESSAGE_RESULT &&
-	     message->head.kind != MOTE_MESSAGE_ERROR))
+	if (message->count != 1 || (message->head.kind != MOTE_MESSAGE_RESULT &&
+				    message->head.kind != MOTE_MESSAGE_ERROR))
 		return mti_error_set(err, MOTE_E_PROTOCOL, "call result",
 				     "message kind %u with %zu values",
 				     message->head.kind, message->count);
-	if (message->values[0].type !=
-	    (message->head.kind == MOTE_MESSAGE_ERROR ?
-		     MOTE_TYPE_STRING :
-		     function->signature.result))
+	if (message->values[0].type != (message->head.kind == MOTE_MESSAGE_ERROR
+						? MOTE_TYPE_STRING
+						: function->signature.result))
 		return mti_error_set(
-			err, MOTE_E_PROTOCOL, "call result",
-			"%s returned %s", function->name,
+			err, MOTE_E_PROTOCOL, "call result", "%s returned %s",
+			function->name,
 			mote_type_name((mote_type)message->values[0].type));
 	*offset += message->size;
 	return MOTE_OK;
@@ -132,31 +130,40 @@ mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
 	return MOTE_OK;
 }
 
-/* Encodes all calls, one behind the other. */
-static mote_status encode_batch(mote_sandbox *box, mote_batch_item *items,
-				size_t count, mote_error *err)
+static mote_status encode_item(mote_sandbox *box, size_t offset,
+			       const mote_batch_item *item, size_t *size,
+			       mote_error *err)
 {
 	const struct mti_elf_function *function = NULL;
+	mote_status status;
+
+	if (!item->function || (item->count > 0 && !item->args))
+		return mti_error_set(err, MOTE_E_INVALID, "call batch",
+				     "%s is NULL",
+				     item->function ? "args" : "function");
+	status = check_call(box, item->function, item->args, item->count,
+			    &function, err);
+	if (status != MOTE_OK)
+		return status;
+	return encode_call(box, offset, function, item->args, item->count, size,
+			   err);
+}
+
+/* Encodes all calls, one behind the other. */
+static mote_status encode_batch(mote_sandbox *box, const mote_batch_item *items,
+				size_t count, mote_error *err)
+{
 	size_t offset = 0;
 	mote_status status;
 	size_t size;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		mote_batch_item *item = &items[i];
-
-		if (!item->function || (item->count > 0 && !item->args))
-			return mti_error_set(err, MOTE_E_INVALID, "call batch",
-					     "item %zu: %s is NULL", i,
-					     item->function ? "args" :
-							      "function");
-		status = check_call(box, item->function, item->args,
-				    item->count, &function, err);
-		if (status == MOTE_OK)
-			status = encode_call(box, offset, function, item->args,
-					     item->count, &size, err);
-		if (status != MOTE_OK)
+		status = encode_item(box, offset, &items[i], &size, err);
+		if (status != MOTE_OK) {
+			mti_error_prefix(err, "item %zu: ", i);
 			return status;
+		}
 		offset += size;
 	}
 	return MOTE_OK;

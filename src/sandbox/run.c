@@ -197,10 +197,13 @@ static mote_status port_exit(mote_sandbox *box, const struct mti_exit *exit,
 
 static mote_status deadline_exit(mote_sandbox *box, mote_error *err)
 {
+	uint64_t ns = box->limits.deadline_ns;
+	bool whole_ms = ns % 1000000 == 0;
+
 	return mti_error_set(err, MOTE_E_DEADLINE, "run guest",
-			     "the call ran longer than %llu ms",
-			     (unsigned long long)(box->limits.deadline_ns /
-						  1000000));
+			     "the call ran longer than %llu %s",
+			     (unsigned long long)(whole_ms ? ns / 1000000 : ns),
+			     whole_ms ? "ms" : "ns");
 }
 
 /* What the guest printed before it went wrong is worth having. */

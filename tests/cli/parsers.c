@@ -18,6 +18,7 @@
 #include "filter.h"
 #include "json.h"
 #include "near.h"
+#include "output.h"
 #include "prototype.h"
 #include "run_options.h"
 #include "timing.h"
@@ -212,6 +213,8 @@ static void test_integers(void **state)
 			    "!is not a u32 (0 to 4294967295)");
 	assert_string_equal(echo(MOTE_TYPE_U64, "18446744073709551616"),
 			    "!is not a u64 (0 to 18446744073709551615)");
+	assert_int_equal(echo(MOTE_TYPE_I64, "-9223372036854775809")[0], '!');
+	assert_int_equal(echo(MOTE_TYPE_I32, "-2147483649")[0], '!');
 	assert_string_equal(echo(MOTE_TYPE_I64, "9223372036854775808"),
 			    "!is not an i64 (-9223372036854775808 to "
 			    "9223372036854775807)");
@@ -488,6 +491,32 @@ static void test_spread(void **state)
 	assert_int_equal(spread.high, 0);
 }
 
+/* What a guest prints is kept up to the limit and not a byte more. */
+static void test_capture(void **state)
+{
+	struct cli_output output;
+	char *data = calloc(CLI_CAPTURE_MAX, 1);
+
+	(void)state;
+	assert_non_null(data);
+	cli_output_init(&output, true);
+	cli_output_write(&output, MOTE_STREAM_STDOUT, data,
+			 CLI_CAPTURE_MAX - 1);
+	cli_output_write(&output, MOTE_STREAM_STDERR, "ab", 2);
+	assert_false(output.out.cut);
+	cli_output_write(&output, MOTE_STREAM_STDOUT, "xy", 2);
+	assert_true(output.out.cut);
+	assert_int_equal(output.out.kept_size, CLI_CAPTURE_MAX);
+	assert_int_equal(output.out.kept[CLI_CAPTURE_MAX - 1], 'x');
+	cli_output_write(&output, MOTE_STREAM_STDOUT, "z", 1);
+	assert_int_equal(output.out.kept_size, CLI_CAPTURE_MAX);
+	assert_false(output.err.cut);
+	assert_int_equal(output.err.kept_size, 2);
+	assert_memory_equal(output.err.kept, "ab", 2);
+	cli_output_fini(&output);
+	free(data);
+}
+
 static void json_case(const mote_value *value, const char *wanted)
 {
 	char *text = cli_json_value(value);
@@ -522,6 +551,11 @@ static void test_json_values(void **state)
 	value = (mote_value)MOTE_STRING("\xff");
 	json_case(&value, "{\"type\": \"string\", "
 			  "\"value\": \"\xef\xbf\xbd\", \"hex\": \"ff\"}");
+	/* A character that is cut by the end. */
+	value = (mote_value)MOTE_STRING("a\xe4\xb8");
+	json_case(&value, "{\"type\": \"string\", "
+			  "\"value\": \"a\xef\xbf\xbd\xef\xbf\xbd\", "
+			  "\"hex\": \"61e4b8\"}");
 	memset(&value, 0, sizeof(value));
 	json_case(&value, "{\"type\": \"void\", \"value\": null}");
 }
@@ -597,6 +631,7 @@ int main(void)
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_capture),
 		cmocka_unit_test(test_json_values),
 		cmocka_unit_test(test_run_options),
 	};

@@ -64,6 +64,7 @@ good EchoString -- --
 good EchoString '@file' '@file'
 good EchoString 'Grüße, 世界' 'Grüße, 世界'
 good AskHost 1 5
+good AskTwice 1 10
 types Nothing
 status 0
 out ''
@@ -211,6 +212,18 @@ err "mote run: --host HostNumber: 'x' $i32$nl"
 run run -H HostNumber=1 -H Note=x "$types" AskHost 1
 status 2
 err "mote run: --host Note: 'x' is a value where there is none$nl"
+# Each missing one is named once, those that are offered are not.
+run run "$types" AskHost 1
+status 2
+err_has "$nl  --host HostNumber=0$nl"
+err_has "$nl  --host Note$nl"
+listed=$(printf '%s' "$err" | grep -c -e '^  --host')
+[ "$listed" -eq 2 ] || complain 'missing imports listed' 2 "$listed"
+run run -H HostNumber=1 "$types" AskHost 1
+status 2
+listed=$(printf '%s' "$err" | grep -e '^  --host')
+[ "$listed" = '  --host Note' ] ||
+	complain 'missing imports listed' '  --host Note' "$listed"
 run run -H x=1 "$program" Seven
 status 2
 err_has 'it has no imports'

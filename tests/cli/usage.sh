@@ -211,6 +211,8 @@ json 1 abi_version
 json Note imports 0 name
 json true imports 0 posted
 json false imports 1 posted
+# Imported by two files, shown once.
+json '(absent)' imports 2
 json 'AskHost(i32 seed) -> i32' functions 0 prototype
 json i32 functions 0 parameters 0 type
 json seed functions 0 parameters 0 name

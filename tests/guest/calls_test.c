@@ -14,9 +14,10 @@
 
 #include "guest/native.h"
 
-#define CALL(native, name, ...)                             \
-	native_call((native), (name), (mote_value[]){ __VA_ARGS__ }, \
-		    sizeof((mote_value[]){ __VA_ARGS__ }) / sizeof(mote_value))
+#define CALL(native, name, ...)                                                \
+	native_call((native), (name), (mote_value[]){ __VA_ARGS__ },           \
+		    sizeof((mote_value[]){ __VA_ARGS__ }) /                    \
+			    sizeof(mote_value))
 #define CALL0(native, name) native_call((native), (name), NULL, 0)
 
 #define EXITS(native, port) ((native)->exits[(port)-MOTE_PORT_FIRST])
@@ -37,17 +38,15 @@ static int32_t host(struct native *native, const char *name, bool posted,
 		    const mote_value *args, size_t count, mote_value *result,
 		    const char **text)
 {
-	char line[64];
+	size_t used = strlen(journal);
 
 	if (strcmp(name, "Log") == 0) {
-		snprintf(line, sizeof(line), "%d:%zu;", args[0].as.i32,
-			 args[1].as.string.size);
-		if (strlen(journal) + strlen(line) < sizeof(journal))
-			strcat(journal, line);
+		snprintf(journal + used, sizeof(journal) - used, "%d:%zu;",
+			 args[0].as.i32, args[1].as.string.size);
 		/* Order with output shows where both go to one place. */
 		if (native->user != NULL)
-			strcat(native->output[1], args[1].as.string.data);
-		native->output_size[1] = strlen(native->output[1]);
+			native_output(native, 1, args[1].as.string.data,
+				      args[1].as.string.size);
 		return 0;
 	}
 	assert_false(posted);
@@ -97,8 +96,9 @@ static void expect_error(const struct mti_message *message, int32_t code,
 
 static void numbers(struct native *n)
 {
-	static const int64_t integers[] = { 0, 1, -1, INT32_MAX, INT32_MIN,
-					    INT64_MAX, INT64_MIN };
+	static const int64_t integers[] = { 0,	       1,	  -1,
+					    INT32_MAX, INT32_MIN, INT64_MAX,
+					    INT64_MIN };
 	static const double reals[] = { 0.0, -0.0, 1.5, 1e300, -INFINITY };
 	size_t i;
 
@@ -106,19 +106,20 @@ static void numbers(struct native *n)
 		int32_t i32 = (int32_t)integers[i];
 		int64_t i64 = integers[i];
 
-		assert_int_equal(value_of(CALL(n, "I32", MOTE_I32(i32)))->as.i32,
-				 i32);
 		assert_int_equal(
-			value_of(CALL(n, "U32", MOTE_U32((uint32_t)i32)))->as.u32,
+			value_of(CALL(n, "I32", MOTE_I32(i32)))->as.i32, i32);
+		assert_int_equal(
+			value_of(CALL(n, "U32", MOTE_U32((uint32_t)i32)))
+				->as.u32,
 			(uint32_t)i32);
 		assert_true(value_of(CALL(n, "I64", MOTE_I64(i64)))->as.i64 ==
 			    i64);
-		assert_true(
-			value_of(CALL(n, "U64", MOTE_U64((uint64_t)i64)))->as.u64 ==
-			(uint64_t)i64);
+		assert_true(value_of(CALL(n, "U64", MOTE_U64((uint64_t)i64)))
+				    ->as.u64 == (uint64_t)i64);
 	}
 	for (i = 0; i < sizeof(reals) / sizeof(*reals); i++) {
-		double f64 = value_of(CALL(n, "F64", MOTE_F64(reals[i])))->as.f64;
+		double f64 =
+			value_of(CALL(n, "F64", MOTE_F64(reals[i])))->as.f64;
 		float f32 = value_of(CALL(n, "F32", MOTE_F32((float)reals[i])))
 				    ->as.f32;
 		float expected = (float)reals[i];
@@ -127,8 +128,10 @@ static void numbers(struct native *n)
 		assert_memory_equal(&f32, &expected, sizeof(f32));
 	}
 	assert_true(isnan(value_of(CALL(n, "F64", MOTE_F64(NAN)))->as.f64));
-	assert_int_equal(value_of(CALL(n, "Bool", MOTE_BOOL(1)))->as.boolean, 1);
-	assert_int_equal(value_of(CALL(n, "Bool", MOTE_BOOL(0)))->as.boolean, 0);
+	assert_int_equal(value_of(CALL(n, "Bool", MOTE_BOOL(1)))->as.boolean,
+			 1);
+	assert_int_equal(value_of(CALL(n, "Bool", MOTE_BOOL(0)))->as.boolean,
+			 0);
 	assert_int_equal(value_of(CALL0(n, "Void"))->type, MOTE_TYPE_VOID);
 }
 
@@ -137,8 +140,9 @@ static void texts(struct native *n)
 	static const char bytes[] = "\0\1\2nul\0inside";
 	const mote_value *value;
 
-	assert_string_equal(text_of(CALL(n, "String", MOTE_STRING("h\xc3\xa4"))),
-			    "h\xc3\xa4");
+	assert_string_equal(
+		text_of(CALL(n, "String", MOTE_STRING("h\xc3\xa4"))),
+		"h\xc3\xa4");
 	assert_string_equal(text_of(CALL(n, "String", MOTE_STRING(""))), "");
 	value = value_of(CALL(n, "Bytes", MOTE_BYTES(bytes, sizeof(bytes))));
 	assert_int_equal(value->as.bytes.size, sizeof(bytes));
@@ -147,10 +151,10 @@ static void texts(struct native *n)
 	assert_int_equal(value->as.bytes.size, 0);
 	assert_string_equal(text_of(CALL0(n, "Null")), "");
 	assert_int_equal(value_of(CALL0(n, "Empty"))->as.bytes.size, 0);
-	assert_string_equal(text_of(CALL(n, "Join", MOTE_STRING("a"),
-					 MOTE_BYTES("bb", 2),
-					 MOTE_STRING("ccc"))),
-			    "a|bb|ccc");
+	assert_string_equal(
+		text_of(CALL(n, "Join", MOTE_STRING("a"), MOTE_BYTES("bb", 2),
+			     MOTE_STRING("ccc"))),
+		"a|bb|ccc");
 }
 
 static void test_types(void **state)
@@ -221,10 +225,10 @@ static void test_errors(void **state)
 	expect_error(CALL(&native, "Fail", MOTE_I32(7), MOTE_STRING("seven")),
 		     7, "seven");
 	/* It is the failure of that call and no other. */
-	assert_int_equal(value_of(CALL(&native, "Scalar", MOTE_I32(1),
-				       MOTE_I32(2)))
-				 ->as.i32,
-			 3);
+	assert_int_equal(
+		value_of(CALL(&native, "Scalar", MOTE_I32(1), MOTE_I32(2)))
+			->as.i32,
+		3);
 	assert_string_equal(text_of(CALL(&native, "CallFails", MOTE_I32(9),
 					 MOTE_STRING("nine"))),
 			    "9 nine");
@@ -260,9 +264,9 @@ static void test_sizes(void **state)
 			expect_error(message, CODE_RESULT_TOO_LARGE,
 				     "the result does not fit the I/O area");
 	}
-	assert_string_equal(text_of(CALL(&native, "CallLong",
-					 MOTE_U32(8192 - 49))),
-			    "8143");
+	assert_string_equal(
+		text_of(CALL(&native, "CallLong", MOTE_U32(8192 - 49))),
+		"8143");
 	assert_string_equal(
 		text_of(CALL(&native, "CallLong", MOTE_U32(8192 - 48))),
 		"-2 the arguments do not fit the I/O area");
@@ -298,10 +302,9 @@ static void test_arena(void **state)
 		assert_int_equal(strlen(text_of(CALL(&native, "Long",
 						     MOTE_U32(900000)))),
 				 900000);
-		assert_int_equal(
-			value_of(CALL(&native, "Arena", MOTE_U32(60)))
-				->as.boolean,
-			1);
+		assert_int_equal(value_of(CALL(&native, "Arena", MOTE_U32(60)))
+					 ->as.boolean,
+				 1);
 	}
 	assert_true(native_heap_pages(&native) <= pages + 30);
 	native_stop(&native);
@@ -348,8 +351,7 @@ static void test_batch(void **state)
 static void test_posts(void **state)
 {
 	struct native native;
-	struct native_options options = { .post_size = 4096,
-					  .io_size = 65536 };
+	struct native_options options = { .post_size = 4096, .io_size = 65536 };
 
 	(void)state;
 	start(&native, programs[0], &options);

@@ -112,15 +112,15 @@ static void child_load(const struct native *native)
 static void child_main(const struct native *native)
 {
 	static const uint64_t addresses[AREAS] = {
-		MOTE_GVA_CONTROL, MOTE_GVA_CALL, MOTE_GVA_REPLY, MOTE_GVA_OUT,
-		MOTE_GVA_POST,
+		MOTE_GVA_CONTROL, MOTE_GVA_CALL, MOTE_GVA_REPLY,
+		MOTE_GVA_OUT,	  MOTE_GVA_POST,
 	};
 	unsigned i;
 
 	for (i = 0; i < AREAS; i++)
 		child_map(addresses[i], area_size(native, i),
-			  i == CALL || i == REPLY ? PROT_READ :
-						    PROT_READ | PROT_WRITE,
+			  i == CALL || i == REPLY ? PROT_READ
+						  : PROT_READ | PROT_WRITE,
 			  native->areas, (off_t)area_offset(native, i));
 	child_map(MOTE_GVA_HEAP, native->options.heap_size,
 		  PROT_READ | PROT_WRITE, native->heap, 0);
@@ -133,8 +133,8 @@ static void child_main(const struct native *native)
 	_exit(1);
 }
 
-static void check_post_output(struct native *native, int stream,
-			      const void *data, size_t size)
+void native_output(struct native *native, int stream, const void *data,
+		   size_t size)
 {
 	assert_true(native->output_size[stream] + size < NATIVE_OUTPUT_MAX);
 	memcpy(native->output[stream] + native->output_size[stream], data,
@@ -209,9 +209,9 @@ static void drain(struct native *native)
 			call_host(native, body, record->size, true, &id,
 				  &result, &text);
 		else if (record->kind == MOTE_POST_STDOUT)
-			check_post_output(native, 1, body, record->size);
+			native_output(native, 1, body, record->size);
 		else if (record->kind == MOTE_POST_STDERR)
-			check_post_output(native, 2, body, record->size);
+			native_output(native, 2, body, record->size);
 		else
 			fail_msg("post record of kind %u", record->kind);
 		at += (sizeof(*record) + record->size + 7) & ~(size_t)7;
@@ -300,6 +300,8 @@ static void handle_port(struct native *native, struct user_regs_struct *regs)
 	case MOTE_PORT_SERVICE:
 		serve(native, regs);
 		break;
+	default:
+		fail_msg("the guest uses port 0x%x", port);
 	}
 }
 
@@ -363,15 +365,14 @@ static void resume(struct native *native, struct user_regs_struct *regs)
 		set_clock(native);
 		/* No system call is to be finished or restarted. */
 		regs->orig_rax = UINT64_MAX;
-		assert_int_equal(
-			ptrace(PTRACE_SETREGS, native->pid, 0, regs), 0);
+		assert_int_equal(ptrace(PTRACE_SETREGS, native->pid, 0, regs),
+				 0);
 		assert_int_equal(ptrace(PTRACE_SYSEMU, native->pid, 0, 0), 0);
-		assert_int_equal(waitpid(native->pid, &status, 0),
-				 native->pid);
+		assert_int_equal(waitpid(native->pid, &status, 0), native->pid);
 		if (!WIFSTOPPED(status))
 			fail_msg("the guest's process is gone: 0x%x", status);
-		assert_int_equal(
-			ptrace(PTRACE_GETREGS, native->pid, 0, regs), 0);
+		assert_int_equal(ptrace(PTRACE_GETREGS, native->pid, 0, regs),
+				 0);
 		handle_stop(native, WSTOPSIG(status), regs);
 	}
 }

@@ -55,8 +55,8 @@ typedef int32_t (*native_host_fn)(struct native *native, const char *name,
 
 struct native {
 	pid_t pid;
-	int areas; /* memfd: control, call, reply, out, post */
-	int heap;  /* memfd */
+	int areas;	       /* memfd: control, call, reply, out, post */
+	int heap;	       /* memfd */
 	unsigned char *memory; /* the areas, mapped here */
 	struct native_options options;
 	void *file;
@@ -69,7 +69,7 @@ struct native {
 	/* How the last run ended. */
 	enum native_end end;
 	uint32_t status; /* exit status, or signal of ABORT or of Linux */
-	uint64_t pc;     /* of ABORT and a fault */
+	uint64_t pc;	 /* of ABORT and a fault */
 	/* Since native_start or native_forget. */
 	unsigned exits[MOTE_PORT_LAST - MOTE_PORT_FIRST + 1];
 	unsigned records; /* in the post area */
@@ -87,6 +87,10 @@ void native_start(struct native *native, const char *path,
 void native_stop(struct native *native);
 /* Forgets counts and output. */
 void native_forget(struct native *native);
+
+/* Appends to output, as if the guest had written it. */
+void native_output(struct native *native, int stream, const void *data,
+		   size_t size);
 
 /* Appends a call to the call area; the id is its number in the batch. */
 void native_queue(struct native *native, const char *name,

@@ -67,7 +67,8 @@ says() {
 		fail "$* should say '$text', but says: $output"
 }
 
-for part in layers size banned text docs symbols count setup; do
+for part in layers size banned text docs snippets errors claims symbols count \
+	setup; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

@@ -33,18 +33,28 @@ MOTE_EXPORT(void, Exit, (i32, status))
 }
 
 MOTE_EXPORT(void, QuickExit, (i32, status)) { _Exit(status); }
-MOTE_EXPORT(void, Abort, void) { abort(); }
-MOTE_EXPORT(void, Assert, (i32, x)) { assert(x == 1); }
+__attribute__((noinline)) static void do_abort(void)
+{
+	abort();
+}
+
+__attribute__((noinline)) static void do_assert(int x)
+{
+	assert(x == 1);
+}
+
+MOTE_EXPORT(void, Abort, void) { do_abort(); }
+MOTE_EXPORT(void, Assert, (i32, x)) { do_assert(x); }
 MOTE_EXPORT(void, Raise, (i32, number)) { raise(number); }
 
 MOTE_EXPORT(u64, AbortAddress, void)
 {
-	return (uint64_t)(uintptr_t)Abort;
+	return (uint64_t)(uintptr_t)do_abort;
 }
 
 MOTE_EXPORT(u64, AssertAddress, void)
 {
-	return (uint64_t)(uintptr_t)Assert;
+	return (uint64_t)(uintptr_t)do_assert;
 }
 
 MOTE_EXPORT(void, Deadlock, void)

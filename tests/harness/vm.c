@@ -1,0 +1,258 @@
+#include "harness/vm.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/unit.h"
+
+static bool refuse(struct vm_allocator *allocator)
+{
+	size_t number = atomic_fetch_add(&allocator->requests, 1) + 1;
+	size_t fail_at = atomic_load(&allocator->fail_at);
+
+	return fail_at != 0 && (number == fail_at ||
+				(allocator->persistent && number > fail_at));
+}
+
+static void *allocate(void *user, size_t size)
+{
+	struct vm_allocator *allocator = user;
+	void *block = refuse(allocator) ? NULL : malloc(size);
+
+	if (block)
+		atomic_fetch_add(&allocator->live, 1);
+	return block;
+}
+
+static void *resize(void *user, void *block, size_t size)
+{
+	struct vm_allocator *allocator = user;
+	void *resized = refuse(allocator) ? NULL : realloc(block, size);
+
+	if (resized && !block)
+		atomic_fetch_add(&allocator->live, 1);
+	return resized;
+}
+
+static void release(void *user, void *block)
+{
+	struct vm_allocator *allocator = user;
+
+	if (block)
+		atomic_fetch_sub(&allocator->live, 1);
+	free(block);
+}
+
+void vm_allocator_init(struct vm_allocator *allocator)
+{
+	memset(allocator, 0, sizeof(*allocator));
+	allocator->public.allocate = allocate;
+	allocator->public.resize = resize;
+	allocator->public.release = release;
+	allocator->public.user = allocator;
+}
+
+static size_t count_descriptors(void)
+{
+	size_t count = 0;
+	int fd;
+
+	for (fd = 0; fd < 4096; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			count++;
+	return count;
+}
+
+static size_t count_mappings(void)
+{
+	static const char *const ours[] = { "kvm-vcpu", "mote-image" };
+	char line[512];
+	size_t count = 0;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	size_t i;
+
+	if (!maps)
+		return 0;
+	/*
+	 * Those of libc and of sanitizers come and go: count what only the
+	 * library maps.
+	 */
+	while (fgets(line, sizeof(line), maps))
+		for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+			if (strstr(line, ours[i]))
+				count++;
+	fclose(maps);
+	return count;
+}
+
+struct vm_resources vm_resources_now(void)
+{
+	struct vm_resources now;
+
+	now.descriptors = count_descriptors();
+	now.mappings = count_mappings();
+	return now;
+}
+
+int vm_require(void)
+{
+	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
+	mote_error err = MOTE_ERROR_INIT;
+	const char *required = getenv("MOTE_REQUIRE_HV");
+	size_t i;
+
+	for (i = 0; i < mote_backend_count(); i++)
+		if (mote_backend_probe(i, &info, &err) == MOTE_OK &&
+		    info.reason == MOTE_BACKEND_READY)
+			return 0;
+	printf("no hypervisor: %s\n", info.text);
+	fflush(stdout);
+	return required && *required ? 1 : VM_SKIP;
+}
+
+void vm_watchdog(unsigned int seconds)
+{
+	/* Its default action is what is wanted. */
+	alarm(seconds);
+}
+
+void vm_expect_(mote_status status, mote_status expected,
+		const mote_error *err, const char *file, int line)
+{
+	if (status == expected)
+		return;
+	print_error("%s:%d: %s, not %s; the text is \"%s\"\n", file, line,
+		    mote_status_name(status), mote_status_name(expected),
+		    status != MOTE_OK && err ? err->text : "");
+	_fail(file, line);
+}
+
+void vm_expect_text_(const mote_error *err, const char *part, const char *file,
+		     int line)
+{
+	if (strstr(err->text, part))
+		return;
+	print_error("%s:%d: \"%s\" is not in \"%s\"\n", file, line, part,
+		    err->text);
+	_fail(file, line);
+}
+
+void vm_open_image(struct vm *vm, const char *path)
+{
+	vm_expect(mote_image_open(vm->engine, path, &vm->image, &vm->err),
+		  MOTE_OK, &vm->err);
+}
+
+void vm_open(struct vm *vm, const char *path)
+{
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+
+	memset(vm, 0, sizeof(*vm));
+	vm->err.struct_size = sizeof(vm->err);
+	vm_allocator_init(&vm->allocator);
+	vm->before = vm_resources_now();
+	options.allocator = vm->allocator.public;
+	vm_expect(mote_engine_new(&options, &vm->engine, &vm->err), MOTE_OK,
+		  &vm->err);
+	if (path)
+		vm_open_image(vm, path);
+}
+
+void vm_close(struct vm *vm)
+{
+	struct vm_resources after;
+
+	mote_image_unref(vm->image);
+	mote_engine_unref(vm->engine);
+	after = vm_resources_now();
+	assert_int_equal(atomic_load(&vm->allocator.live), 0);
+	assert_int_equal(after.descriptors, vm->before.descriptors);
+	assert_int_equal(after.mappings, vm->before.mappings);
+}
+
+mote_sandbox *vm_sandbox(struct vm *vm, const mote_sandbox_options *options)
+{
+	mote_sandbox *box = NULL;
+
+	vm_expect(mote_sandbox_new(vm->image, options, &box, &vm->err), MOTE_OK,
+		  &vm->err);
+	return box;
+}
+
+unsigned char *vm_read_file(const char *path, size_t *size)
+{
+	struct stat st;
+	unsigned char *bytes;
+	FILE *file = fopen(path, "rbe");
+
+	assert_non_null(file);
+	assert_int_equal(fstat(fileno(file), &st), 0);
+	*size = (size_t)st.st_size;
+	bytes = malloc(*size);
+	assert_non_null(bytes);
+	assert_int_equal(fread(bytes, 1, *size, file), *size);
+	fclose(file);
+	return bytes;
+}
+
+mote_sandbox_stats vm_stats(const mote_sandbox *box)
+{
+	mote_sandbox_stats stats = MOTE_SANDBOX_STATS_INIT;
+	mote_error err = MOTE_ERROR_INIT;
+
+	vm_expect(mote_sandbox_get_stats(box, &stats, &err), MOTE_OK, &err);
+	return stats;
+}
+
+struct body {
+	void (*function)(void *argument);
+	void *argument;
+};
+
+static void run_body(void **state)
+{
+	const struct body *body = *state;
+
+	body->function(body->argument);
+}
+
+/* An assertion must not jump into the parent's list of tests. */
+static void child_main(struct body *body, unsigned int seconds)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_prestate(run_body, body),
+	};
+	int failed;
+
+	alarm(seconds);
+	failed = cmocka_run_group_tests_name("child", tests, NULL, NULL);
+	fflush(NULL);
+	_exit(failed ? 1 : 0);
+}
+
+void vm_fork(void (*function)(void *argument), void *argument,
+	     unsigned int seconds)
+{
+	struct body body = { .function = function, .argument = argument };
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		child_main(&body, seconds);
+	while (waitpid(child, &status, 0) < 0)
+		assert_int_equal(errno, EINTR);
+	if (WIFSIGNALED(status))
+		fail_msg("the child died of signal %d", WTERMSIG(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}

@@ -1,0 +1,85 @@
+/*
+ * For tests that run guests.
+ *
+ * A fixture is an engine with a counting allocator and one image. Opening
+ * notes what the process holds (descriptors, mappings, blocks); closing fails
+ * the test if it holds more than then.
+ */
+#ifndef HARNESS_VM_H
+#define HARNESS_VM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mote/mote.h>
+
+/* An allocator that counts, and fails when told to. Thread-safe. */
+struct vm_allocator {
+	mote_allocator public;
+	_Atomic size_t live;     /* blocks */
+	_Atomic size_t requests; /* allocate and resize */
+	_Atomic size_t fail_at;  /* this one fails, counted from 1; 0: none */
+	bool persistent;         /* and all after it */
+};
+
+void vm_allocator_init(struct vm_allocator *allocator);
+
+struct vm_resources {
+	size_t descriptors;
+	size_t mappings;
+};
+
+/* Does not allocate. */
+struct vm_resources vm_resources_now(void);
+
+struct vm {
+	struct vm_allocator allocator;
+	struct vm_resources before;
+	mote_engine *engine;
+	mote_image *image;
+	mote_error err;
+};
+
+/* cmocka's group setup does not skip: call this first in main. */
+#define VM_SKIP 77
+int vm_require(void);
+
+/* Ends the process if the test program hangs for so long. */
+void vm_watchdog(unsigned int seconds);
+
+/* path NULL: no image. The test fails if anything does. */
+void vm_open(struct vm *vm, const char *path);
+void vm_open_image(struct vm *vm, const char *path);
+void vm_close(struct vm *vm);
+
+/* options may be NULL. */
+mote_sandbox *vm_sandbox(struct vm *vm, const mote_sandbox_options *options);
+
+/* Whole file; free it. */
+unsigned char *vm_read_file(const char *path, size_t *size);
+
+/* Fails the test, with the error's text, if status is not the expected one. */
+#define vm_expect(status, expected, err) \
+	vm_expect_(status, expected, err, __FILE__, __LINE__)
+void vm_expect_(mote_status status, mote_status expected,
+		const mote_error *err, const char *file, int line);
+
+/* The text holds part, or the test fails. */
+#define vm_expect_text(err, part) \
+	vm_expect_text_(err, part, __FILE__, __LINE__)
+void vm_expect_text_(const mote_error *err, const char *part, const char *file,
+		     int line);
+
+mote_sandbox_stats vm_stats(const mote_sandbox *box);
+
+/*
+ * Runs body in a child, which must end with status 0 within seconds. For what
+ * would otherwise change or kill the test process. The child makes its own
+ * engine.
+ */
+void vm_fork(void (*body)(void *argument), void *argument,
+	     unsigned int seconds);
+
+#endif
