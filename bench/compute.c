@@ -177,38 +177,60 @@ int bench_compute(struct bench *bench)
 	return status;
 }
 
-static int measure_bytes(struct bench *bench, mote_sandbox *box,
-			 const uint8_t *data, uint8_t *copy, size_t size)
+struct bytes {
+	const uint8_t *data;
+	uint8_t *copy;
+	size_t size;
+	mote_sandbox *box;
+	double host_ns;
+	double guest_ns;
+	uint64_t host_sum;
+	uint64_t guest_sum;
+};
+
+static void sum_here(struct bytes *bytes)
+{
+	uint64_t start = bench_now_ns();
+
+	memcpy(bytes->copy, bytes->data, bytes->size);
+	bytes->host_sum = work_sum(bytes->copy, bytes->size);
+	bytes->host_ns = (double)(bench_now_ns() - start);
+}
+
+static int sum_there(struct bench *bench, struct bytes *bytes)
+{
+	const mote_value arg = MOTE_BYTES(bytes->data, bytes->size);
+	mote_error err = MOTE_ERROR_INIT;
+	uint64_t start = bench_now_ns();
+	mote_value result;
+
+	if (mote_call(bytes->box, "Sum", &arg, 1, &result, &err) != MOTE_OK)
+		return bench_fail_mote(bench, "Sum", &err);
+	bytes->guest_ns = (double)(bench_now_ns() - start);
+	bytes->guest_sum = result.as.u64;
+	return 0;
+}
+
+static int measure_bytes(struct bench *bench, struct bytes *bytes)
 {
 	static struct bench_samples ratio, guest_ms, host_ms;
 	size_t rounds = bench_rounds(bench, 40, 10);
-	const mote_value arg = MOTE_BYTES(data, size);
-	mote_error err = MOTE_ERROR_INIT;
-	mote_value result;
 	size_t round;
 
 	for (round = 0; round < rounds + 1; round++) {
-		uint64_t times[3];
-		uint64_t sum;
-
-		times[0] = cpu_time_ns();
-		memcpy(copy, data, size);
-		sum = work_sum(copy, size);
-		times[1] = cpu_time_ns();
-		if (mote_call(box, "Sum", &arg, 1, &result, &err) != MOTE_OK)
-			return bench_fail_mote(bench, "Sum", &err);
-		times[2] = cpu_time_ns();
-		if (result.as.u64 != sum)
+		if (round % 2 == 0)
+			sum_here(bytes);
+		if (sum_there(bench, bytes) < 0)
+			return -1;
+		if (round % 2 == 1)
+			sum_here(bytes);
+		if (bytes->host_sum != bytes->guest_sum)
 			return bench_fail(bench, "Sum: guest and host differ");
 		if (round == 0) /* cold */
 			continue;
-		bench_samples_add(&ratio,
-				  (double)(times[2] - times[1]) /
-					  (double)(times[1] - times[0]));
-		bench_samples_add(&host_ms,
-				  (double)(times[1] - times[0]) / 1e6);
-		bench_samples_add(&guest_ms,
-				  (double)(times[2] - times[1]) / 1e6);
+		bench_samples_add(&ratio, bytes->guest_ns / bytes->host_ns);
+		bench_samples_add(&host_ms, bytes->host_ns / 1e6);
+		bench_samples_add(&guest_ms, bytes->guest_ns / 1e6);
 	}
 	bench_ratio(bench, "bytes_50m", 1.5,
 		    "sum of a 50 MiB argument / memcpy and sum here", &ratio);
@@ -224,9 +246,9 @@ int bench_bytes(struct bench *bench)
 	size_t size = bench->options.quick ? BYTES / 10 : BYTES;
 	uint8_t *data = malloc(size);
 	uint8_t *copy = malloc(size);
+	struct bytes bytes = { .data = data, .copy = copy, .size = size };
 	mote_engine *engine;
 	mote_image *image;
-	mote_sandbox *box;
 	int status = -1;
 	size_t i;
 
@@ -238,10 +260,10 @@ int bench_bytes(struct bench *bench)
 		data[i] = (uint8_t)(i * 31);
 	options.deadline_ns = DEADLINE_NS;
 	options.io_bytes = size + 4096;
-	if (bench_open(bench, &options, &engine, &image, &box) < 0)
+	if (bench_open(bench, &options, &engine, &image, &bytes.box) < 0)
 		goto out;
-	status = measure_bytes(bench, box, data, copy, size);
-	mote_sandbox_free(box);
+	status = measure_bytes(bench, &bytes);
+	mote_sandbox_free(bytes.box);
 	mote_image_unref(image);
 	mote_engine_unref(engine);
 out:
