@@ -55,6 +55,14 @@ struct mote_abi_slot {
 };
 
 /*
+ * The smallest answer that any call may get: an error with no text. The host
+ * starts no batch whose answers would not fit the out area at this size.
+ */
+#define MOTE_ANSWER_BYTES                 \
+	(sizeof(struct mote_abi_message) + \
+	 sizeof(struct mote_abi_slot) + 8)
+
+/*
  * The post area: records one after the other, each padded to 8 bytes.
  */
 enum mote_abi_post_kind {

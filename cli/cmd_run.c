@@ -183,13 +183,14 @@ static bool call(struct cli_run *run)
 
 static void run_guest(struct cli_run *run)
 {
-	bool made = open_guest(run) && prepare_call(run) && make_sandbox(run);
-
-	if (!made) {
+	if (!open_guest(run) || !prepare_call(run))
+		return;
+	/* All files are read; from here on the guest has its say. */
+	cli_harden_run();
+	if (!make_sandbox(run)) {
 		cli_output_end(&run->output);
 		return;
 	}
-	cli_harden_run();
 	(void)call(run);
 	if (mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
 		memset(&run->stats, 0, sizeof(run->stats));

@@ -24,6 +24,11 @@ void cli_harden_start(void)
 #define IOCTL_TYPE_KVM 0xae00u
 
 static const int allowed[] = {
+	/* A new sandbox: the sealed file that holds its image. */
+	SCMP_SYS(memfd_create),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(fcntl),
 	/* A call: entering the VM is an ioctl, see below. */
 	SCMP_SYS(timer_create),
 	SCMP_SYS(timer_settime),

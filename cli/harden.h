@@ -11,10 +11,10 @@
 void cli_harden_start(void);
 
 /*
- * Once the sandbox exists: from here on only the system calls of a call,
- * of output and of tidying up. Does nothing where the command was built
- * without libseccomp or the kernel has no seccomp. Other system calls fail
- * with EPERM.
+ * Once all files are read: from here on only the system calls of making a
+ * sandbox, of a call, of output and of tidying up. Does nothing where the
+ * command was built without libseccomp or the kernel has no seccomp. Other
+ * system calls fail with EPERM.
  */
 void cli_harden_run(void);
 

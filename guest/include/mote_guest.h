@@ -14,7 +14,8 @@
  *
  * Build it with `mote-cc -O2 hello.c -o hello.elf`; call SayHello from the
  * host with mote_call(), or from the shell with `mote run hello.elf SayHello
- * World`. C99 and later, C++11 and later; gcc and clang.
+ * World`. C99 and later, with gcc or clang; C++11 and later as a language,
+ * without its standard library.
  *
  * A guest is an ordinary C program with a libc (musl) and no kernel: memory,
  * time, output and random numbers work, files, sockets, threads and signals

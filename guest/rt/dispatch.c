@@ -42,10 +42,6 @@ extern FILE *const stdout __attribute__((weak));
 
 struct mote_rt_failure mote_rt_failure;
 
-/* What an error without text needs; kept free for each call of a batch. */
-#define ERROR_SIZE_MIN                                                         \
-	(sizeof(struct mote_abi_message) + sizeof(struct mote_abi_slot) + 8)
-
 void mote_rt_flush_stdout(void)
 {
 	if (&stdout != NULL)
@@ -71,7 +67,7 @@ static size_t encode_failure(void *buffer, size_t capacity, uint64_t id)
 		.code = mote_rt_failure.code,
 	};
 	struct mote_slot_ text = { (uintptr_t)mote_rt_failure.text, 0 };
-	size_t room = capacity - ERROR_SIZE_MIN + 7;
+	size_t room = capacity - MOTE_ANSWER_BYTES + 7;
 	char *copy;
 
 	if (strlen(mote_rt_failure.text) > room) {
@@ -98,7 +94,7 @@ static void serve_call(const struct mote_abi_message *message, uint64_t later)
 	const struct mote_function_ *function =
 		__start_mote_exports + message->function;
 	unsigned char *out = (unsigned char *)MOTE_GVA_OUT + mote_rt_out_used;
-	uint64_t kept = mote_rt_out_used + later * ERROR_SIZE_MIN;
+	uint64_t kept = mote_rt_out_used + later * MOTE_ANSWER_BYTES;
 	uint64_t size = control()->io_size;
 	const struct mote_rt_head head = {
 		.kind = MOTE_MESSAGE_RESULT,
@@ -109,7 +105,7 @@ static void serve_call(const struct mote_abi_message *message, uint64_t later)
 	size_t written = 0;
 
 	/* The host sees to this when it makes a batch. */
-	if (kept + ERROR_SIZE_MIN > size)
+	if (kept + MOTE_ANSWER_BYTES > size)
 		abort();
 	size -= kept;
 	mote_rt_failure.set = false;

@@ -7,11 +7,10 @@
 #include "abi/trap.h"
 #include "port.h"
 
-/* The record written last, as long as post_used is still its end. */
+/* The record written last; gone when the host has emptied the area. */
 static struct {
 	uint32_t kind;
 	uint32_t start;
-	uint32_t end;
 } last;
 
 static struct mote_abi_post *record_at(uint32_t offset)
@@ -43,8 +42,7 @@ static void commit(uint32_t kind, uint32_t offset, uint32_t size)
 	record->size = size;
 	last.kind = kind;
 	last.start = offset;
-	last.end = (uint32_t)round_up(end, 8);
-	control()->post_used = last.end;
+	control()->post_used = (uint32_t)round_up(end, 8);
 }
 
 /* Appends to the last record if it is of this stream. Returns bytes taken. */
@@ -54,7 +52,7 @@ static size_t extend(uint32_t kind, const char *data, size_t size)
 	struct mote_abi_post *record = record_at(last.start);
 	uint64_t available;
 
-	if (used == 0 || last.end != used || last.kind != kind)
+	if (used == 0 || last.kind != kind)
 		return 0;
 	available = room() + used - last.start - sizeof(*record) - record->size;
 	if (size > available)

@@ -247,7 +247,7 @@ MOTE_API mote_status mote_host_call_fail(mote_host_call *call, int32_t code,
  * Room for a string or bytes result, in the memory that the guest will read
  * it from: no further copy is made. One block per call (a second replaces
  * the first); NULL if size does not fit the I/O area. Owned by the library.
- * The result must start where the block does, or not be in it.
+ * The result may be a part of it, but not lie across its end.
  */
 MOTE_API void *mote_host_call_alloc(mote_host_call *call, size_t size);
 
@@ -287,7 +287,10 @@ typedef struct mote_sandbox_options {
 	size_t host_function_count;
 	uint64_t heap_bytes;  /* default 16 MiB, at most 64 GiB */
 	uint64_t stack_bytes; /* default 1 MiB, at most 1 GiB */
-	/* Largest message in either direction. Default 1 MiB, at most 1 GiB. */
+	/*
+	 * Largest message in either direction, header included: default
+	 * 1 MiB and a page, at most 1 GiB. Unused room costs no memory.
+	 */
 	uint64_t io_bytes;
 	mote_output_fn output; /* NULL: what the guest prints is dropped */
 	void *output_user;

@@ -1,6 +1,7 @@
 #include "base/error.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,6 +68,30 @@ mote_status mti_error_os(mote_error *err, mote_status status,
 	return status;
 }
 
+/* Whether the caller's record goes to offset end. */
+static bool reaches(const mote_error *err, size_t end)
+{
+	return err && err->struct_size >= end;
+}
+
+void mti_error_put_errno(mote_error *err, int32_t os_errno)
+{
+	if (reaches(err, offsetof(mote_error, guest_code)))
+		err->os_errno = os_errno;
+}
+
+void mti_error_put_guest_code(mote_error *err, int32_t guest_code)
+{
+	if (reaches(err, offsetof(mote_error, operation)))
+		err->guest_code = guest_code;
+}
+
+void mti_error_put_fault(mote_error *err, const mote_fault *fault)
+{
+	if (reaches(err, sizeof(*err)))
+		err->fault = *fault;
+}
+
 void mti_error_prefix(mote_error *err, const char *format, ...)
 {
 	char whole[MOTE_ERROR_TEXT_MAX];
@@ -74,7 +99,7 @@ void mti_error_prefix(mote_error *err, const char *format, ...)
 	size_t used;
 
 	/* An older caller's record without all of the text stays as it is. */
-	if (!err || err->struct_size < offsetof(mote_error, fault))
+	if (!reaches(err, offsetof(mote_error, fault)))
 		return;
 	va_start(args, format);
 	vsnprintf(whole, sizeof(whole), format, args);

@@ -20,6 +20,14 @@ mote_status mti_error_os(mote_error *err, mote_status status,
 			 const char *operation, int os_errno,
 			 const char *format, ...) MOTE_PRINTF(5, 6);
 
+/*
+ * Set one member of what a function above has filled, as far as the caller's
+ * record has it.
+ */
+void mti_error_put_errno(mote_error *err, int32_t os_errno);
+void mti_error_put_guest_code(mote_error *err, int32_t guest_code);
+void mti_error_put_fault(mote_error *err, const mote_fault *fault);
+
 /* Puts more context before the text that is there. */
 void mti_error_prefix(mote_error *err, const char *format, ...)
 	MOTE_PRINTF(2, 3);

@@ -153,11 +153,17 @@ static mote_status encode_item(mote_sandbox *box, size_t offset,
 static mote_status encode_batch(mote_sandbox *box, const mote_batch_item *items,
 				size_t count, mote_error *err)
 {
+	const size_t most = box->io_size / MOTE_ANSWER_BYTES;
 	size_t offset = 0;
 	mote_status status;
 	size_t size;
 	size_t i;
 
+	if (count > most)
+		return mti_error_set(err, MOTE_E_TOO_LARGE, "call batch",
+				     "%zu items; the answers of at most %zu "
+				     "fit the I/O area",
+				     count, most);
 	for (i = 0; i < count; i++) {
 		status = encode_item(box, offset, &items[i], &size, err);
 		if (status != MOTE_OK) {

@@ -25,13 +25,6 @@ static uint64_t refresh_clock(mote_sandbox *box)
 	return now;
 }
 
-/* Keeps what mti_error_set wrote and adds the fault. */
-static void attach_fault(mote_error *err, const mote_fault *fault)
-{
-	if (err && err->struct_size >= sizeof(*err))
-		err->fault = *fault;
-}
-
 static void read_registers(mote_sandbox *box, mote_fault *fault,
 			   uint64_t *fault_address)
 {
@@ -75,7 +68,7 @@ static mote_status fault_exit(mote_sandbox *box, uint32_t vector,
 			      "%s, at 0x%llx",
 			      mote_fault_text((mote_fault_kind)fault.kind),
 			      (unsigned long long)fault.pc);
-	attach_fault(err, &fault);
+	mti_error_put_fault(err, &fault);
 	return MOTE_E_GUEST_FAULT;
 }
 
@@ -94,7 +87,7 @@ static mote_status other_fault(mote_sandbox *box, mote_fault_kind kind,
 		      "%s: %s 0x%llx, at 0x%llx", mote_fault_text(kind), text,
 		      (unsigned long long)detail,
 		      (unsigned long long)fault.pc);
-	attach_fault(err, &fault);
+	mti_error_put_fault(err, &fault);
 	return MOTE_E_GUEST_FAULT;
 }
 
@@ -148,8 +141,7 @@ static mote_status exit_exit(mote_sandbox *box, uint32_t value, mote_error *err)
 	status = mti_error_set(err, MOTE_E_GUEST_EXIT, "run guest",
 			       "the guest called exit(%u) during a call",
 			       box->exit_status);
-	if (err)
-		err->guest_code = (int32_t)box->exit_status;
+	mti_error_put_guest_code(err, (int32_t)box->exit_status);
 	return status;
 }
 

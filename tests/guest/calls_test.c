@@ -345,6 +345,17 @@ static void test_batch(void **state)
 		     "the result does not fit the I/O area");
 	native_result(&native, &offset, &message);
 	assert_string_equal(text_of(&message), "z");
+	/* A result that fits, but leaves no room for the next one's error. */
+	native_queue(&native, "Long", (mote_value[]){ MOTE_U32(8100) }, 1);
+	native_queue(&native, "I32", (mote_value[]){ MOTE_I32(-5) }, 1);
+	native_run(&native);
+	assert_int_equal(native.end, NATIVE_RETURNED);
+	offset = 0;
+	native_result(&native, &offset, &message);
+	expect_error(&message, CODE_RESULT_TOO_LARGE,
+		     "the result does not fit the I/O area");
+	native_result(&native, &offset, &message);
+	assert_int_equal(value_of(&message)->as.i32, -5);
 	native_stop(&native);
 }
 
@@ -419,6 +430,10 @@ static void test_output_by_lines(void **state)
 	assert_int_equal(EXITS(&native, MOTE_PORT_FLUSH), 3);
 	assert_string_equal(native.output[1],
 			    "line\nline\nline\nword word word ");
+	CALL(&native, "Write", MOTE_STRING("raw\n"));
+	assert_int_equal(EXITS(&native, MOTE_PORT_FLUSH), 4);
+	CALL(&native, "Write", MOTE_STRING("raw"));
+	assert_int_equal(EXITS(&native, MOTE_PORT_FLUSH), 4);
 	native_stop(&native);
 }
 

@@ -93,12 +93,42 @@ static void test_huge_heap(void **state)
 	native_stop(&native);
 }
 
+/* All of the heap can be taken, whatever part its own bits need. */
+static void test_reserve(void **state)
+{
+	/* In the second the bits at the end fill their page exactly. */
+	static const uint64_t sizes[] = { 4 << 20, 144 << 20,
+					  (144 << 20) + MOTE_PAGE_SIZE };
+	struct native native;
+	struct native_options options = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		options.heap_size = sizes[i];
+		start(&native, libc_programs[1], &options);
+		expect(&native, "Reserve", (mote_value[]){ MOTE_U64(sizes[i]) },
+		       1);
+		native_stop(&native);
+	}
+}
+
+static double monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static void test_time(void **state)
 {
 	struct native native;
 	struct native_options options = { 0 };
 	mote_value args[2];
 	unsigned variant;
+	double before;
+	double now;
 
 	(void)state;
 	for (variant = 0; variant < 2; variant++) {
@@ -108,6 +138,15 @@ static void test_time(void **state)
 		args[1] = MOTE_BOOL(!options.no_tsc);
 		native_forget(&native);
 		expect(&native, "Time", args, 2);
+		/* The guest's clock runs as fast as the host's. */
+		before = monotonic();
+		now = native_call(&native, "Now",
+				  (mote_value[]){ MOTE_F64(0.05) }, 1)
+			      ->values[0]
+			      .as.f64;
+		if (now < before + 0.05 || now > monotonic() + 1e-3)
+			fail_msg("%f after %f, now %f", now, before,
+				 monotonic());
 		if (!options.no_tsc)
 			assert_int_equal(
 				native.exits[MOTE_PORT_FLUSH - MOTE_PORT_FIRST],
@@ -265,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_libc),
 		cmocka_unit_test(test_heap_sizes),
 		cmocka_unit_test(test_huge_heap),
+		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_exit),
 		cmocka_unit_test(test_abort),

@@ -263,6 +263,19 @@ static void serve(struct native *native, struct user_regs_struct *regs)
 	}
 }
 
+/* At each entry; a system call does not leave the guest. */
+static void set_clock(struct native *native)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	control_of(native)->clock_monotonic_ns =
+		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	clock_gettime(CLOCK_REALTIME, &now);
+	control_of(native)->clock_realtime_ns =
+		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static void handle_port(struct native *native, struct user_regs_struct *regs)
 {
 	uint32_t port = regs->rdx & UINT16_MAX;
@@ -271,6 +284,7 @@ static void handle_port(struct native *native, struct user_regs_struct *regs)
 	assert_in_range(port, MOTE_PORT_FIRST, MOTE_PORT_LAST);
 	native->exits[port - MOTE_PORT_FIRST]++;
 	drain(native);
+	set_clock(native);
 	switch (port) {
 	case MOTE_PORT_READY:
 		assert_int_equal(value, 0);
@@ -320,18 +334,6 @@ static void redirect_syscall(struct native *native,
 	regs->r11 = GARBAGE;
 }
 
-static void set_clock(struct native *native)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	control_of(native)->clock_monotonic_ns =
-		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	clock_gettime(CLOCK_REALTIME, &now);
-	control_of(native)->clock_realtime_ns =
-		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void handle_stop(struct native *native, int signal,
 			struct user_regs_struct *regs)
 {
@@ -361,8 +363,8 @@ static void resume(struct native *native, struct user_regs_struct *regs)
 	int status;
 
 	native->end = NATIVE_RUNNING;
+	set_clock(native);
 	while (native->end == NATIVE_RUNNING) {
-		set_clock(native);
 		/* No system call is to be finished or restarted. */
 		regs->orig_rax = UINT64_MAX;
 		assert_int_equal(ptrace(PTRACE_SETREGS, native->pid, 0, regs),
@@ -545,9 +547,13 @@ void native_queue(struct native *native, const char *name,
 {
 	const struct mti_elf_function *function =
 		mti_elf_find_export(&native->elf, name);
+	mote_error err = MOTE_ERROR_INIT;
 
 	if (function == NULL)
 		fail_msg("the guest has no function %s", name);
+	if (mti_values_check(name, function->parameters, &function->signature,
+			     args, count, &err) != MOTE_OK)
+		fail_msg("%s", err.text);
 	native_queue_message(native, MOTE_MESSAGE_CALL, function->index, args,
 			     count);
 }
@@ -586,6 +592,10 @@ const struct mti_message *native_call(struct native *native, const char *name,
 			 (int)native->end, native->status, native->output[2]);
 	native_result(native, &offset, &native->reply);
 	assert_int_equal(native->reply.head.id, 0);
+	if (native->reply.head.kind == MOTE_MESSAGE_RESULT)
+		assert_int_equal(native->reply.values[0].type,
+				 mti_elf_find_export(&native->elf, name)
+					 ->signature.result);
 	return &native->reply;
 }
 

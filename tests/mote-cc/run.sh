@@ -227,6 +227,9 @@ test_errors()
 {
 	refuse "-shared" "-shared: a guest cannot" \
 		"$mote_cc" -shared hello.c -o hello.so
+	echo "-O2 -shared" >args
+	refuse "@args with -shared" "-shared: a guest cannot" \
+		"$mote_cc" @args hello.c -o hello.so
 	refuse "-m32" "guests of mote-cc are 64-bit" "$mote_cc" -m32 plain.c
 	refuse "no input" "no input files" "$mote_cc"
 	refuse "missing file" "absent.c" "$mote_cc" absent.c
@@ -364,6 +367,8 @@ test_clang()
 	says "clang" clang
 	expect "clang link only" "$mote_cc" -c -O2 hello.c other.c
 	expect "clang link only" "$mote_cc" -Werror hello.o other.o -o c.elf
+	expect "clang -S" "$mote_cc" -O2 -S hello.c
+	expect "clang assembly" "$mote_cc" -Werror -c hello.s
 	unset MOTE_CC
 }
 

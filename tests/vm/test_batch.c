@@ -190,6 +190,30 @@ static void test_results_too_large(void **state)
 	close_box();
 }
 
+/* So many items that not even errors would fit: refused before it starts. */
+static void test_answers_too_many(void **state)
+{
+	mote_sandbox_options options;
+	const size_t most = 4096 / 56;
+	size_t i;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_calls);
+	calls_host_init(&host);
+	options = calls_host_options(&host);
+	options.io_bytes = 4096;
+	box = vm_sandbox(&vm, &options);
+	memset(items, 0, sizeof(items));
+	for (i = 0; i <= most; i++) {
+		set_item(i, "Count", MOTE_I32(0));
+		items[i].count = 0;
+	}
+	expect_refused(most + 1, MOTE_E_TOO_LARGE, "74 items");
+	vm_expect(mote_call_batch(box, items, most, &vm.err), MOTE_OK, &vm.err);
+	assert_int_equal(items[most - 1].result.as.i32, most);
+	close_box();
+}
+
 /*
  * Results fill the out area to its end, then host functions are called, which
  * need it too.
@@ -423,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_mixed),
 		cmocka_unit_test(test_bad_item),
 		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_answers_too_many),
 		cmocka_unit_test(test_results_too_large),
 		cmocka_unit_test(test_host_calls_behind_results),
 		cmocka_unit_test(test_crash_in_the_middle),

@@ -73,8 +73,8 @@ static void expect_deadline(mote_sandbox *box, mote_status status,
 {
 	vm_expect(status, MOTE_E_DEADLINE, err);
 	assert_int_equal(mote_sandbox_state(box), MOTE_SANDBOX_POISONED);
-	vm_expect(mote_call(box, "Answer", NULL, 0, NULL, err),
-		  MOTE_E_POISONED, err);
+	vm_expect(mote_call(box, "Answer", NULL, 0, NULL, err), MOTE_E_POISONED,
+		  err);
 }
 
 static void test_loops(void **state)
@@ -97,10 +97,9 @@ static void test_loops(void **state)
 		vm_expect(mote_sandbox_set_deadline(box, 50 * MS, &vm.err),
 			  MOTE_OK, &vm.err);
 		start = mti_os_monotonic_ns();
-		expect_deadline(box,
-				mote_call(box, loops[i], NULL, 0, NULL,
-					  &vm.err),
-				&vm.err);
+		expect_deadline(
+			box, mote_call(box, loops[i], NULL, 0, NULL, &vm.err),
+			&vm.err);
 		assert_true(mti_os_monotonic_ns() - start >= 50 * MS);
 		assert_true(vm_stats(box).interrupted >= 1);
 		mote_sandbox_free(box);
@@ -155,8 +154,9 @@ static void test_init(void **state)
 /* So early that it may have passed before the guest is entered. */
 static void test_tiny(void **state)
 {
-	static const uint64_t deadlines[] = { 1, 100, 10000, 20000, 30000,
-					      50000 };
+	static const uint64_t deadlines[] = {
+		1, 100, 10000, 20000, 30000, 50000
+	};
 	size_t i;
 
 	(void)state;
@@ -214,6 +214,66 @@ static void test_in_host_function(void **state)
 	mote_sandbox_free(box);
 	vm_close(&vm);
 	host_fn = NULL;
+}
+
+static void output_100_ms(void *user, uint32_t stream, const char *data,
+			  size_t size)
+{
+	mote_value unused;
+
+	(void)stream;
+	(void)data;
+	(void)size;
+	(void)wait_100_ms(user, NULL, NULL, 0, &unused);
+}
+
+/*
+ * The deadline comes when the guest has returned and its output is handed
+ * out: too late for this call, and nothing to the next.
+ */
+static void test_after_return(void **state)
+{
+	const struct mote_abi_message head = {
+		.version = MOTE_MESSAGE_VERSION,
+		.kind = MOTE_MESSAGE_RESULT,
+		.size = 48,
+		.count = 1,
+	};
+	const struct mote_abi_post line = { MOTE_POST_STDOUT, 8 };
+	struct {
+		struct mote_abi_message head;
+		struct mote_abi_slot slot;
+	} result = { head, { .type = MOTE_TYPE_I64, .value = 5 } };
+	const struct evil evil = { .out = &result,
+				   .out_size = sizeof(result),
+				   .post = &line,
+				   .post_size = sizeof(line),
+				   .post_used = 16,
+				   .port = MOTE_PORT_RETURN };
+	mote_sandbox_options options = options_with(LONG_NS);
+	mote_sandbox_stats before;
+	mote_sandbox_stats after;
+	mote_sandbox *box;
+	mote_value value;
+
+	(void)state;
+	options.output = output_100_ms;
+	vm_open(&vm, GUEST_bare_villain);
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_sandbox_set_deadline(box, 50 * MS, &vm.err), MOTE_OK,
+		  &vm.err);
+	vm_expect(evil_call(box, "EvilI64", &evil, &value, &vm.err), MOTE_OK,
+		  &vm.err);
+	assert_int_equal(value.as.i64, 5);
+	before = vm_stats(box);
+	vm_expect(mote_sandbox_set_deadline(box, LONG_NS, &vm.err), MOTE_OK,
+		  &vm.err);
+	expect_answer(box, &vm.err);
+	after = vm_stats(box);
+	assert_int_equal(after.interrupted, before.interrupted);
+	assert_int_equal(after.vm_entries - before.vm_entries, 1);
+	mote_sandbox_free(box);
+	vm_close(&vm);
 }
 
 static mote_sandbox *inner;
@@ -372,8 +432,8 @@ static void test_changing_deadlines(void **state)
 	for (i = 0; i < 5000; i++) {
 		mote_sandbox *box = boxes[i % 2];
 
-		vm_expect(mote_sandbox_set_deadline(
-				  box, deadlines[i % 5] * MS, &vm.err),
+		vm_expect(mote_sandbox_set_deadline(box, deadlines[i % 5] * MS,
+						    &vm.err),
 			  MOTE_OK, &vm.err);
 		expect_answer(box, &vm.err);
 	}
@@ -410,8 +470,7 @@ static void test_stray_signals(void **state)
 	vm_open(&vm, GUEST_bare_villain);
 	box = new_box(LONG_NS);
 	atomic_store(&stop, false);
-	assert_int_equal(pthread_create(&sender, NULL, send_signals, &self),
-			 0);
+	assert_int_equal(pthread_create(&sender, NULL, send_signals, &self), 0);
 	for (i = 0; i < 3000; i++)
 		expect_answer(box, &vm.err);
 	/* And a deadline among them is kept. */
@@ -433,6 +492,7 @@ int main(void)
 		cmocka_unit_test(test_init),
 		cmocka_unit_test(test_tiny),
 		cmocka_unit_test(test_in_host_function),
+		cmocka_unit_test(test_after_return),
 		cmocka_unit_test(test_nested_outer_first),
 		cmocka_unit_test(test_nested_inner_first),
 		cmocka_unit_test(test_nested_together),

@@ -248,8 +248,7 @@ mote_status mti_kvm_open(const struct mti_allocator *allocator,
 	if (fd < 0) {
 		status = mti_error_set(err, MOTE_E_NO_HYPERVISOR, "open kvm",
 				       "kvm: %s", info.text);
-		if (err)
-			err->os_errno = info.os_errno;
+		mti_error_put_errno(err, info.os_errno);
 		return status;
 	}
 	hv = mti_alloc(allocator, 1, sizeof(*hv));

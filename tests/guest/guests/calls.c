@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <mote_guest.h>
 
@@ -159,6 +160,13 @@ MOTE_EXPORT(void, PrintAndPost, void)
 }
 
 MOTE_EXPORT(void, Print, (string, text)) { fputs(text, stdout); }
+
+MOTE_EXPORT(bool, Write, (string, text))
+{
+	size_t size = strlen(text);
+
+	return write(1, text, size) == (ssize_t)size;
+}
 
 MOTE_EXPORT(void, PrintTimes, (string, text), (u32, count))
 {

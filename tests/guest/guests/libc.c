@@ -219,6 +219,7 @@ MOTE_EXPORT(string, Map, void)
 	int rw = PROT_READ | PROT_WRITE;
 	char *a = MAP(8192, rw, 0);
 	char *b;
+	char *c;
 
 	CHECK(a != MAP_FAILED && (uintptr_t)a % 4096 == 0);
 	memset(a, 1, 8192);
@@ -240,9 +241,51 @@ MOTE_EXPORT(string, Map, void)
 	CHECK(mremap((void *)0x1000, 4096, 8192, 0) == MAP_FAILED &&
 	      errno == EFAULT);
 	CHECK(munmap(b, 4096) == 0);
+	/* Neighbours: one cannot grow in place, and takes its bytes along. */
+	a = MAP(8192, rw, 0);
+	b = MAP(8192, rw, 0);
+	memset(a, 2, 8192);
+	memset(b, 3, 8192);
+	CHECK(b == a + 8192);
+	CHECK(mremap(a, 8192, 16384, 0) == MAP_FAILED && errno == ENOMEM);
+	c = mremap(a, 8192, 16384, MREMAP_MAYMOVE);
+	CHECK(c != MAP_FAILED && c != a);
+	CHECK(b[0] == 3 && b[8191] == 3 && c[0] == 2 && c[8191] == 2);
+	CHECK(c[8192] == 0 && c[16383] == 0);
+	CHECK(munmap(b, 8192) == 0 && munmap(c, 16384) == 0);
 	CHECK(munmap((void *)0x1000, 4096) == -1 && errno == EINVAL);
 	CHECK(munmap(b + 1, 4096) == -1 && errno == EINVAL);
 	CHECK(sbrk(4096) == (void *)-1);
+	return "";
+}
+
+/* Takes nearly all addresses of the heap, in one piece and in many. */
+MOTE_EXPORT(string, Reserve, (u64, heap))
+{
+	int rw = PROT_READ | PROT_WRITE;
+	size_t most = (heap - heap / 1000 - 65536) & ~(size_t)32767;
+	unsigned round;
+	unsigned i;
+
+	for (round = 0; round < 2; round++) {
+		char *all = MAP(most, rw, 0);
+		char *piece[8];
+
+		CHECK(all != MAP_FAILED);
+		CHECK(MAP(most, rw, 0) == MAP_FAILED && errno == ENOMEM);
+		all[most - 1] = 1;
+		CHECK(munmap(all + most - 4096, 4096) == 0);
+		CHECK(munmap(all, most - 4096) == 0);
+		for (i = 0; i < 8; i++) {
+			piece[i] = MAP(most / 8, rw, 0);
+			CHECK(piece[i] != MAP_FAILED);
+			piece[i][most / 8 - 1] = (char)i;
+		}
+		for (i = 0; i < 8; i++)
+			CHECK(piece[i][most / 8 - 1] == (char)i);
+		for (i = 0; i < 8; i++)
+			CHECK(munmap(piece[i], most / 8) == 0);
+	}
 	return "";
 }
 
@@ -285,6 +328,16 @@ MOTE_EXPORT(string, Time, (f64, realtime), (bool, tsc))
 	else
 		CHECK(clock() == (clock_t)-1);
 	return "";
+}
+
+/* The time after pause seconds of computing. */
+MOTE_EXPORT(f64, Now, (f64, pause))
+{
+	double start = seconds(CLOCK_MONOTONIC);
+
+	while (seconds(CLOCK_MONOTONIC) - start < pause)
+		;
+	return seconds(CLOCK_MONOTONIC);
 }
 
 MOTE_EXPORT(string, Random, void)

@@ -1,0 +1,299 @@
+/*
+ * The bytes that the CPU reads: descriptors, TSS, gates, stubs and the
+ * syscall page, decoded here by the manuals' tables and not by our constants;
+ * and what exceptions mean.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "abi/layout.h"
+#include "abi/trap.h"
+#include "arch/amd64/boot.h"
+#include "arch/amd64/trap.h"
+#include "harness/unit.h"
+
+static uint8_t page[MOTE_PAGE_SIZE];
+
+static uint64_t get(size_t offset, size_t width)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, page + offset, width);
+	return value;
+}
+
+static void make_supervisor_page(void)
+{
+	memset(page, 0, sizeof(page));
+	mti_amd64_supervisor_page(page);
+}
+
+/* SDM 3A, "Segment Descriptors". */
+static void expect_segment(uint16_t selector, uint64_t type, uint64_t dpl,
+			   uint64_t is_long)
+{
+	uint64_t entry = get(MTI_SUPERVISOR_GDT + (selector & ~7u), 8);
+
+	assert_int_equal(selector & 3, dpl);
+	assert_int_equal((entry >> 40) & 0xf, type);
+	assert_int_equal((entry >> 44) & 1, 1); /* code or data */
+	assert_int_equal((entry >> 45) & 3, dpl);
+	assert_int_equal((entry >> 47) & 1, 1); /* present */
+	assert_int_equal((entry >> 53) & 1, is_long);
+	assert_int_equal((entry >> 54) & 1, !is_long);
+}
+
+static void test_gdt(void **state)
+{
+	uint64_t low;
+	uint64_t base;
+
+	(void)state;
+	make_supervisor_page();
+	assert_int_equal(get(MTI_SUPERVISOR_GDT, 8), 0);
+	/* 0xb: code, readable, accessed. 3: data, writable, accessed. */
+	expect_segment(MTI_SELECTOR_KERNEL_CODE, 0xb, 0, 1);
+	expect_segment(MTI_SELECTOR_KERNEL_DATA, 3, 0, 0);
+	expect_segment(MTI_SELECTOR_USER_DATA, 3, 3, 0);
+	expect_segment(MTI_SELECTOR_USER_CODE, 0xb, 3, 1);
+	low = get(MTI_SUPERVISOR_GDT + MTI_SELECTOR_TSS, 8);
+	base = ((low >> 16) & 0xffffff) | ((low >> 56) << 24) |
+	       get(MTI_SUPERVISOR_GDT + MTI_SELECTOR_TSS + 8, 8) << 32;
+	assert_int_equal(base, MOTE_GVA_SUPERVISOR + MTI_SUPERVISOR_TSS);
+	assert_int_equal((low & 0xffff) | ((low >> 32) & 0xf0000),
+			 MTI_TSS_BYTES - 1);
+	assert_int_equal((low >> 40) & 0xff, 0x89); /* available, DPL 0 */
+	/* Nothing else: no 32-bit code, no gate. */
+	assert_int_equal(MTI_GDT_BYTES, MTI_SELECTOR_TSS + 16);
+	/* SYSCALL and SYSRET compute selectors from STAR. */
+	assert_int_equal((MTI_STAR_VALUE >> 32) & 0xffff,
+			 MTI_SELECTOR_KERNEL_CODE);
+	assert_int_equal(((MTI_STAR_VALUE >> 48) + 8) | 3,
+			 MTI_SELECTOR_USER_DATA);
+	assert_int_equal(((MTI_STAR_VALUE >> 48) + 16) | 3,
+			 MTI_SELECTOR_USER_CODE);
+}
+
+/* SDM 1, "I/O Permission Bit Map": the CPU reads two bytes. */
+static bool port_open(uint32_t port, uint32_t width)
+{
+	uint32_t at = (uint32_t)get(MTI_SUPERVISOR_TSS + 102, 2) + port / 8;
+	uint64_t bits;
+
+	if (at + 1 > MTI_TSS_BYTES - 1)
+		return false;
+	bits = get(MTI_SUPERVISOR_TSS + at, 2);
+	return ((bits >> (port % 8)) & ((1u << width) - 1)) == 0;
+}
+
+static void test_tss(void **state)
+{
+	uint64_t stack = MOTE_GVA_INTERRUPT_STACK + MOTE_PAGE_SIZE;
+	uint32_t port;
+	uint32_t width;
+
+	(void)state;
+	make_supervisor_page();
+	assert_int_equal(get(MTI_SUPERVISOR_TSS + 4, 8), stack);  /* RSP0 */
+	assert_int_equal(get(MTI_SUPERVISOR_TSS + 36, 8), stack); /* IST1 */
+	assert_int_equal(stack % 16, 0);
+	for (width = 1; width <= 4; width *= 2)
+		for (port = 0; port <= 0x10000 - width; port++)
+			assert_int_equal(port_open(port, width),
+					 port >= MOTE_PORT_FIRST &&
+						 port + width - 1 <=
+							 MOTE_PORT_LAST);
+	/* All that are ours can be used with 4 bytes. */
+	for (port = MOTE_PORT_READY; port <= MOTE_PORT_SERVICE; port += 4)
+		assert_true(port_open(port, 4));
+}
+
+/* SDM 3A, "64-Bit IDT Gate Descriptors". */
+static void test_idt(void **state)
+{
+	uint32_t vector;
+
+	(void)state;
+	make_supervisor_page();
+	assert_int_equal(MTI_IDT_BYTES, 32 * 16);
+	for (vector = 0; vector < 32; vector++) {
+		size_t gate = MTI_SUPERVISOR_IDT + 16 * vector;
+		uint64_t target = get(gate, 2) | get(gate + 6, 2) << 16 |
+				  get(gate + 8, 4) << 32;
+		size_t stub = (size_t)(target - MOTE_GVA_SUPERVISOR);
+
+		assert_int_equal(get(gate + 2, 2), MTI_SELECTOR_KERNEL_CODE);
+		assert_int_equal(page[gate + 4], 1); /* IST 1 */
+		/* Present interrupt gate; int3 from user mode only. */
+		assert_int_equal(page[gate + 5], vector == 3 ? 0xee : 0x8e);
+		assert_int_equal(get(gate + 12, 4), 0);
+		assert_true(stub >= MTI_SUPERVISOR_STUBS &&
+			    stub < MOTE_PAGE_SIZE - 8);
+		/* out %al, $port; hlt; jmp to the hlt */
+		assert_int_equal(page[stub], 0xe6);
+		assert_int_equal(page[stub + 1], MOTE_PORT_FAULT + vector);
+		assert_int_equal(page[stub + 2], 0xf4);
+		assert_int_equal(page[stub + 3], 0xeb);
+		assert_int_equal(page[stub + 4], 0xfd);
+	}
+}
+
+static uint64_t rip_relative(size_t displacement_at)
+{
+	int32_t displacement;
+
+	memcpy(&displacement, page + displacement_at, 4);
+	return MOTE_GVA_SYSCALL + displacement_at + 4 +
+	       (uint64_t)(int64_t)displacement;
+}
+
+static void test_syscall_page(void **state)
+{
+	static const uint8_t code[] = {
+		0x48, 0x89, 0x0d, 0, 0, 0, 0, /* mov %rcx, return */
+		0x8c, 0xc9,		      /* mov %cs, %ecx */
+		0xf6, 0xc1, 0x03,	      /* test $3, %cl */
+		0x75, 0x10,		      /* jnz 30 */
+		0x48, 0x8b, 0x0d, 0, 0, 0, 0, /* mov handler, %rcx */
+		0x41, 0xbb, 0x02, 0x02, 0, 0, /* mov $0x202, %r11d */
+		0x48, 0x0f, 0x07,	      /* sysretq */
+		0xff, 0x25, 0, 0, 0, 0,	      /* jmp *handler */
+	};
+	static const size_t displacements[] = { 3, 17, 32 };
+	static const uint64_t targets[] = {
+		MOTE_GVA_CONTROL + MOTE_CONTROL_SYSCALL_RETURN,
+		MOTE_GVA_CONTROL + MOTE_CONTROL_SYSCALL_HANDLER,
+		MOTE_GVA_CONTROL + MOTE_CONTROL_SYSCALL_HANDLER,
+	};
+	size_t i;
+
+	(void)state;
+	memset(page, 0, sizeof(page));
+	mti_amd64_syscall_page(page);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(rip_relative(displacements[i]), targets[i]);
+		memset(page + displacements[i], 0, 4);
+	}
+	assert_memory_equal(page, code, sizeof(code));
+	for (i = sizeof(code); i < sizeof(page); i++)
+		assert_int_equal(page[i], 0);
+	assert_int_equal(12 + 2 + page[13], 30);
+	assert_int_equal(page[30], 0xff);
+}
+
+/* ----------------------------------------------------------- exceptions */
+
+#define GUARD UINT64_C(0x700000100000)
+#define STACK UINT64_C(0x700000200000)
+
+static void test_classify(void **state)
+{
+	static const struct {
+		uint32_t vector;
+		uint64_t error_code;
+		uint64_t cr2;
+		uint32_t kind;
+	} rows[] = {
+		{ 0, 0, 0, MOTE_FAULT_DIVIDE },
+		{ 1, 0, 0, MOTE_FAULT_BREAKPOINT },
+		{ 2, 0, 0, MOTE_FAULT_MACHINE },
+		{ 3, 0, 0, MOTE_FAULT_BREAKPOINT },
+		{ 4, 0, 0, MOTE_FAULT_BREAKPOINT },
+		{ 6, 0, 0, MOTE_FAULT_ILLEGAL_INSTRUCTION },
+		{ 8, 0, 0, MOTE_FAULT_MACHINE },
+		{ 10, 8, 0, MOTE_FAULT_PRIVILEGED },
+		{ 11, 8, 0, MOTE_FAULT_PRIVILEGED },
+		{ 12, 8, 0, MOTE_FAULT_PRIVILEGED },
+		{ 13, 8, 0, MOTE_FAULT_PRIVILEGED },
+		{ 14, 4, 0, MOTE_FAULT_NULL_POINTER },
+		{ 14, 6, 0xffff, MOTE_FAULT_NULL_POINTER },
+		{ 14, 0x14, 0, MOTE_FAULT_NULL_POINTER },
+		{ 14, 4, 0x10000, MOTE_FAULT_READ },
+		{ 14, 5, 0x400000, MOTE_FAULT_READ },
+		{ 14, 6, 0x10000, MOTE_FAULT_WRITE },
+		{ 14, 7, 0x400000, MOTE_FAULT_WRITE },
+		{ 14, 0x14, 0x400000, MOTE_FAULT_EXECUTE },
+		{ 14, 0x15, 0x400000, MOTE_FAULT_EXECUTE },
+		{ 14, 6, GUARD - 1, MOTE_FAULT_WRITE },
+		{ 14, 6, GUARD, MOTE_FAULT_STACK_OVERFLOW },
+		{ 14, 4, STACK - 1, MOTE_FAULT_STACK_OVERFLOW },
+		{ 14, 0x14, STACK - 1, MOTE_FAULT_EXECUTE },
+		{ 14, 7, STACK, MOTE_FAULT_WRITE },
+		{ 14, 4, UINT64_MAX, MOTE_FAULT_READ },
+		{ 16, 0, 0, MOTE_FAULT_FLOATING_POINT },
+		{ 17, 0, 0, MOTE_FAULT_ALIGNMENT },
+		{ 18, 0, 0, MOTE_FAULT_MACHINE },
+		{ 19, 0, 0, MOTE_FAULT_FLOATING_POINT },
+		{ 21, 0, 0, MOTE_FAULT_MACHINE },
+		{ 31, 0, 0, MOTE_FAULT_MACHINE },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct mti_amd64_frame frame = {
+			.error_code = rows[i].error_code,
+			.rip = 0x123456,
+		};
+		mote_fault fault = { 0 };
+
+		mti_amd64_classify(rows[i].vector, &frame, rows[i].cr2, GUARD,
+				   STACK, &fault);
+		assert_int_equal(fault.kind, rows[i].kind);
+		assert_int_equal(fault.vector, rows[i].vector);
+		assert_int_equal(fault.pc, 0x123456);
+		assert_int_equal(fault.error_code, rows[i].error_code);
+		assert_int_equal(fault.address,
+				 rows[i].vector == 14 ? rows[i].cr2 : 0);
+	}
+}
+
+/* Which vectors push a code: SDM 3A, "Exception and Interrupt Reference". */
+static void test_error_codes(void **state)
+{
+	const struct mti_amd64_frame frame = { .error_code = 77 };
+	const uint32_t pushing = 1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 |
+				 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21 |
+				 1u << 30;
+	uint32_t vector;
+
+	(void)state;
+	for (vector = 0; vector < 32; vector++)
+		assert_int_equal(mti_amd64_error_code(vector, &frame),
+				 pushing & 1u << vector ? 77 : 0);
+	assert_int_equal(mti_amd64_error_code(UINT32_MAX, &frame), 0);
+}
+
+static void test_names(void **state)
+{
+	uint32_t i;
+	uint32_t j;
+
+	(void)state;
+	for (i = 0; i < MTI_AMD64_REGISTERS; i++) {
+		assert_non_null(mote_fault_register_name(i));
+		for (j = 0; j < i; j++)
+			assert_string_not_equal(mote_fault_register_name(i),
+						mote_fault_register_name(j));
+	}
+	assert_string_equal(mote_fault_register_name(MTI_RIP), "rip");
+	assert_string_equal(mote_fault_register_name(MTI_R15), "r15");
+	assert_null(mote_fault_register_name(MTI_AMD64_REGISTERS));
+	assert_null(mote_fault_register_name(UINT32_MAX));
+	assert_true(MTI_AMD64_REGISTERS <= MOTE_FAULT_REGISTERS_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_gdt),
+		cmocka_unit_test(test_tss),
+		cmocka_unit_test(test_idt),
+		cmocka_unit_test(test_syscall_page),
+		cmocka_unit_test(test_classify),
+		cmocka_unit_test(test_error_codes),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
