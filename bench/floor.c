@@ -314,13 +314,15 @@ static void load(struct floor_vm *vm, const uint8_t *elf)
 	}
 }
 
+/* struct kvm_msrs with room. */
 static int set_syscall(struct floor_vm *vm)
 {
 	struct {
-		struct kvm_msrs head;
+		uint32_t count;
+		uint32_t padding;
 		struct kvm_msr_entry entries[3];
 	} msrs = {
-		.head = { .nmsrs = 3 },
+		.count = 3,
 		.entries = {
 			{ .index = MSR_STAR,
 			  .data = UINT64_C(0x0010000800000000) },

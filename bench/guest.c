@@ -30,14 +30,22 @@ MOTE_EXPORT(void, PrintLines, (u32, count))
 		printf("line %u of the output of a guest\n", count);
 }
 
-MOTE_EXPORT(u64, Sha256, void)
+MOTE_EXPORT(u64, Sha256, (u64, times))
 {
-	return work_sha256();
+	uint64_t sum = 0;
+
+	for (; times > 0; times--)
+		sum += work_sha256();
+	return sum;
 }
 
-MOTE_EXPORT(u32, Fib, (u32, n))
+MOTE_EXPORT(u64, Fib, (u64, times))
 {
-	return work_fib(n);
+	uint64_t sum = 0;
+
+	for (; times > 0; times--)
+		sum += work_fib(30);
+	return sum;
 }
 
 MOTE_EXPORT(u64, Integer, (u64, steps))

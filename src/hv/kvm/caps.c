@@ -1,11 +1,13 @@
 /*
  * Finding out what KVM can do here, once per engine.
  */
+#include <asm/hwcap2.h>
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "arch/amd64/boot.h"
 #include "base/error.h"
@@ -13,6 +15,11 @@
 #include "os/os.h"
 
 #define DEVICE "/dev/kvm"
+#define HYPERVISOR_LEAF 0x40000000
+#define TSS_AVAILABLE 9
+#define TSS_BUSY 11
+/* EBX of CPUID leaf 0: "Hygo"; <cpuid.h> of gcc 12 does not name it. */
+#define SIGNATURE_HYGON_EBX 0x6f677948
 
 struct needed {
 	int capability;
@@ -104,9 +111,19 @@ void mti_kvm_probe(mote_backend_info *info)
 	mti_os_close(open_device(info));
 }
 
+/* What the CPU answers for a leaf that it does not have (SDM 2A, CPUID). */
+static bool says_nothing(const struct kvm_cpuid_entry2 *entry)
+{
+	return !(entry->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) &&
+	       !(entry->eax | entry->ebx | entry->ecx | entry->edx);
+}
+
 /*
  * The guest sees the CPU, but neither virtualisation, nor an interrupt
- * controller it does not have, nor performance counters.
+ * controller it does not have, nor performance counters. Of the hypervisor's
+ * leaves only the name is left, where nobody looks for it without the bit of
+ * leaf 1: KVM_SET_CPUID2 searches the table 256 times if it is absent. Each
+ * leaf costs there too, so those that say nothing are not listed.
  */
 static bool keep_leaf(struct kvm_cpuid_entry2 *entry)
 {
@@ -116,14 +133,18 @@ static bool keep_leaf(struct kvm_cpuid_entry2 *entry)
 		return true;
 	case 0xa:
 		return false;
+	case HYPERVISOR_LEAF:
+		entry->eax = HYPERVISOR_LEAF;
+		return true;
 	case 0x80000001:
 		entry->ecx &= ~(1u << 2);
 		return true;
 	case 0x8000000a:
 		return false;
 	default:
-		return entry->function < 0x40000000 ||
-		       entry->function >= 0x50000000;
+		return (entry->function < HYPERVISOR_LEAF ||
+			entry->function >= 0x50000000) &&
+		       !says_nothing(entry);
 	}
 }
 
@@ -165,18 +186,35 @@ static uint32_t wanted_cr4(const struct mti_hv *hv)
 	const struct kvm_cpuid_entry2 *leaf1 = find_leaf(&hv->cpuid, 1, 0);
 	const struct kvm_cpuid_entry2 *leaf7 = find_leaf(&hv->cpuid, 7, 0);
 	uint32_t cr4 = MTI_CR4_BASE;
-	uint32_t eax;
-	uint32_t ebx;
-	uint32_t ecx;
-	uint32_t edx;
 
 	if (leaf1 && leaf1->ecx & (1u << 26))
 		cr4 |= MTI_CR4_OSXSAVE;
 	if (leaf7 && leaf7->ecx & (1u << 2))
 		cr4 |= MTI_CR4_UMIP;
-	if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & 1))
+	/*
+	 * kvm-pvm runs with the CR4 of the host's kernel, whatever its table
+	 * says. (The instruction cpuid would tell too, but costs an exit where
+	 * this machine is itself virtual.)
+	 */
+	if ((leaf7 && leaf7->ebx & 1u) ||
+	    getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
 		cr4 |= MTI_CR4_FSGSBASE;
 	return cr4;
+}
+
+/*
+ * VMX demands a busy TSS (SDM 3C, Checks on Guest Segment Registers); an SVM
+ * implementation may ignore the I/O bitmap of one (seen with QEMU TCG).
+ */
+static uint8_t tss_type(const struct mti_hv *hv)
+{
+	const struct kvm_cpuid_entry2 *vendor = find_leaf(&hv->cpuid, 0, 0);
+
+	/* "GenuineIntel", "CentaurHauls", "  Shanghai  " have VMX. */
+	if (vendor && (vendor->ebx == signature_AMD_ebx ||
+		       vendor->ebx == SIGNATURE_HYGON_EBX))
+		return TSS_AVAILABLE;
+	return TSS_BUSY;
 }
 
 static void read_cpu(struct mti_hv *hv)
@@ -187,6 +225,7 @@ static void read_cpu(struct mti_hv *hv)
 
 	hv->physical_bits = address ? address->eax & 0xff : 36;
 	hv->cr4 = wanted_cr4(hv);
+	hv->tss_type = tss_type(hv);
 	/* x87, SSE, AVX, AVX-512 (SDM 1, XSAVE-Supported Features). */
 	if (xsave && (hv->cr4 & MTI_CR4_OSXSAVE) &&
 	    mti_os_ioctl_value(hv->fd, KVM_CHECK_EXTENSION, KVM_CAP_XCRS) > 0) {

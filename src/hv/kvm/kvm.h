@@ -23,6 +23,7 @@ struct mti_hv {
 	int fd; /* /dev/kvm */
 	size_t run_size;
 	uint32_t physical_bits;
+	uint8_t tss_type;
 	bool has_xcrs;
 	uint64_t xcr0;
 	/*

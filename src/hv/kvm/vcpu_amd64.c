@@ -6,7 +6,6 @@
  * instruction on VMX and SVM and after it on kvm-pvm, so it is never used to
  * compute anything; set_entry sets it absolutely.
  */
-#include <cpuid.h>
 #include <errno.h>
 #include <string.h>
 
@@ -21,10 +20,6 @@
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
 #define MSR_SFMASK 0xc0000084
-#define TSS_AVAILABLE 9
-#define TSS_BUSY 11
-/* EBX of CPUID leaf 0: "Hygo"; <cpuid.h> of gcc 12 does not name it. */
-#define SIGNATURE_HYGON_EBX 0x6f677948
 
 static void set_segment(struct kvm_segment *segment, uint16_t selector,
 			uint8_t type, uint8_t dpl)
@@ -39,25 +34,8 @@ static void set_segment(struct kvm_segment *segment, uint16_t selector,
 	segment->g = 1;
 }
 
-/*
- * VMX demands a busy TSS (SDM 3C, Checks on Guest Segment Registers); an SVM
- * implementation may ignore the I/O bitmap of one (seen with QEMU TCG).
- */
-static uint8_t tss_type(void)
-{
-	uint32_t eax;
-	uint32_t ebx;
-	uint32_t ecx;
-	uint32_t edx;
-
-	/* "GenuineIntel", "CentaurHauls", "  Shanghai  " have VMX. */
-	if (__get_cpuid(0, &eax, &ebx, &ecx, &edx) &&
-	    (ebx == signature_AMD_ebx || ebx == SIGNATURE_HYGON_EBX))
-		return TSS_AVAILABLE;
-	return TSS_BUSY;
-}
-
-static void fill_sregs(struct kvm_sregs *sregs, uint64_t cr3, uint32_t cr4)
+static void fill_sregs(const struct mti_hv *hv, struct kvm_sregs *sregs,
+		       uint64_t cr3)
 {
 	set_segment(&sregs->cs, MTI_SELECTOR_USER_CODE, 0xb, 3);
 	sregs->cs.l = 1;
@@ -71,7 +49,7 @@ static void fill_sregs(struct kvm_sregs *sregs, uint64_t cr3, uint32_t cr4)
 	sregs->tr.base = MOTE_GVA_SUPERVISOR + MTI_SUPERVISOR_TSS;
 	sregs->tr.limit = MTI_TSS_BYTES - 1;
 	sregs->tr.selector = MTI_SELECTOR_TSS;
-	sregs->tr.type = tss_type();
+	sregs->tr.type = hv->tss_type;
 	sregs->tr.present = 1;
 	memset(&sregs->ldt, 0, sizeof(sregs->ldt));
 	sregs->ldt.unusable = 1;
@@ -82,7 +60,7 @@ static void fill_sregs(struct kvm_sregs *sregs, uint64_t cr3, uint32_t cr4)
 	sregs->idt.limit = MTI_IDT_BYTES - 1;
 	sregs->cr0 = MTI_CR0_VALUE;
 	sregs->cr3 = cr3;
-	sregs->cr4 = cr4;
+	sregs->cr4 = hv->cr4;
 	sregs->efer = MTI_EFER_VALUE;
 }
 
@@ -148,7 +126,7 @@ mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
 				    "KVM_GET_SREGS");
-	fill_sregs(&sregs, page_table_gpa, vm->hv->cr4);
+	fill_sregs(vm->hv, &sregs, page_table_gpa);
 	status = set_sregs(vm, &sregs);
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
@@ -292,7 +270,7 @@ mote_status mti_kvm_vcpu_set_fs_base(struct mti_vm *vm, uint64_t base,
 	if (status >= 0) {
 		sregs.fs.base = base;
 		/* KVM reports any TSS as busy. */
-		sregs.tr.type = tss_type();
+		sregs.tr.type = vm->hv->tss_type;
 		status = mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS, &sregs);
 	}
 	if (status < 0)
