@@ -44,7 +44,7 @@ static bool read_entry(void *context, uint64_t gpa, uint64_t *entry)
 }
 
 static bool translate(const struct mti_tables *tables, uint64_t gva,
-		      struct mti_amd64_translation *out)
+		      struct mti_pt_translation *out)
 {
 	struct reader reader = { .tables = tables };
 	const struct mti_pt_ops ops = { .context = &reader,
@@ -72,7 +72,7 @@ static void probe(const struct mti_layout *layout,
 		  const struct mti_tables *tables, uint64_t gva)
 {
 	const struct mti_region *region = model_find(layout, gva);
-	struct mti_amd64_translation found;
+	struct mti_pt_translation found;
 	bool mapped = translate(tables, gva, &found);
 
 	assert_ptr_equal(mti_layout_find(layout, gva), region);
@@ -134,7 +134,7 @@ static void check_regions(const struct mti_layout *layout)
 /* User mode has neither the supervisor's pages nor their neighbours. */
 static void check_supervisor(const struct mti_tables *tables)
 {
-	struct mti_amd64_translation found;
+	struct mti_pt_translation found;
 
 	assert_true(translate(tables, MOTE_GVA_SUPERVISOR, &found));
 	assert_int_equal(found.flags, MTI_PT_EXECUTE);
@@ -145,7 +145,8 @@ static void check_supervisor(const struct mti_tables *tables)
 	assert_true(translate(tables, MOTE_GVA_CONTROL, &found));
 	assert_int_equal(found.flags, MTI_PT_USER | MTI_PT_WRITE);
 	assert_false(translate(tables, MOTE_GVA_SUPERVISOR + PAGE, &found));
-	assert_false(translate(tables, MOTE_GVA_INTERRUPT_STACK + PAGE, &found));
+	assert_false(
+		translate(tables, MOTE_GVA_INTERRUPT_STACK + PAGE, &found));
 	assert_false(translate(tables, 0, &found));
 	assert_false(translate(tables, 0xffff, &found));
 	assert_false(translate(tables, UINT64_C(1) << 47, &found));
@@ -173,7 +174,8 @@ static void check_plan(const struct mti_layout *layout)
 	check_regions(layout);
 	check_tables_hidden(layout);
 	failing_allocator_init(&allocator, 0, false);
-	assert_true(mti_tables_build(&tables, layout, &allocator.allocator));
+	assert_true(mti_tables_build(&tables, &mti_arch_amd64, layout,
+				     &allocator.allocator));
 	assert_true(tables.used <= layout->page_table_max);
 	assert_int_equal(tables.base_gpa, layout->page_table_gpa);
 	check_supervisor(&tables);
@@ -183,8 +185,7 @@ static void check_plan(const struct mti_layout *layout)
 		probe_around(layout, &tables, region->gva);
 		probe_around(layout, &tables, region->gva + region->size);
 		probe_around(layout, &tables,
-			     region->gva +
-				     random_below(&source, region->size));
+			     region->gva + random_below(&source, region->size));
 	}
 	for (i = 0; i < PROBES; i++)
 		probe(layout, &tables, random_any_width(&source));
@@ -275,14 +276,15 @@ static void test_extreme_plans(void **state)
 static void test_large_pages(void **state)
 {
 	const struct mti_layout_sizes sizes = { 64 * GIB, MIB, MIB };
-	struct mti_amd64_translation found;
+	struct mti_pt_translation found;
 	struct mti_layout layout;
 	struct mti_tables tables;
 
 	(void)state;
 	assert_true(mti_layout_plan(NULL, 0, &sizes, &layout));
 	failing_allocator_init(&allocator, 0, false);
-	assert_true(mti_tables_build(&tables, &layout, &allocator.allocator));
+	assert_true(mti_tables_build(&tables, &mti_arch_amd64, &layout,
+				     &allocator.allocator));
 	assert_true(translate(&tables, MOTE_GVA_HEAP, &found));
 	assert_int_equal(found.span, 2 * MIB);
 	assert_true(translate(&tables, MOTE_GVA_HEAP + 64 * GIB - 1, &found));
@@ -326,7 +328,7 @@ static void test_no_memory(void **state)
 		bool built;
 
 		failing_allocator_init(&allocator, fail_at, false);
-		built = mti_tables_build(&tables, &layout,
+		built = mti_tables_build(&tables, &mti_arch_amd64, &layout,
 					 &allocator.allocator);
 		mti_tables_fini(&tables);
 		assert_int_equal(allocator.live, 0);
@@ -337,7 +339,8 @@ static void test_no_memory(void **state)
 	/* The room that was planned is a limit, too. */
 	layout.page_table_max = 5 * PAGE;
 	failing_allocator_init(&allocator, 0, false);
-	assert_false(mti_tables_build(&tables, &layout, &allocator.allocator));
+	assert_false(mti_tables_build(&tables, &mti_arch_amd64, &layout,
+				      &allocator.allocator));
 	mti_tables_fini(&tables);
 	assert_int_equal(allocator.live, 0);
 }
@@ -352,12 +355,14 @@ static void test_overlap(void **state)
 	assert_true(mti_layout_plan(NULL, 0, &usual, &layout));
 	layout.regions[MTI_AREA_OUT].gva = layout.regions[MTI_AREA_CALL].gva;
 	failing_allocator_init(&allocator, 0, false);
-	assert_false(mti_tables_build(&tables, &layout, &allocator.allocator));
+	assert_false(mti_tables_build(&tables, &mti_arch_amd64, &layout,
+				      &allocator.allocator));
 	mti_tables_fini(&tables);
 	assert_true(mti_layout_plan(NULL, 0, &usual, &layout));
 	layout.regions[MTI_AREA_OUT].gva = (UINT64_C(1) << 47) - PAGE;
 	failing_allocator_init(&allocator, 0, false);
-	assert_false(mti_tables_build(&tables, &layout, &allocator.allocator));
+	assert_false(mti_tables_build(&tables, &mti_arch_amd64, &layout,
+				      &allocator.allocator));
 	mti_tables_fini(&tables);
 }
 
@@ -385,7 +390,7 @@ static void test_hostile_tables(void **state)
 	struct reader reader = { .tables = &tables };
 	const struct mti_pt_ops ops = { .context = &reader,
 					.read = read_hostile };
-	struct mti_amd64_translation found;
+	struct mti_pt_translation found;
 	size_t mapped = 0;
 	size_t i;
 
@@ -400,11 +405,10 @@ static void test_hostile_tables(void **state)
 		memcpy(memory + 8 * i, &entry, 8);
 	}
 	for (i = 0; i < 20000; i++) {
-		uint64_t root = random_below(&source, 8) ?
-					random_below(&source, 20) * PAGE :
-					random_u64(&source);
-		uint64_t gva = random_u64(&source) >>
-			       random_below(&source, 64);
+		uint64_t root = random_below(&source, 8)
+					? random_below(&source, 20) * PAGE
+					: random_u64(&source);
+		uint64_t gva = random_u64(&source) >> random_below(&source, 64);
 
 		reader.reads = 0;
 		if (mti_amd64_translate(&ops, root, gva, &found)) {
