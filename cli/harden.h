@@ -12,9 +12,9 @@ void cli_harden_start(void);
 
 /*
  * Once all files are read: from here on only the system calls of making a
- * sandbox, of a call, of output and of tidying up. Does nothing where the command was built
- * without libseccomp or the kernel has no seccomp. Other system calls fail
- * with EPERM.
+ * sandbox, of a call, of output and of tidying up. Does nothing where the
+ * command was built without libseccomp or the kernel has no seccomp. Other
+ * system calls fail with EPERM.
  */
 void cli_harden_run(void);
 

@@ -204,8 +204,10 @@ static void test_answers_too_many(void **state)
 	options.io_bytes = 4096;
 	box = vm_sandbox(&vm, &options);
 	memset(items, 0, sizeof(items));
-	for (i = 0; i <= most; i++)
-		items[i].function = "Count";
+	for (i = 0; i <= most; i++) {
+		set_item(i, "Count", MOTE_I32(0));
+		items[i].count = 0;
+	}
 	expect_refused(most + 1, MOTE_E_TOO_LARGE, "74 items");
 	vm_expect(mote_call_batch(box, items, most, &vm.err), MOTE_OK, &vm.err);
 	assert_int_equal(items[most - 1].result.as.i32, most);

@@ -421,8 +421,8 @@ static void test_entries(void **state)
 
 /*
  * A port access is #GP unless it touches only the range of ours: then it
- * breaks the protocol, or it is how one asks. KVM may report a string instruction like so many
- * single ones: 4-byte ones of those are like `out`.
+ * breaks the protocol, or it is how one asks. KVM may report a string
+ * instruction like so many single ones: 4-byte ones of those are like `out`.
  */
 static void check_port(mote_sandbox *witness, const char *function,
 		       uint32_t width, uint32_t port)

@@ -311,6 +311,8 @@ mote_status mti_kvm_vcpu_set_fs_base(struct mti_vm *vm, uint64_t base,
 
 	if (status >= 0) {
 		sregs.fs.base = base;
+		/* KVM reports any TSS as busy. */
+		sregs.tr.type = tss_type();
 		status = mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS, &sregs);
 	}
 	if (status < 0)
