@@ -381,7 +381,7 @@ static void *call_blocked(void *argument)
 	if (status == MOTE_OK)
 		status = mote_call(box, "Spin", NULL, 0, NULL, err);
 	mote_sandbox_free(box);
-	err->code = status;
+	err->code = (int32_t)status;
 	return NULL;
 }
 
