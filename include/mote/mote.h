@@ -75,7 +75,8 @@ mote_backend_probe(size_t index, mote_backend_info *info, mote_error *err);
 /*
  * Process-wide context: allocator, backend, kick signal. Reference counted;
  * thread-safe. Images and sandboxes hold a reference of their own, so the
- * order of unref calls does not matter. Not usable in a child after fork().
+ * order of unref calls does not matter. A child after fork() makes its own:
+ * in it the sandboxes of its parent can only be freed (else MOTE_E_STATE).
  */
 typedef struct mote_engine mote_engine;
 
@@ -99,6 +100,7 @@ typedef struct mote_engine_options {
 	 * process use the same one. If the program already handles it,
 	 * mote_engine_new fails with MOTE_E_STATE. Programs must not block it
 	 * in threads that make calls (the library unblocks it there).
+	 * MOTE_E_INVALID for a signal that faults raise.
 	 */
 	int32_t kick_signal;
 	/*
@@ -245,8 +247,10 @@ MOTE_API mote_status mote_host_call_fail(mote_host_call *call, int32_t code,
 
 /*
  * Room for a string or bytes result, in the memory that the guest will read
- * it from: no further copy is made. One block per call (a second replaces
- * the first); NULL if size does not fit the I/O area. Owned by the library.
+ * it from: no further copy is made, and it sees all that is written there,
+ * also if the function fails or its result is shorter. One block per call (a
+ * second replaces the first); NULL if size does not fit the I/O area. Owned
+ * by the library.
  * The result may be a part of it, but not lie across its end.
  */
 MOTE_API void *mote_host_call_alloc(mote_host_call *call, size_t size);
@@ -315,7 +319,10 @@ MOTE_API MOTE_MUST_USE mote_status
 mote_sandbox_new(mote_image *image, const mote_sandbox_options *options,
 		 mote_sandbox **box, mote_error *err);
 
-/* Must not run at the same time as another use of the sandbox. */
+/*
+ * Must not run at the same time as another use of the sandbox. In one of its
+ * own host functions: it is freed when the call ends.
+ */
 MOTE_API void mote_sandbox_free(mote_sandbox *box);
 
 /* mote_sandbox_state_kind. */
@@ -374,8 +381,8 @@ typedef struct mote_batch_item {
 
 /*
  * Runs the calls one after the other in one VM entry. All are checked and
- * must fit the I/O area together before the first one runs. The limits hold
- * for the batch as a whole. A function that returns an error does not stop
+ * must fit the I/O area together before the first one runs; at 56 bytes
+ * each, so must their answers. The limits hold for the batch as a whole. A function that returns an error does not stop
  * the batch: look at each status. Any other failure does, and then no
  * result is to be had. Results are valid until the next operation on box.
  */

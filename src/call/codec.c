@@ -221,6 +221,7 @@ static size_t write_span(unsigned char *buffer, size_t offset, uint32_t type,
 	unsigned char *to = buffer + offset;
 	size_t end;
 
+	/* A host function's result may be a later part of its own block. */
 	if (span->size && span->data != to)
 		memmove(to, span->data, span->size);
 	end = offset + span_extent(type, span->size);

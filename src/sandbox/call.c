@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "abi/call.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "sandbox/sandbox.h"

@@ -34,10 +34,18 @@ void mti_sandbox_free(mote_sandbox *box);
 
 /*
  * owner.c: one user at a time. MOTE_E_BUSY if it is another thread,
- * MOTE_E_STATE if it is a host function of this very sandbox.
+ * MOTE_E_STATE if it is a host function of this very sandbox, or a child of
+ * the process that made it.
  */
 mote_status mti_sandbox_acquire(mote_sandbox *box, mote_error *err);
+/* Frees it if that was asked for meanwhile. */
 void mti_sandbox_release(mote_sandbox *box);
+/* Whether this thread is inside a call of it. */
+bool mti_sandbox_inside(const mote_sandbox *box);
+
+/* fork.c: the number changes in a child after fork(). */
+mote_status mti_fork_watch(mote_error *err);
+uint32_t mti_fork_generation(void);
 
 /* The next three want an acquired sandbox that is READY. call.c. */
 mote_status mti_sandbox_call(mote_sandbox *box, const char *function,
@@ -66,7 +74,13 @@ mote_status mti_host_resolve(mote_sandbox *box,
 			     const mote_sandbox_options *options,
 			     mote_error *err);
 
-/* post.c: hands out and empties what the guest has queued. */
+/* run.c: fills err, returns MOTE_E_DEADLINE. */
+mote_status mti_deadline_error(const mote_sandbox *box, mote_error *err);
+
+/*
+ * post.c: hands out and empties what the guest has queued. Calls that it has
+ * posted are not made after the deadline: MOTE_E_DEADLINE.
+ */
 mote_status mti_post_drain(mote_sandbox *box, mote_error *err);
 
 static inline const struct mti_allocator *
