@@ -67,7 +67,7 @@ static void test_batch_too_long(void **state)
 	open_box();
 	vm_expect(mote_call_batch(box, items, most + 1, &vm.err),
 		  MOTE_E_TOO_LARGE, &vm.err);
-	vm_expect_text(&vm.err, "18798 calls");
+	vm_expect_text(&vm.err, "18798 items");
 	vm_expect(mote_call_batch(box, items, SIZE_MAX, &vm.err),
 		  MOTE_E_TOO_LARGE, &vm.err);
 	vm_expect(mote_call_batch(box, items, most, &vm.err), MOTE_OK,
