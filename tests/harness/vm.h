@@ -15,6 +15,19 @@
 
 #include <mote/mote.h>
 
+/* Sanitizers keep freed memory, and need address space. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define VM_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+	__has_feature(memory_sanitizer)
+#define VM_SANITIZED 1
+#endif
+#endif
+#ifndef VM_SANITIZED
+#define VM_SANITIZED 0
+#endif
+
 /* An allocator that counts, and fails when told to. Thread-safe. */
 struct vm_allocator {
 	mote_allocator public;

@@ -208,6 +208,7 @@ static void test_answers_too_many(void **state)
 		set_item(i, "Count", MOTE_I32(0));
 		items[i].count = 0;
 	}
+	items[0].status = -1;
 	expect_refused(most + 1, MOTE_E_TOO_LARGE, "74 items");
 	vm_expect(mote_call_batch(box, items, most, &vm.err), MOTE_OK, &vm.err);
 	assert_int_equal(items[most - 1].result.as.i32, most);

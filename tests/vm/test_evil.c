@@ -14,7 +14,7 @@
 #include "harness/vm.h"
 #include "vm/villain.h"
 
-#define ROUNDS 3000
+#define ROUNDS 1500
 #define IO_SIZE (UINT64_C(1048576) + 4096)
 #define BLOCK 512
 
@@ -299,7 +299,7 @@ int main(int argc, char **argv)
 
 	if (skip)
 		return skip;
-	vm_watchdog(55);
+	vm_watchdog(110);
 	source.state = random_seed(argc, argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
