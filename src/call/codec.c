@@ -221,8 +221,9 @@ static size_t write_span(unsigned char *buffer, size_t offset, uint32_t type,
 	unsigned char *to = buffer + offset;
 	size_t end;
 
+	/* A host function's result may be a later part of its own block. */
 	if (span->size && span->data != to)
-		memcpy(to, span->data, span->size);
+		memmove(to, span->data, span->size);
 	end = offset + span_extent(type, span->size);
 	end = (end + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	memset(to + span->size, 0, end - offset - span->size);

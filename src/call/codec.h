@@ -42,8 +42,9 @@ mote_status mti_result_check(const char *function, uint8_t type,
  * Encodes checked values into buffer (8-byte aligned). *size is the
  * message's. MOTE_E_TOO_LARGE with both sizes in the text if it does not fit
  * capacity; nothing is written then. A span that already lies at its place
- * in buffer is not copied; no other span may overlap buffer. Padding becomes
- * zero. count is not limited to MOTE_ARGUMENTS_MAX: argv may be longer.
+ * in buffer is not copied, one that lies behind it is moved; no other span
+ * may overlap buffer. Padding becomes zero. count is not limited to
+ * MOTE_ARGUMENTS_MAX: argv may be longer.
  */
 mote_status mti_message_encode(void *buffer, size_t capacity,
 			       const struct mti_message_head *head,
