@@ -67,6 +67,23 @@ mote_status mti_error_os(mote_error *err, mote_status status,
 	return status;
 }
 
+#define HAS_MEMBER(err, member)                            \
+	((err) && (err)->struct_size >=                     \
+			  offsetof(mote_error, member) +    \
+				  sizeof((err)->member))
+
+void mti_error_add_errno(mote_error *err, int os_errno)
+{
+	if (HAS_MEMBER(err, os_errno))
+		err->os_errno = os_errno;
+}
+
+void mti_error_add_guest_code(mote_error *err, int32_t code)
+{
+	if (HAS_MEMBER(err, guest_code))
+		err->guest_code = code;
+}
+
 mote_status mti_error_guest(mote_error *err, mote_status status, int32_t code,
 			    const char *text, size_t size)
 {

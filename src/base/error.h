@@ -20,6 +20,10 @@ mote_status mti_error_os(mote_error *err, mote_status status,
 			 const char *operation, int os_errno,
 			 const char *format, ...) MOTE_PRINTF(5, 6);
 
+/* Adds to an error that is set, if the caller's record has the member. */
+void mti_error_add_errno(mote_error *err, int os_errno);
+void mti_error_add_guest_code(mote_error *err, int32_t code);
+
 /*
  * What the text of an error that a guest sent becomes: size bytes are
  * copied, control characters replaced by '?', cut to fit.

@@ -46,8 +46,7 @@ static mote_status open_backend(mote_engine *engine, const char *name,
 				     "library",
 				     name);
 	mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine", "%s", reasons);
-	if (err)
-		err->os_errno = reason.os_errno;
+	mti_error_add_errno(err, reason.os_errno);
 	return MOTE_E_NO_HYPERVISOR;
 }
 

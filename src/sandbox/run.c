@@ -148,8 +148,7 @@ static mote_status exit_exit(mote_sandbox *box, uint32_t value, mote_error *err)
 	status = mti_error_set(err, MOTE_E_GUEST_EXIT, "run guest",
 			       "the guest called exit(%u) during a call",
 			       box->exit_status);
-	if (err)
-		err->guest_code = (int32_t)box->exit_status;
+	mti_error_add_guest_code(err, (int32_t)box->exit_status);
 	return status;
 }
 

@@ -58,9 +58,37 @@ static void test_batch_too_long(void **state)
 	free(items);
 }
 
+/* The record of an old or a mistaken caller: no byte more than it says. */
+static void test_short_error(void **state)
+{
+	unsigned char bytes[sizeof(mote_error)];
+	mote_error *err = (mote_error *)bytes;
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+	mote_engine *engine = NULL;
+	mote_value status = MOTE_I32(3);
+	uint32_t size;
+	size_t i;
+
+	(void)state;
+	options.backend = "no such backend";
+	for (size = 0; size < 64; size++) {
+		open_box();
+		memset(bytes, 0xaa, sizeof(bytes));
+		err->struct_size = size;
+		vm_expect(mote_call(box, "Exit", &status, 1, NULL, err),
+			  MOTE_E_GUEST_EXIT, NULL);
+		vm_expect(mote_engine_new(&options, &engine, err),
+			  MOTE_E_NO_HYPERVISOR, NULL);
+		for (i = size < 4 ? 4 : size; i < sizeof(bytes); i++)
+			assert_int_equal(bytes[i], 0xaa);
+		close_box();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_short_error),
 		cmocka_unit_test(test_batch_too_long),
 	};
 	int skip = vm_require();

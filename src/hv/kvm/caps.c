@@ -209,8 +209,7 @@ mote_status mti_kvm_open(const struct mti_allocator *allocator,
 	if (fd < 0) {
 		status = mti_error_set(err, MOTE_E_NO_HYPERVISOR, "open kvm",
 				       "kvm: %s", info.text);
-		if (err)
-			err->os_errno = info.os_errno;
+		mti_error_add_errno(err, info.os_errno);
 		return status;
 	}
 	hv = mti_alloc(allocator, 1, sizeof(*hv));
