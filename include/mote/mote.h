@@ -75,7 +75,8 @@ mote_backend_probe(size_t index, mote_backend_info *info, mote_error *err);
 /*
  * Process-wide context: allocator, backend, kick signal. Reference counted;
  * thread-safe. Images and sandboxes hold a reference of their own, so the
- * order of unref calls does not matter. Not usable in a child after fork().
+ * order of unref calls does not matter. A child after fork() makes its own:
+ * in it the sandboxes of its parent can only be freed (else MOTE_E_STATE).
  */
 typedef struct mote_engine mote_engine;
 

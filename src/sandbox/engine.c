@@ -62,7 +62,9 @@ mote_status mti_engine_new(const struct mti_allocator *allocator,
 				     "no memory for the engine");
 	engine->references = 1;
 	engine->allocator = *allocator;
-	status = mti_kick_install(kick_signal, err);
+	status = mti_fork_watch(err);
+	if (status == MOTE_OK)
+		status = mti_kick_install(kick_signal, err);
 	if (status == MOTE_OK)
 		status = open_backend(engine, backend, err);
 	if (status != MOTE_OK) {

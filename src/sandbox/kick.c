@@ -172,3 +172,11 @@ void mti_kick_end(const struct mti_kick_frame *outer)
 		*outer->target = 1;
 	(void)aim(outer->target, outer->deadline_ns);
 }
+
+void mti_kick_forget(void)
+{
+	self.target = NULL;
+	self.armed_ns = 0;
+	self.expired = false;
+	self.has_timer = false;
+}

@@ -54,4 +54,7 @@ bool mti_kick_expired(void);
 
 void mti_kick_end(const struct mti_kick_frame *outer);
 
+/* In a child after fork(): this thread's timer was its parent's. */
+void mti_kick_forget(void);
+
 #endif

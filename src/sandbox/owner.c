@@ -8,6 +8,10 @@ mote_status mti_sandbox_acquire(mote_sandbox *box, mote_error *err)
 {
 	uintptr_t nobody = 0;
 
+	if (box->generation != mti_fork_generation())
+		return mti_error_set(err, MOTE_E_STATE, "use sandbox",
+				     "the sandbox is the parent's: it cannot "
+				     "be used after fork()");
 	if (atomic_compare_exchange_strong_explicit(&box->owner, &nobody,
 						    (uintptr_t)&self,
 						    memory_order_acquire,

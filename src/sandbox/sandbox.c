@@ -118,6 +118,7 @@ mote_status mti_sandbox_new(mote_image *image,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "new sandbox",
 				     "no memory for the sandbox");
 	box->image = image;
+	box->generation = mti_fork_generation();
 	mti_image_ref(image);
 	/* Host functions that the constructors call may not use it. */
 	status = mti_sandbox_acquire(box, err);
@@ -143,7 +144,9 @@ void mti_sandbox_free(mote_sandbox *box)
 	allocator = &image->engine->allocator;
 	if (box->vm)
 		image->engine->ops->vm_free(box->vm);
-	mti_memory_fini(&box->memory);
+	/* A child has no guest memory; what is there now is not ours. */
+	if (box->generation == mti_fork_generation())
+		mti_memory_fini(&box->memory);
 	mti_template_unref(box->template);
 	mti_free(allocator, box->host_functions);
 	mti_free(allocator, box->resolved);

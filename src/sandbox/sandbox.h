@@ -34,10 +34,15 @@ void mti_sandbox_free(mote_sandbox *box);
 
 /*
  * owner.c: one user at a time. MOTE_E_BUSY if it is another thread,
- * MOTE_E_STATE if it is a host function of this very sandbox.
+ * MOTE_E_STATE if it is a host function of this very sandbox, or a child of
+ * the process that made it.
  */
 mote_status mti_sandbox_acquire(mote_sandbox *box, mote_error *err);
 void mti_sandbox_release(mote_sandbox *box);
+
+/* fork.c: the number changes in a child after fork(). */
+mote_status mti_fork_watch(mote_error *err);
+uint32_t mti_fork_generation(void);
 
 /* The next three want an acquired sandbox that is READY. call.c. */
 mote_status mti_sandbox_call(mote_sandbox *box, const char *function,

@@ -4,10 +4,13 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "harness/unit.h"
 #include "harness/vm.h"
 #include "vm/calls_host.h"
+
+#define MIB ((size_t)1 << 20)
 
 static struct vm vm;
 static struct calls_host host;
@@ -23,6 +26,12 @@ static void open_box(void)
 	box = vm_sandbox(&vm, &options);
 }
 
+static void set_deadline_ms(uint64_t ms)
+{
+	vm_expect(mote_sandbox_set_deadline(box, ms * 1000000, &vm.err),
+		  MOTE_OK, &vm.err);
+}
+
 static void close_box(void)
 {
 	mote_sandbox_free(box);
@@ -36,7 +45,7 @@ static void close_box(void)
 static void test_batch_too_long(void **state)
 {
 	/* A message has 32 bytes, the least answer 56. */
-	const size_t most = ((1 << 20) + 4096) / 56;
+	const size_t most = (MIB + 4096) / 56;
 	mote_batch_item *items = calloc(most + 1, sizeof(*items));
 	size_t i;
 
@@ -85,9 +94,62 @@ static void test_short_error(void **state)
 	}
 }
 
+#define BLOCKS 64
+
+static void use_in_child(void *unused)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	unsigned char *blocks[BLOCKS];
+	size_t i;
+
+	(void)unused;
+	vm_expect(mote_call(box, "Nothing", NULL, 0, NULL, &err), MOTE_E_STATE,
+		  &err);
+	vm_expect_text(&err, "fork");
+	/* These may lie where the parent has its guest's memory. */
+	for (i = 0; i < BLOCKS; i++) {
+		blocks[i] = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		assert_true(blocks[i] != MAP_FAILED);
+		blocks[i][0] = 1;
+	}
+	mote_sandbox_free(box);
+	for (i = 0; i < BLOCKS; i++)
+		assert_int_equal(blocks[i][0], 1);
+}
+
+static void loop_in_child(void *unused)
+{
+	const mote_value times = MOTE_U32(UINT32_MAX);
+
+	(void)unused;
+	open_box();
+	set_deadline_ms(400);
+	vm_expect(mote_call(box, "HostLoop", &times, 1, NULL, &vm.err),
+		  MOTE_E_DEADLINE, &vm.err);
+	close_box();
+}
+
+/* A child cannot use what its parent has made, but make its own. */
+static void test_fork(void **state)
+{
+	(void)state;
+	open_box();
+	/* It leaves the thread's timer armed, for less than the child wants. */
+	set_deadline_ms(300);
+	vm_expect(mote_call(box, "Nothing", NULL, 0, NULL, &vm.err), MOTE_OK,
+		  &vm.err);
+	vm_fork(use_in_child, NULL, 10);
+	vm_fork(loop_in_child, NULL, 10);
+	vm_expect(mote_call(box, "Nothing", NULL, 0, NULL, &vm.err), MOTE_OK,
+		  &vm.err);
+	close_box();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_short_error),
 		cmocka_unit_test(test_batch_too_long),
 	};
