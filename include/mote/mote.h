@@ -100,6 +100,7 @@ typedef struct mote_engine_options {
 	 * process use the same one. If the program already handles it,
 	 * mote_engine_new fails with MOTE_E_STATE. Programs must not block it
 	 * in threads that make calls (the library unblocks it there).
+	 * MOTE_E_INVALID for a signal that faults raise.
 	 */
 	int32_t kick_signal;
 	/*

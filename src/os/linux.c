@@ -233,9 +233,15 @@ void mti_os_timer_free(timer_t timer)
 
 int mti_os_signal_install(int signal, void (*handler)(int))
 {
+	/* On the signal stack, if a thread has one: its own may be tiny. */
 	struct sigaction action = { .sa_handler = handler,
-				    .sa_flags = SA_RESTART };
+				    .sa_flags = SA_RESTART | SA_ONSTACK };
 	struct sigaction old;
+
+	/* A fault of the program must not come to a handler that returns. */
+	if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL ||
+	    signal == SIGFPE || signal == SIGTRAP || signal == SIGABRT)
+		return -EINVAL;
 
 	if (sigaction(signal, NULL, &old) < 0)
 		return -errno;

@@ -60,7 +60,7 @@ void mti_os_timer_free(timer_t timer);
 
 /*
  * Installs handler for signal if nobody else has: -EBUSY if the program
- * handles or ignores it.
+ * handles or ignores it, -EINVAL if the CPU raises it for faults.
  */
 int mti_os_signal_install(int signal, void (*handler)(int));
 int mti_os_signal_unblock(int signal);

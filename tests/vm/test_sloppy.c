@@ -2,6 +2,7 @@
  * Hosts that mean well and are careless: each gets an error or what it meant,
  * and keeps its process.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -146,9 +147,42 @@ static void test_fork(void **state)
 	close_box();
 }
 
+static void choose_signals(void *unused)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP,
+				      SIGABRT };
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+	mote_error err = MOTE_ERROR_INIT;
+	mote_engine *engine = NULL;
+	struct sigaction action;
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		options.kick_signal = faults[i];
+		vm_expect(mote_engine_new(&options, &engine, &err),
+			  MOTE_E_INVALID, &err);
+	}
+	options.kick_signal = SIGRTMIN + 9;
+	vm_expect(mote_engine_new(&options, &engine, &err), MOTE_OK, &err);
+	assert_int_equal(sigaction(SIGRTMIN + 9, NULL, &action), 0);
+	/* It may come to a thread that runs on a small stack just then. */
+	assert_true(action.sa_flags & SA_ONSTACK);
+	assert_true(action.sa_flags & SA_RESTART);
+	mote_engine_unref(engine);
+}
+
+/* In a child before this process has chosen its signal: the first test. */
+static void test_signals(void **state)
+{
+	(void)state;
+	vm_fork(choose_signals, NULL, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_short_error),
 		cmocka_unit_test(test_batch_too_long),
