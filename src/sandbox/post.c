@@ -6,6 +6,7 @@
 #include "abi/call.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "sandbox/kick.h"
 #include "sandbox/sandbox.h"
 
 static mote_status hand_out(mote_sandbox *box, uint32_t stream,
@@ -36,6 +37,9 @@ static mote_status take_record(mote_sandbox *box,
 		return hand_out(box, MOTE_STREAM_STDERR, data, record->size,
 				err);
 	case MOTE_POST_CALL:
+		/* One area holds a thousand of them: they take long together. */
+		if (mti_kick_expired())
+			return MOTE_E_DEADLINE;
 		return mti_host_post(box, data, record->size, err);
 	default:
 		return mti_error_set(err, MOTE_E_PROTOCOL, "guest post area",
@@ -53,6 +57,7 @@ mote_status mti_post_drain(mote_sandbox *box, mote_error *err)
 	const size_t header = sizeof(struct mote_abi_post);
 	uint64_t used = box->control->post_used;
 	uint64_t at = 0;
+	bool late = false;
 
 	if (used == 0)
 		return MOTE_OK;
@@ -76,7 +81,9 @@ mote_status mti_post_drain(mote_sandbox *box, mote_error *err)
 			break;
 		status = take_record(box, &record, box->post + at + header,
 				     err);
-		if (status != MOTE_OK)
+		if (status == MOTE_E_DEADLINE)
+			late = true;
+		else if (status != MOTE_OK)
 			return status;
 		at = next;
 	}
@@ -86,5 +93,5 @@ mote_status mti_post_drain(mote_sandbox *box, mote_error *err)
 				     "bytes in use",
 				     (unsigned long long)at,
 				     (unsigned long long)used);
-	return MOTE_OK;
+	return late ? mti_deadline_error(box, err) : MOTE_OK;
 }

@@ -194,7 +194,7 @@ static mote_status port_exit(mote_sandbox *box, const struct mti_exit *exit,
 	}
 }
 
-static mote_status deadline_exit(mote_sandbox *box, mote_error *err)
+mote_status mti_deadline_error(const mote_sandbox *box, mote_error *err)
 {
 	uint64_t ns = box->limits.deadline_ns;
 	bool whole_ms = ns % 1000000 == 0;
@@ -222,7 +222,7 @@ static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 		if (!mti_kick_expired())
 			return MOTE_OK;
 		drain_last_words(box);
-		return deadline_exit(box, err);
+		return mti_deadline_error(box, err);
 	case MTI_EXIT_FAULT:
 		drain_last_words(box);
 		return fault_exit(box, exit->number, err);

@@ -71,7 +71,13 @@ mote_status mti_host_resolve(mote_sandbox *box,
 			     const mote_sandbox_options *options,
 			     mote_error *err);
 
-/* post.c: hands out and empties what the guest has queued. */
+/* run.c: fills err, returns MOTE_E_DEADLINE. */
+mote_status mti_deadline_error(const mote_sandbox *box, mote_error *err);
+
+/*
+ * post.c: hands out and empties what the guest has queued. Calls that it has
+ * posted are not made after the deadline: MOTE_E_DEADLINE.
+ */
 mote_status mti_post_drain(mote_sandbox *box, mote_error *err);
 
 static inline const struct mti_allocator *

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "harness/unit.h"
 #include "harness/vm.h"
@@ -24,6 +25,15 @@ static void open_box(void)
 	vm_open(&vm, GUEST_vm_calls);
 	calls_host_init(&host);
 	options = calls_host_options(&host);
+	box = vm_sandbox(&vm, &options);
+}
+
+/* With the table as it is now. */
+static void reopen_box(void)
+{
+	mote_sandbox_options options = calls_host_options(&host);
+
+	mote_sandbox_free(box);
 	box = vm_sandbox(&vm, &options);
 }
 
@@ -179,13 +189,51 @@ static void test_signals(void **state)
 	vm_fork(choose_signals, NULL, 10);
 }
 
+static mote_status slow_log(void *user, mote_host_call *call,
+			    const mote_value *args, size_t count,
+			    mote_value *result)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	struct calls_host *seen = user;
+
+	(void)call;
+	(void)args;
+	(void)count;
+	(void)result;
+	seen->posts++;
+	nanosleep(&pause, NULL);
+	return MOTE_OK;
+}
+
+/* What a guest has posted does not run on and on after the deadline. */
+static void test_slow_posts(void **state)
+{
+	const mote_value times = MOTE_I32(100000);
+	mote_host_function *log;
+
+	(void)state;
+	open_box();
+	log = calls_host_entry(&host, "Log");
+	log->fn = slow_log;
+	log->user = &host;
+	reopen_box();
+	set_deadline_ms(100);
+	vm_expect(mote_call(box, "Post", &times, 1, NULL, &vm.err),
+		  MOTE_E_DEADLINE, &vm.err);
+	vm_expect_text(&vm.err, "100 ms");
+	/* The area holds some hundreds; five and one fit the time. */
+	assert_in_range(host.posts, 1, 8);
+	close_box();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_signals),
-		cmocka_unit_test(test_fork),
-		cmocka_unit_test(test_short_error),
 		cmocka_unit_test(test_batch_too_long),
+		cmocka_unit_test(test_short_error),
+		cmocka_unit_test(test_fork),
+		cmocka_unit_test(test_slow_posts),
 	};
 	int skip = vm_require();
 
