@@ -314,7 +314,10 @@ MOTE_API MOTE_MUST_USE mote_status
 mote_sandbox_new(mote_image *image, const mote_sandbox_options *options,
 		 mote_sandbox **box, mote_error *err);
 
-/* Must not run at the same time as another use of the sandbox. */
+/*
+ * Must not run at the same time as another use of the sandbox. In one of its
+ * own host functions: it is freed when the call ends.
+ */
 MOTE_API void mote_sandbox_free(mote_sandbox *box);
 
 /* mote_sandbox_state_kind. */

@@ -118,6 +118,8 @@ mote_status mti_host_resolve(mote_sandbox *box,
 mote_status mote_host_call_fail(mote_host_call *call, int32_t code,
 				const char *text)
 {
+	if (!call)
+		return MOTE_E_INVALID;
 	call->failed = true;
 	call->code = code;
 	snprintf(call->text, sizeof(call->text), "%s", text ? text : "");
@@ -129,7 +131,7 @@ void *mote_host_call_alloc(mote_host_call *call, size_t size)
 	size_t offset = mti_message_data_offset(1);
 
 	/* A string's NUL and the padding follow the data. */
-	if (size > call->box->io_size - offset - 16)
+	if (!call || size > call->box->io_size - offset - 16)
 		return NULL;
 	return call->box->reply + offset;
 }

@@ -25,7 +25,18 @@ mote_status mti_sandbox_acquire(mote_sandbox *box, mote_error *err)
 			     "another thread is using the sandbox");
 }
 
+bool mti_sandbox_inside(const mote_sandbox *box)
+{
+	return atomic_load_explicit(&box->owner, memory_order_relaxed) ==
+	       (uintptr_t)&self;
+}
+
 void mti_sandbox_release(mote_sandbox *box)
 {
+	/* Once it is nobody's, it may be gone. */
+	bool doomed = box->doomed;
+
 	atomic_store_explicit(&box->owner, 0, memory_order_release);
+	if (doomed)
+		mti_sandbox_free(box);
 }

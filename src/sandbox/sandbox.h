@@ -38,7 +38,10 @@ void mti_sandbox_free(mote_sandbox *box);
  * the process that made it.
  */
 mote_status mti_sandbox_acquire(mote_sandbox *box, mote_error *err);
+/* Frees it if that was asked for meanwhile. */
 void mti_sandbox_release(mote_sandbox *box);
+/* Whether this thread is inside a call of it. */
+bool mti_sandbox_inside(const mote_sandbox *box);
 
 /* fork.c: the number changes in a child after fork(). */
 mote_status mti_fork_watch(mote_error *err);

@@ -77,6 +77,7 @@ struct mote_sandbox {
 	/* 0, or the address of a thread-local variable of the user. */
 	_Atomic uintptr_t owner;
 	_Atomic uint32_t state; /* mote_sandbox_state_kind */
+	bool doomed; /* a host function has freed it: when the call ends */
 	uint32_t generation;    /* of the process that made it, see fork.c */
 
 	struct mti_host_function *host_functions; /* owned */

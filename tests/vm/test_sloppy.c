@@ -226,6 +226,43 @@ static void test_slow_posts(void **state)
 	close_box();
 }
 
+static mote_status free_box(void *user, mote_host_call *call,
+			    const mote_value *args, size_t count,
+			    mote_value *result)
+{
+	(void)user;
+	(void)call;
+	(void)count;
+	mote_sandbox_free(box);
+	mote_sandbox_free(box);
+	*result = args[0];
+	return MOTE_OK;
+}
+
+/* A sandbox freed by its own host function goes when its call has ended. */
+static void test_free_inside(void **state)
+{
+	const mote_value argument = MOTE_I32(7);
+	mote_value result;
+
+	(void)state;
+	open_box();
+	calls_host_entry(&host, "HostI32")->fn = free_box;
+	reopen_box();
+	vm_expect(mote_call(box, "ThroughI32", &argument, 1, &result,
+			    &vm.err),
+		  MOTE_OK, &vm.err);
+	assert_int_equal(result.as.i32, 7);
+	vm_close(&vm);
+}
+
+static void test_null_call(void **state)
+{
+	(void)state;
+	assert_int_equal(mote_host_call_fail(NULL, 1, "no"), MOTE_E_INVALID);
+	assert_null(mote_host_call_alloc(NULL, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +271,8 @@ int main(void)
 		cmocka_unit_test(test_short_error),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_slow_posts),
+		cmocka_unit_test(test_free_inside),
+		cmocka_unit_test(test_null_call),
 	};
 	int skip = vm_require();
 
