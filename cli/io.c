@@ -22,6 +22,9 @@ static int grow(void **data, size_t used, size_t *capacity)
 	if (used < *capacity)
 		return 0;
 	wanted = wanted ? wanted * 2 : FIRST_CAPACITY;
+	/* One byte more tells that there is more. */
+	if (wanted > CLI_FILE_MAX + 1)
+		wanted = CLI_FILE_MAX + 1;
 	bigger = realloc(*data, wanted);
 	if (!bigger)
 		return ENOMEM;

@@ -247,7 +247,8 @@ MOTE_API mote_status mote_host_call_fail(mote_host_call *call, int32_t code,
 
 /*
  * Room for a string or bytes result, in the memory that the guest will read
- * it from: no further copy is made. One block per call (a second replaces
+ * it from: no further copy is made, and it sees all that is written there,
+ * also if the function fails or its result is shorter. One block per call (a second replaces
  * the first); NULL if size does not fit the I/O area. Owned by the library.
  * The result must start where the block does, or not be in it.
  */
