@@ -225,6 +225,29 @@ static mote_status check_place(const struct mti_elf_file *file,
 	return MOTE_OK;
 }
 
+/*
+ * Segments do not share bytes of the file: many that do would make a small
+ * file a large image.
+ */
+static mote_status check_share(const struct mti_elf_file *file,
+			       unsigned int number, const Elf64_Phdr *program,
+			       const struct mti_elf *elf)
+{
+	uint64_t sum = program->p_filesz;
+	size_t i;
+
+	/* None is larger than the file, and there are few: no overflow. */
+	for (i = 0; i < elf->segment_count; i++)
+		sum += elf->segments[i].file_size;
+	if (sum > file->size)
+		return MTI_ELF_FAIL(file,
+				    "program header %u: p_filesz 0x%" PRIx64
+				    " makes 0x%" PRIx64
+				    " bytes, more than the file has (0x%zx)",
+				    number, program->p_filesz, sum, file->size);
+	return MOTE_OK;
+}
+
 static mote_status add_segment(const struct mti_elf_file *file,
 			       unsigned int number, const Elf64_Phdr *program,
 			       struct mti_elf *elf, uint64_t *memory)
@@ -256,6 +279,9 @@ static mote_status add_segment(const struct mti_elf_file *file,
 	if (status)
 		return status;
 	status = check_place(file, number, program, elf, memory, &address);
+	if (status)
+		return status;
+	status = check_share(file, number, program, elf);
 	if (status)
 		return status;
 	segment = &elf->segments[elf->segment_count++];

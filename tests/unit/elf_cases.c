@@ -104,6 +104,10 @@ const struct elf_case elf_cases[] = {
 	    PROGRAM(ELF_LOAD_TABLES, p_type, PT_NULL),
 	    PROGRAM(ELF_LOAD_TEXT, p_type, PT_NULL),
 	    PROGRAM(ELF_LOAD_DATA, p_type, PT_NULL)),
+	BAD(EXEC, "file bytes of two segments",
+	    "program header 6: p_filesz 0x1 makes 0xcc1 bytes, more than the "
+	    "file has (0xcc0)",
+	    LOAD(ELF_SPARE, 0x500000, 0x1000), PROGRAM(ELF_SPARE, p_filesz, 1)),
 	BAD(BOTH, "offset beyond the file",
 	    "program header 2: p_offset 0xcc1 lies beyond the file (0xcc0 "
 	    "bytes)",
