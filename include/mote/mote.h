@@ -248,9 +248,10 @@ MOTE_API mote_status mote_host_call_fail(mote_host_call *call, int32_t code,
 /*
  * Room for a string or bytes result, in the memory that the guest will read
  * it from: no further copy is made, and it sees all that is written there,
- * also if the function fails or its result is shorter. One block per call (a second replaces
- * the first); NULL if size does not fit the I/O area. Owned by the library.
- * The result must start where the block does, or not be in it.
+ * also if the function fails or its result is shorter. One block per call (a
+ * second replaces the first); NULL if size does not fit the I/O area. Owned
+ * by the library. The result must start where the block does, or not be in
+ * it.
  */
 MOTE_API void *mote_host_call_alloc(mote_host_call *call, size_t size);
 
@@ -329,7 +330,7 @@ MOTE_API MOTE_MUST_USE mote_status
 mote_sandbox_set_deadline(mote_sandbox *box, uint64_t deadline_ns,
 			  mote_error *err);
 
-/* Counters since the sandbox was made; a copy. */
+/* Counters since the sandbox was made; a copy. Any thread may ask. */
 typedef struct mote_sandbox_stats {
 	uint32_t struct_size;
 	uint32_t reserved;

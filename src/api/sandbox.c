@@ -142,9 +142,17 @@ mote_status mote_sandbox_set_deadline(mote_sandbox *box, uint64_t deadline_ns,
 mote_status mote_sandbox_get_stats(const mote_sandbox *box,
 				   mote_sandbox_stats *stats, mote_error *err)
 {
+#define READ(name) __atomic_load_n(&box->stats.name, __ATOMIC_RELAXED)
+	mote_sandbox_stats now = MOTE_SANDBOX_STATS_INIT;
+
 	if (!box || !stats)
 		return mti_error_set(err, MOTE_E_INVALID, "get stats",
 				     "%s is NULL", box ? "stats" : "box");
-	return mti_record_write(stats, &box->stats, sizeof(box->stats), "stats",
-				err);
+	now.calls = READ(calls);
+	now.vm_entries = READ(vm_entries);
+	now.interrupted = READ(interrupted);
+	now.host_calls = READ(host_calls);
+	now.output_bytes = READ(output_bytes);
+	return mti_record_write(stats, &now, sizeof(now), "stats", err);
+#undef READ
 }

@@ -158,7 +158,7 @@ static mote_status accept(mote_sandbox *box, const struct mti_message *message,
 			"the guest made more than max_host_calls, %llu",
 			(unsigned long long)box->limits.host_calls);
 	box->host_calls_left--;
-	box->stats.host_calls++;
+	mti_count(&box->stats.host_calls, 1);
 	return mti_message_match(message, (*import)->name,
 				 &(*import)->signature, err);
 }

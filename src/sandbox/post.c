@@ -18,7 +18,7 @@ static mote_status hand_out(mote_sandbox *box, uint32_t stream,
 			"the guest printed more than max_output_bytes, %llu",
 			(unsigned long long)box->limits.output_bytes);
 	box->output_left -= size;
-	box->stats.output_bytes += size;
+	mti_count(&box->stats.output_bytes, size);
 	if (box->output && size > 0)
 		box->output(box->output_user, stream, (const char *)data,
 			    size);
@@ -37,7 +37,7 @@ static mote_status take_record(mote_sandbox *box,
 		return hand_out(box, MOTE_STREAM_STDERR, data, record->size,
 				err);
 	case MOTE_POST_CALL:
-		/* One area holds a thousand of them: they take long together. */
+		/* An area holds a thousand: they take long together. */
 		if (mti_kick_expired())
 			return MOTE_E_DEADLINE;
 		return mti_host_post(box, data, record->size, err);

@@ -218,7 +218,7 @@ static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 	case MTI_EXIT_PORT:
 		return port_exit(box, exit, done, err);
 	case MTI_EXIT_INTERRUPTED:
-		box->stats.interrupted++;
+		mti_count(&box->stats.interrupted, 1);
 		if (!mti_kick_expired())
 			return MOTE_OK;
 		drain_last_words(box);
@@ -247,7 +247,7 @@ static mote_status loop(mote_sandbox *box, mote_error *err)
 	bool done = false;
 
 	do {
-		box->stats.vm_entries++;
+		mti_count(&box->stats.vm_entries, 1);
 		status = ops->run(box->vm, &exit, err);
 		if (status != MOTE_OK)
 			break;
@@ -274,7 +274,7 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 				&outer, err);
 	if (status != MOTE_OK)
 		return status;
-	box->stats.calls++;
+	mti_count(&box->stats.calls, 1);
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 	ops->set_entry(box->vm, entry);

@@ -83,6 +83,14 @@ mote_status mti_deadline_error(const mote_sandbox *box, mote_error *err);
  */
 mote_status mti_post_drain(mote_sandbox *box, mote_error *err);
 
+/* A counter of box->stats: one thread writes, any may read. */
+static inline void mti_count(uint64_t *counter, uint64_t more)
+{
+	uint64_t old = __atomic_load_n(counter, __ATOMIC_RELAXED);
+
+	__atomic_store_n(counter, old + more, __ATOMIC_RELAXED);
+}
+
 static inline const struct mti_allocator *
 mti_sandbox_allocator(const mote_sandbox *box)
 {

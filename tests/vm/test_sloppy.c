@@ -2,7 +2,9 @@
  * Hosts that mean well and are careless: each gets an error or what it meant,
  * and keeps its process.
  */
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -263,6 +265,37 @@ static void test_null_call(void **state)
 	assert_null(mote_host_call_alloc(NULL, 1));
 }
 
+static void *watch(void *until)
+{
+	uint64_t last = 0;
+
+	while (!atomic_load((atomic_bool *)until)) {
+		uint64_t now = vm_stats(box).vm_entries;
+
+		assert_true(now >= last && mote_sandbox_state(box) <=
+						   MOTE_SANDBOX_EXITED);
+		last = now;
+	}
+	return NULL;
+}
+
+/* A thread that watches others' sandboxes: for ThreadSanitizer. */
+static void test_watcher(void **state)
+{
+	const mote_value times = MOTE_U32(2000);
+	atomic_bool done = false;
+	pthread_t thread;
+
+	(void)state;
+	open_box();
+	assert_int_equal(pthread_create(&thread, NULL, watch, &done), 0);
+	vm_expect(mote_call(box, "HostLoop", &times, 1, NULL, &vm.err),
+		  MOTE_OK, &vm.err);
+	atomic_store(&done, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	close_box();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_slow_posts),
 		cmocka_unit_test(test_free_inside),
 		cmocka_unit_test(test_null_call),
+		cmocka_unit_test(test_watcher),
 	};
 	int skip = vm_require();
 
