@@ -3,7 +3,9 @@
  *
  *	mote_value args[] = { MOTE_STRING("World"), MOTE_I32(3) };
  *
- * In C they are compound literals that live as long as the enclosing block.
+ * Strings and bytes are borrowed, not copied, and not NULL for MOTE_STRING.
+ * In C they are compound literals that live as long as the enclosing block,
+ * and MOTE_STRING evaluates its argument twice.
  */
 #ifndef MOTE_SHORTHAND_H
 #define MOTE_SHORTHAND_H

@@ -1,7 +1,7 @@
 /*
  * The seam to the operating system: every system call that the library makes
- * goes through here, so that tests can count them and make them fail (each
- * function is wrapped at link time, see docs/TESTING.md).
+ * goes through here, so that tests can make them fail (the linker wraps each
+ * function, see tests/vm/test_failures.c).
  *
  * Functions return 0 or a result, or -errno. Thread-safe; no state.
  */
