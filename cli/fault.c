@@ -60,7 +60,7 @@ static void print_registers(const mote_fault *fault)
 	if (count > MOTE_FAULT_REGISTERS_MAX)
 		count = MOTE_FAULT_REGISTERS_MAX;
 	for (uint32_t i = 0; i < count; i++) {
-		const char *name = mote_fault_register_name(i);
+		const char *name = mote_fault_register_name(fault, i);
 		bool last = i + 1 == count ||
 			    i % REGISTERS_PER_LINE == REGISTERS_PER_LINE - 1;
 

@@ -76,7 +76,7 @@ static json_t *json_registers(const mote_fault *fault)
 	if (count > MOTE_FAULT_REGISTERS_MAX)
 		count = MOTE_FAULT_REGISTERS_MAX;
 	for (uint32_t i = 0; i < count; i++) {
-		const char *name = mote_fault_register_name(i);
+		const char *name = mote_fault_register_name(fault, i);
 
 		if (name)
 			cli_json_set(registers, name,

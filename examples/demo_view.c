@@ -83,8 +83,8 @@ void view_registers(const mote_fault *fault)
 	for (uint32_t i = 0; i < count; i++) {
 		if (i % 3 == 0)
 			printf("  %s", dim);
-		printf("  %-7s %016" PRIx64, mote_fault_register_name(i),
-		       fault->registers[i]);
+		printf("  %-7s %016" PRIx64,
+		       mote_fault_register_name(fault, i), fault->registers[i]);
 		if (i % 3 == 2 || i + 1 == count)
 			printf("%s\n", plain);
 	}

@@ -103,12 +103,13 @@ typedef struct mote_fault {
 	uint64_t address;    /* accessed address, 0 if the kind has none */
 	uint64_t pc;         /* address of the instruction, or after a trap */
 	uint32_t register_count;
-	uint32_t reserved;
+	uint32_t machine; /* of the guest: e_machine of its ELF file */
 	uint64_t registers[MOTE_FAULT_REGISTERS_MAX];
 } mote_fault;
 
-/* "rax", "rip", ... for an index below register_count, else NULL. */
-MOTE_API const char *mote_fault_register_name(uint32_t index);
+/* "rax", "rip", ... for an index below fault->register_count, else NULL. */
+MOTE_API const char *mote_fault_register_name(const mote_fault *fault,
+					      uint32_t index);
 
 #define MOTE_ERROR_TEXT_MAX 512
 

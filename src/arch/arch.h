@@ -6,7 +6,10 @@
 #define MTI_ARCH_ARCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <mote/error.h>
 
 /* What a mapping allows; reading always. */
 #define MTI_PT_WRITE 1u
@@ -29,8 +32,32 @@ struct mti_pt_translation {
 	uint32_t flags;
 };
 
+/* What an architecture needs to tell one fault from another. */
+struct mti_trap {
+	uint32_t vector;
+	/* The end of the interrupt stack's page, where the CPU's frame lies. */
+	const void *stack_end;
+	uint64_t address; /* the CPU's fault address register */
+	/* [guard, stack) is the unmapped room below the guest's stack. */
+	uint64_t guard;
+	uint64_t stack;
+};
+
 struct mti_arch {
 	const char *name;
+	uint32_t machine; /* e_machine of its ELF files */
+	uint64_t user_limit; /* the first address that is not the guest's */
+
+	/* Of mote_fault.registers. */
+	const char *const *register_names;
+	uint32_t register_count;
+	uint32_t pc_register;
+
+	/*
+	 * Completes a fault whose registers are those of the exception stub:
+	 * kind, vector, error code, address, pc, and the guest's own registers.
+	 */
+	void (*fault)(const struct mti_trap *trap, mote_fault *fault);
 
 	/*
 	 * Maps [gva, gva + size) to [gpa, ...), all multiples of a page, with

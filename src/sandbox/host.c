@@ -115,23 +115,19 @@ mote_status mti_host_resolve(mote_sandbox *box,
 	return resolve(box, count, err);
 }
 
-mote_status mote_host_call_fail(mote_host_call *call, int32_t code,
-				const char *text)
+void mti_host_fail(mote_host_call *call, int32_t code, const char *text)
 {
-	if (!call)
-		return MOTE_E_INVALID;
 	call->failed = true;
 	call->code = code;
-	snprintf(call->text, sizeof(call->text), "%s", text ? text : "");
-	return MOTE_E_GUEST_ERROR;
+	snprintf(call->text, sizeof(call->text), "%s", text);
 }
 
-void *mote_host_call_alloc(mote_host_call *call, size_t size)
+void *mti_host_alloc(mote_host_call *call, size_t size)
 {
 	size_t offset = mti_message_data_offset(1);
 
 	/* A string's NUL and the padding follow the data. */
-	if (!call || size > call->box->io_size - offset - 16)
+	if (size > call->box->io_size - offset - 16)
 		return NULL;
 	return call->box->reply + offset;
 }
@@ -182,9 +178,9 @@ static bool invoke(struct mote_host_call *call,
 					  import->signature.result, result,
 					  &wrong);
 		if (status != MOTE_OK)
-			mote_host_call_fail(call, (int32_t)status, wrong.text);
+			mti_host_fail(call, (int32_t)status, wrong.text);
 	} else if (!call->failed) {
-		mote_host_call_fail(call, (int32_t)status,
+		mti_host_fail(call, (int32_t)status,
 				    mote_status_text(status));
 	}
 	return !call->failed;
@@ -205,7 +201,7 @@ static mote_status reply(struct mote_host_call *call,
 		if (mti_message_encode(box->reply, box->io_size, &head, result,
 				       1, &size, &large) == MOTE_OK)
 			return MOTE_OK;
-		mote_host_call_fail(call, MOTE_E_TOO_LARGE, large.text);
+		mti_host_fail(call, MOTE_E_TOO_LARGE, large.text);
 	}
 	head.kind = MOTE_MESSAGE_HOST_ERROR;
 	head.code = call->code;

@@ -2,18 +2,11 @@
  * The run loop: enter the guest, serve its exits, until it has done what the
  * call wants of it. All decisions about a guest's behaviour are here.
  */
-#include <string.h>
-
 #include "abi/trap.h"
-#include "arch/amd64/boot.h"
-#include "arch/amd64/trap.h"
 #include "base/error.h"
 #include "os/os.h"
 #include "sandbox/kick.h"
 #include "sandbox/sandbox.h"
-
-/* The lower half of the address space, where a user-mode guest lives. */
-#define USER_LIMIT (UINT64_C(1) << 47)
 
 /* Tells the guest the time; the monotonic one is returned. */
 static uint64_t refresh_clock(mote_sandbox *box)
@@ -25,76 +18,12 @@ static uint64_t refresh_clock(mote_sandbox *box)
 	return now;
 }
 
-static void read_registers(mote_sandbox *box, mote_fault *fault,
-			   uint64_t *fault_address)
-{
-	/* A fault without registers is still worth reporting. */
-	*fault_address = 0;
-	if (box->image->engine->ops->registers(box->vm, fault, fault_address,
-					       NULL) != MOTE_OK)
-		fault->register_count = 0;
-}
-
-/* An exception stub ran: its frame is at the top of the interrupt stack. */
-static mote_status fault_exit(mote_sandbox *box, uint32_t vector,
-			      mote_error *err)
-{
-	const struct mti_region *regions = box->template->layout.regions;
-	const struct mti_region *stack = &regions[MTI_AREA_STACK];
-	struct mti_amd64_frame frame;
-	mote_fault fault = { 0 };
-	uint64_t cr2;
-
-	memcpy(&frame,
-	       (const uint8_t *)mti_memory_region(
-		       &box->memory, &regions[MTI_AREA_INTERRUPT_STACK]) +
-		       MOTE_PAGE_SIZE - MTI_AMD64_FRAME_BYTES,
-	       sizeof(frame));
-	read_registers(box, &fault, &cr2);
-	fault.registers[MTI_RIP] = frame.rip;
-	fault.registers[MTI_RSP] = frame.rsp;
-	fault.registers[MTI_RFLAGS] = frame.rflags;
-	mti_amd64_classify(vector, &frame, cr2,
-			   stack->gva - MTI_STACK_GUARD_BYTES, stack->gva,
-			   &fault);
-	if (vector == 14)
-		mti_error_set(err, MOTE_E_GUEST_FAULT, "run guest",
-			      "%s, address 0x%llx, at 0x%llx",
-			      mote_fault_text((mote_fault_kind)fault.kind),
-			      (unsigned long long)fault.address,
-			      (unsigned long long)fault.pc);
-	else
-		mti_error_set(err, MOTE_E_GUEST_FAULT, "run guest",
-			      "%s, at 0x%llx",
-			      mote_fault_text((mote_fault_kind)fault.kind),
-			      (unsigned long long)fault.pc);
-	mti_error_put_fault(err, &fault);
-	return MOTE_E_GUEST_FAULT;
-}
-
-static mote_status other_fault(mote_sandbox *box, mote_fault_kind kind,
-			       const char *text, uint64_t detail,
-			       const uint64_t *pc, mote_error *err)
-{
-	mote_fault fault = { 0 };
-	uint64_t cr2;
-
-	read_registers(box, &fault, &cr2);
-	fault.kind = kind;
-	fault.vector = UINT32_MAX;
-	fault.pc = pc ? *pc : fault.registers[MTI_RIP];
-	mti_error_set(err, MOTE_E_GUEST_FAULT, "run guest",
-		      "%s: %s 0x%llx, at 0x%llx", mote_fault_text(kind), text,
-		      (unsigned long long)detail,
-		      (unsigned long long)fault.pc);
-	mti_error_put_fault(err, &fault);
-	return MOTE_E_GUEST_FAULT;
-}
-
 static mote_status ready_exit(mote_sandbox *box, const struct mti_exit *exit,
 			      mote_error *err)
 {
-	if (exit->argument0 >= USER_LIMIT || exit->argument1 >= USER_LIMIT)
+	uint64_t limit = box->image->arch->user_limit;
+
+	if (exit->argument0 >= limit || exit->argument1 >= limit)
 		return mti_error_set(err, MOTE_E_PROTOCOL, "guest init",
 				     "dispatch entry 0x%llx, stack 0x%llx",
 				     (unsigned long long)exit->argument0,
@@ -111,7 +40,7 @@ static mote_status service_exit(mote_sandbox *box, const struct mti_exit *exit,
 
 	switch (exit->value) {
 	case MOTE_SERVICE_SET_FS_BASE:
-		if (exit->argument0 >= USER_LIMIT)
+		if (exit->argument0 >= box->image->arch->user_limit)
 			break;
 		return box->image->engine->ops->set_fs_base(
 			box->vm, exit->argument0, err);
@@ -176,7 +105,7 @@ static mote_status port_exit(mote_sandbox *box, const struct mti_exit *exit,
 		*done = true;
 		return exit_exit(box, exit->value, err);
 	case MOTE_PORT_ABORT:
-		return other_fault(box, MOTE_FAULT_ABORT, "signal",
+		return mti_fault_other(box, MOTE_FAULT_ABORT, "signal",
 				   exit->value, &exit->argument0, err);
 	case MOTE_PORT_HOST_CALL:
 		return mti_host_serve(box, exit->value, err);
@@ -218,7 +147,7 @@ static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 		return mti_deadline_error(box, err);
 	case MTI_EXIT_FAULT:
 		drain_last_words(box);
-		return fault_exit(box, exit->number, err);
+		return mti_fault_report(box, exit->number, err);
 	case MTI_EXIT_BAD_IO:
 		drain_last_words(box);
 		return mti_error_set(err, MOTE_E_PROTOCOL, "run guest",
@@ -227,7 +156,7 @@ static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 	case MTI_EXIT_MACHINE:
 	default:
 		drain_last_words(box);
-		return other_fault(box, MOTE_FAULT_MACHINE, exit->text,
+		return mti_fault_other(box, MOTE_FAULT_MACHINE, exit->text,
 				   exit->detail, NULL, err);
 	}
 }

@@ -69,10 +69,23 @@ mote_status mti_host_serve(mote_sandbox *box, uint32_t offset, mote_error *err);
 /* host.c: runs one posted call. */
 mote_status mti_host_post(mote_sandbox *box, const uint8_t *data, size_t size,
 			  mote_error *err);
+/* host.c: what the public functions of a host function do. */
+void mti_host_fail(mote_host_call *call, int32_t code, const char *text);
+void *mti_host_alloc(mote_host_call *call, size_t size);
 /* host.c: fills box->host_functions and box->resolved. */
 mote_status mti_host_resolve(mote_sandbox *box,
 			     const mote_sandbox_options *options,
 			     mote_error *err);
+
+/* fault.c: an exception stub ran. Fills err, returns MOTE_E_GUEST_FAULT. */
+mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
+			     mote_error *err);
+/* The same for a guest that ended otherwise; pc NULL: where the CPU stands. */
+mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
+			    const char *text, uint64_t detail,
+			    const uint64_t *pc, mote_error *err);
+/* NULL if the fault has no such register. */
+const char *mti_fault_register_name(const mote_fault *fault, uint32_t index);
 
 /* run.c: fills err, returns MOTE_E_DEADLINE. */
 mote_status mti_deadline_error(const mote_sandbox *box, mote_error *err);

@@ -52,11 +52,11 @@ static mote_status plan(const struct mti_elf *elf,
 }
 
 /* What the CPU needs, in the first two pages. */
-static int write_system(const struct mti_template *plan)
+static int write_system(const struct mti_template *plan,
+			const struct mti_arch *arch)
 {
 	const struct mti_region *regions = plan->layout.regions;
 	uint8_t pages[2 * MOTE_PAGE_SIZE] = { 0 };
-	const struct mti_arch *arch = &mti_arch_amd64;
 
 	arch->supervisor_page(pages + regions[MTI_AREA_SUPERVISOR].gpa);
 	arch->syscall_page(pages + regions[MTI_AREA_SYSCALL].gpa);
@@ -92,7 +92,7 @@ static mote_status write_image(struct mti_template *plan,
 	mote_status status = MOTE_OK;
 	int os;
 
-	if (!mti_tables_build(&tables, &mti_arch_amd64, &plan->layout,
+	if (!mti_tables_build(&tables, image->arch, &plan->layout,
 			      plan->allocator)) {
 		status = mti_error_set(err, MOTE_E_NO_MEMORY, "build image",
 				       "no memory for the page tables");
@@ -100,7 +100,7 @@ static mote_status write_image(struct mti_template *plan,
 	}
 	plan->image_size = tables.base_gpa + tables.used;
 	plan->fd = mti_os_memfd("mote-image", plan->image_size);
-	os = plan->fd < 0 ? plan->fd : write_system(plan);
+	os = plan->fd < 0 ? plan->fd : write_system(plan, image->arch);
 	if (os == 0)
 		os = write_program(plan, image);
 	if (os == 0)

@@ -11,6 +11,7 @@
 #include <mote/mote.h>
 
 #include "abi/layout.h"
+#include "arch/arch.h"
 #include "base/alloc.h"
 #include "base/signature.h"
 #include "call/codec.h"
@@ -44,6 +45,7 @@ struct mote_image {
 	uint8_t *file;       /* owned; elf points into it */
 	size_t file_size;
 	struct mti_elf elf;
+	const struct mti_arch *arch;
 	pthread_mutex_t lock;
 	struct mti_template *last; /* the last one made, a reference or NULL */
 };

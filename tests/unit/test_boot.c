@@ -266,20 +266,29 @@ static void test_error_codes(void **state)
 
 static void test_names(void **state)
 {
+	const mote_fault fault = { .machine = 62, /* EM_X86_64 */
+				   .register_count = MTI_AMD64_REGISTERS };
+	const mote_fault foreign = { .machine = 183,
+				     .register_count = MTI_AMD64_REGISTERS };
+	const mote_fault none = { .machine = 62 };
 	uint32_t i;
 	uint32_t j;
 
 	(void)state;
+	assert_null(mote_fault_register_name(NULL, 0));
+	assert_null(mote_fault_register_name(&foreign, 0));
+	assert_null(mote_fault_register_name(&none, 0));
 	for (i = 0; i < MTI_AMD64_REGISTERS; i++) {
-		assert_non_null(mote_fault_register_name(i));
+		assert_non_null(mote_fault_register_name(&fault, i));
 		for (j = 0; j < i; j++)
-			assert_string_not_equal(mote_fault_register_name(i),
-						mote_fault_register_name(j));
+			assert_string_not_equal(
+				mote_fault_register_name(&fault, i),
+				mote_fault_register_name(&fault, j));
 	}
-	assert_string_equal(mote_fault_register_name(MTI_RIP), "rip");
-	assert_string_equal(mote_fault_register_name(MTI_R15), "r15");
-	assert_null(mote_fault_register_name(MTI_AMD64_REGISTERS));
-	assert_null(mote_fault_register_name(UINT32_MAX));
+	assert_string_equal(mote_fault_register_name(&fault, MTI_RIP), "rip");
+	assert_string_equal(mote_fault_register_name(&fault, MTI_R15), "r15");
+	assert_null(mote_fault_register_name(&fault, MTI_AMD64_REGISTERS));
+	assert_null(mote_fault_register_name(&fault, UINT32_MAX));
 	assert_true(MTI_AMD64_REGISTERS <= MOTE_FAULT_REGISTERS_MAX);
 }
 

@@ -1,6 +1,6 @@
 #include "arch/amd64/trap.h"
 
-#include <stddef.h>
+#include <string.h>
 
 #include "abi/layout.h"
 
@@ -15,16 +15,11 @@ enum {
 #define PF_WRITE (1u << 1)
 #define PF_FETCH (1u << 4)
 
-static const char *const register_names[MTI_AMD64_REGISTERS] = {
+const char *const mti_amd64_register_names[MTI_AMD64_REGISTERS] = {
 	"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",
 	"r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15",
 	"rip", "rflags", "fs_base", "gs_base",
 };
-
-const char *mote_fault_register_name(uint32_t index)
-{
-	return index < MTI_AMD64_REGISTERS ? register_names[index] : NULL;
-}
 
 uint64_t mti_amd64_error_code(uint32_t vector,
 			      const struct mti_amd64_frame *frame)
@@ -99,4 +94,17 @@ void mti_amd64_classify(uint32_t vector, const struct mti_amd64_frame *frame,
 		fault->address = 0;
 		fault->kind = kind_of(vector);
 	}
+}
+
+void mti_amd64_fault(const struct mti_trap *trap, mote_fault *fault)
+{
+	struct mti_amd64_frame frame;
+
+	memcpy(&frame, (const uint8_t *)trap->stack_end - MTI_AMD64_FRAME_BYTES,
+	       sizeof(frame));
+	fault->registers[MTI_RIP] = frame.rip;
+	fault->registers[MTI_RSP] = frame.rsp;
+	fault->registers[MTI_RFLAGS] = frame.rflags;
+	mti_amd64_classify(trap->vector, &frame, trap->address, trap->guard,
+			   trap->stack, fault);
 }

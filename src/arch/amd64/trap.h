@@ -8,6 +8,8 @@
 
 #include <mote/error.h>
 
+#include "arch/arch.h"
+
 /* Order of mote_fault.registers. */
 enum mti_amd64_register {
 	MTI_RAX, MTI_RBX, MTI_RCX, MTI_RDX, MTI_RSI, MTI_RDI, MTI_RBP, MTI_RSP,
@@ -43,5 +45,10 @@ uint64_t mti_amd64_error_code(uint32_t vector,
 void mti_amd64_classify(uint32_t vector, const struct mti_amd64_frame *frame,
 			uint64_t cr2, uint64_t stack_guard, uint64_t stack_base,
 			mote_fault *fault);
+
+/* See struct mti_arch. */
+void mti_amd64_fault(const struct mti_trap *trap, mote_fault *fault);
+
+extern const char *const mti_amd64_register_names[MTI_AMD64_REGISTERS];
 
 #endif

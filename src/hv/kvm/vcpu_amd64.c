@@ -67,15 +67,22 @@ static void fill_sregs(const struct mti_hv *hv, struct kvm_sregs *sregs,
 /* Which optional CR4 bits are taken is found out once per engine. */
 static int set_sregs(struct mti_vm *vm, struct kvm_sregs *sregs)
 {
-	static const uint32_t optional[] = { MTI_CR4_FSGSBASE, MTI_CR4_UMIP,
-					     MTI_CR4_OSXSAVE };
+	static const uint32_t drop[] = {
+		MTI_CR4_FSGSBASE,
+		MTI_CR4_UMIP,
+		MTI_CR4_OSXSAVE,
+		MTI_CR4_FSGSBASE | MTI_CR4_UMIP,
+		MTI_CR4_FSGSBASE | MTI_CR4_OSXSAVE,
+		MTI_CR4_UMIP | MTI_CR4_OSXSAVE,
+		MTI_CR4_FSGSBASE | MTI_CR4_UMIP | MTI_CR4_OSXSAVE,
+	};
 	int status = mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs);
+	uint64_t wanted = sregs->cr4;
 	size_t i;
 
-	for (i = 0; status == -EINVAL &&
-		    i < sizeof(optional) / sizeof(optional[0]);
+	for (i = 0; status == -EINVAL && i < sizeof(drop) / sizeof(drop[0]);
 	     i++) {
-		sregs->cr4 &= ~(uint64_t)optional[i];
+		sregs->cr4 = wanted & ~(uint64_t)drop[i];
 		status = mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs);
 	}
 	if (status >= 0)
