@@ -380,7 +380,8 @@ typedef struct mote_batch_item {
 	mote_value result;   /* out; void unless status is MOTE_OK */
 	int32_t status;      /* out; MOTE_OK or MOTE_E_GUEST_ERROR */
 	int32_t guest_code;  /* out; of a MOTE_E_GUEST_ERROR */
-	mote_span error_text; /* out; of a MOTE_E_GUEST_ERROR; borrowed */
+	/* out; of a MOTE_E_GUEST_ERROR; borrowed; raw, as the guest wrote it */
+	mote_span error_text;
 } mote_batch_item;
 
 /*

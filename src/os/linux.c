@@ -10,6 +10,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Hosts with vm.memfd_noexec=2 ask for it; the C library does not know it. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
 #define NS_PER_S UINT64_C(1000000000)
 
 static int result(int value)
@@ -108,9 +113,13 @@ int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset)
 
 int mti_os_memfd(const char *name, uint64_t size)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	const unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
 	int status;
 
+	/* Before Linux 6.3 the flag is unknown. */
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(name, flags);
 	if (fd < 0)
 		return -errno;
 	if (ftruncate(fd, (off_t)size) < 0) {
