@@ -266,7 +266,7 @@ static void map_something(void)
 	uint64_t i;
 
 	if (random_below(&source, 2))
-		count = 1 + count % 20;
+		count = 1 + (count - 1) % 20;
 	if (random_below(&source, 2))
 		gpa = (gpa & ~UINT64_C(511)) | ((WINDOW / PAGE + first) & 511);
 	for (i = first; i < first + count; i++)
