@@ -228,6 +228,12 @@ err "mote inspect: cannot write the output: No space left on device$nl"
 ran='mote inspect with closed descriptors'
 "$MOTE" inspect cli-hello.elf >&- 2>&- <&-
 status=$?
-status 0
+status 5
+"$MOTE" version >&- 2>"$scratch/err"
+status=$?
+ran='mote version >&-'
+collect
+status 5
+err "mote: Bad file descriptor$nl"
 
 finish
