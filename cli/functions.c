@@ -125,6 +125,43 @@ bool cli_find_export(const mote_image *image, const char *name,
 	return false;
 }
 
+/* A word as a shell would have to be given it, as far as one line shows. */
+static void add_word(struct cli_text *text, const char *word)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz"
+				    "0123456789%+,-./:=@_";
+	size_t length = strlen(word);
+
+	cli_text_add(text, " ");
+	if (length > 0 && strspn(word, plain) == length)
+		cli_text_clean(text, word, length);
+	else
+		cli_text_quote(text, word);
+}
+
+void cli_hint_main(struct cli_failure *failure, const mote_image *image,
+		   const struct cli_run_options *options)
+{
+	mote_image_info info = MOTE_IMAGE_INFO_INIT;
+	char buffer[1024];
+	struct cli_text text;
+
+	if (mote_image_describe(image, &info, NULL) != MOTE_OK ||
+	    !info.has_main)
+		return;
+	/* Among functions, a mistyped name is likelier. */
+	if (info.export_count > 0 && options->function[0] != '-')
+		return;
+	cli_text_init(&text, buffer, sizeof(buffer));
+	add_word(&text, options->guest);
+	cli_text_add(&text, " --");
+	add_word(&text, options->function);
+	for (size_t i = 0; i < options->arg_count; i++)
+		add_word(&text, options->args[i]);
+	cli_hint(failure, "to pass arguments to main: mote run%s", buffer);
+}
+
 bool cli_find_main(const mote_image *image, struct cli_failure *failure)
 {
 	mote_image_info info = MOTE_IMAGE_INFO_INIT;

@@ -93,6 +93,29 @@ run_with /dev/zero run "$types" EchoBytes "@no-such-file"
 status 2
 err_has "argument 1 (data): cannot read 'no-such-file': No such file"
 
+# Standard input can be read once.
+run_with "$types" run -H HostNumber=5 -H Note - EchoBytes @-
+status 2
+out ''
+err "mote run: argument 1 (data): standard input is the GUEST already; give \
+the bytes as @FILE$nl"
+run_with "$scratch/data" run -x -H HostNumber=5 -H Note "$types" JoinBytes \
+	@- @-
+status 2
+err "mote run: argument 2 (b): standard input is argument 1 (a) already; give \
+the bytes as @FILE$nl"
+run_with "$scratch/data" run -x -H HostNumber=5 -H Note "$types" JoinBytes \
+	@- ff
+status 0
+out "610062ff$nl"
+ran='mote run ... EchoBytes @- <&-'
+"$MOTE" run -H HostNumber=5 -H Note "$types" EchoBytes @- \
+	<&- >"$scratch/out" 2>"$scratch/err"
+status=$?
+collect
+status 2
+err "mote run: argument 1 (data): cannot read '-': Bad file descriptor$nl"
+
 # A string result is passed on as it is.
 types Wild
 status 0
@@ -258,6 +281,32 @@ json '2 arguments' stderr
 run_with "$program" run - Seven
 status 0
 out "7$nl"
+# shellcheck disable=SC2046 # many words
+run run "$program" -- $(seq 31)
+status 0
+err "31 arguments$nl"
+# shellcheck disable=SC2046 # many words
+run run "$program" -- $(seq 40)
+status 2
+err "mote run: main takes at most 31 arguments, not 40$nl"
+run run cli-onlymain.elf the 'fat cat' -x
+status 2
+err "mote run: the guest has no function 'the'
+it has no functions
+to pass arguments to main: mote run cli-onlymain.elf -- the 'fat cat' -x$nl"
+run run cli-onlymain.elf -n 1
+status 2
+err "mote run: the guest has no function '-n'
+options go before GUEST
+to pass arguments to main: mote run cli-onlymain.elf -- -n 1$nl"
+run run "$program" -n 1
+status 2
+err_has "to pass arguments to main: mote run $program -- -n 1$nl"
+run run "$program" Sevn
+status 2
+err "mote run: the guest has no function 'Sevn'
+did you mean
+  Seven() -> i32$nl"
 
 # --- the ways to end
 run run "$trouble" Divide 7 2
@@ -381,6 +430,30 @@ if [ -e /dev/kvm ] && unshare -rm sh -c "$hide" 2>/dev/null; then
 	collect
 	status 5
 	json MOTE_E_NO_HYPERVISOR error name
+	# Nobody has to mend the machine to learn of a mistake.
+	without_kvm()
+	{
+		ran="without KVM: mote $*"
+		unshare -rm sh -c "$hide"' && exec "$@"' sh "$MOTE" "$@" \
+			>"$scratch/out" 2>"$scratch/err" </dev/null
+		status=$?
+		collect
+	}
+	without_kvm run "$0"
+	status 6
+	err_has 'not an ELF file'
+	without_kvm run "$program" Sevn
+	status 2
+	without_kvm run "$types" EchoI32 x
+	status 2
+	without_kvm run "$hello"
+	status 2
+	without_kvm run "$program"
+	status 5
+	err_has "${nl}'mote doctor' says what to do about it$nl"
+	without_kvm run --json "$program" Sevn
+	status 2
+	json null stats
 	ran='mote inspect without KVM'
 	unshare -rm sh -c "$hide"' && exec "$@"' sh "$MOTE" inspect \
 		"$program" >"$scratch/out" 2>"$scratch/err"
@@ -437,6 +510,34 @@ err "mote run: cannot write the output: No space left on device$nl"
 status=$?
 collect
 status 5
+
+# A closed standard output loses nothing in silence.
+closed()
+{
+	ran="mote $* >&-"
+	timeout -s KILL 30 "$MOTE" "$@" >&- 2>"$scratch/err" </dev/null
+	status=$?
+	: >"$scratch/out"
+	collect
+}
+for options in '' --json; do
+	# shellcheck disable=SC2086 # none or one
+	closed run $options "$program" Seven
+	status 5
+	err "mote run: cannot write the output: Bad file descriptor$nl"
+done
+closed run "$trouble" Print 1
+status 5
+closed run -H HostNumber=5 -H Note "$types" Nothing
+status 0
+err ''
+ran='mote run 2>&-'
+"$MOTE" run "$program" Seven >"$scratch/out" 2>&-
+status=$?
+: >"$scratch/err"
+collect
+status 0
+out "7$nl"
 
 # A reader that goes away ends it without a word, as any other tool.
 ran='mote run | head -c 1'
