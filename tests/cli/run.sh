@@ -355,17 +355,20 @@ err_has '  store_byte+0x'
 err_has "$nl  address 0000000000000000$nl"
 crash WriteText WRITE
 crash DivideByZero DIVIDE
-json mote_invoke_DivideByZero error fault function
+json DivideByZero error fault function
+json null error fault function_offset
 crash Illegal ILLEGAL_INSTRUCTION
 crash Overflow STACK_OVERFLOW
 json deeper error fault function
 crash WrongPort PRIVILEGED
 crash Abort ABORT
-json mote_invoke_Abort error fault function
+json Abort error fault function
 crash Assert ABORT 3
-json mote_invoke_Assert error fault function
+json Assert error fault function
 run run "$trouble" Assert 3
 err_has 'Assertion failed: value == 4711'
+run run "$trouble" DivideByZero
+err_has "  DivideByZero$nl  rax"
 run run cli-stripped.elf WriteNull
 status 3
 err_has 'mote run: WriteNull crashed'
@@ -473,7 +476,8 @@ fi
 # --- sizes
 run run --io 64K "$trouble" Large 100000
 status 1
-err_has 'Large returned error -1'
+err "mote run: Large returned error -1: the result does not fit the I/O area
+--io sets how large a message may be$nl"
 run run --io 1M "$trouble" Large 100000
 status 0
 run run --io 64K -H GetWeekday=x "$hello" SayHello "$(head -c 70000 /dev/zero |
