@@ -37,7 +37,8 @@ const char cli_run_help[] =
 	"\n"
 	"Exit status: 0 done; 1 the function returned an error (main: its own\n"
 	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
-	"exceeded a limit; 4 out of time; 5 no hypervisor; 6 bad file.\n";
+	"exceeded a limit; 4 out of time; 5 no hypervisor, or this machine\n"
+	"failed; 6 bad file.\n";
 
 static bool read_backend(struct cli_run *run)
 {

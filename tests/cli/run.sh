@@ -229,6 +229,9 @@ status 2
 err "mote run: --host: the guest imports no function 'GetWeekdy'
 its imports:
   GetWeekday() -> string$nl"
+run run -H HostNumbr=1 "$types" AskHost 1
+status 2
+err_has "${nl}  Note(string text) -> void  (posted)$nl"
 run run -H HostNumber=x -H Note "$types" AskHost 1
 status 2
 err "mote run: --host HostNumber: 'x' $i32$nl"
@@ -484,6 +487,9 @@ run run --io 64K -H GetWeekday=x "$hello" SayHello "$(head -c 70000 /dev/zero |
 	tr '\000' x)"
 status 2
 err_has '--io sets how large a message may be'
+run run -m 1 "$program" -- "$(head -c 20000 /dev/zero | tr '\000' x)"
+status 3
+err_has "mote: no heap left for the arguments of main${nl}mote run: main crashed"
 run run --heap 1G --stack 64K "$program" Seven
 status 0
 

@@ -53,6 +53,12 @@ for words in version --version -V; do
 done
 run version x
 status 2
+run -v
+status 2
+err "mote: there is no option '-v'; did you mean -V?$nl"
+run --json run
+status 2
+err "mote: there is no option '--json'; see 'mote help'$nl"
 
 run rum
 status 2
