@@ -3,6 +3,7 @@
  */
 #include "argument.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,8 +36,21 @@ static bool read_from_file(const char *label, const char *path,
 	return true;
 }
 
+/* A second reader would get no bytes, and nobody would notice. */
+static bool take_input(const char *label, struct cli_input *input,
+		       struct cli_failure *failure)
+{
+	if (input->taken[0])
+		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+				"%s: standard input is %s already; give the "
+				"bytes as @FILE",
+				label, input->taken);
+	snprintf(input->taken, sizeof(input->taken), "%s", label);
+	return true;
+}
+
 bool cli_argument_read(const char *label, mote_type type, const char *text,
-		       mote_value *value, void **block,
+		       struct cli_input *input, mote_value *value, void **block,
 		       struct cli_failure *failure)
 {
 	char quoted[512];
@@ -45,6 +59,9 @@ bool cli_argument_read(const char *label, mote_type type, const char *text,
 	struct cli_text why;
 
 	*block = NULL;
+	if (type == MOTE_TYPE_BYTES && strcmp(text, "@-") == 0 &&
+	    !take_input(label, input, failure))
+		return false;
 	if (type == MOTE_TYPE_BYTES && text[0] == '@')
 		return read_from_file(label, text + 1, value, block, failure);
 	cli_text_init(&why, reason, sizeof(reason));
@@ -72,7 +89,8 @@ static void wrong_count(const struct cli_prototype *prototype, size_t count,
 
 bool cli_arguments_init(struct cli_arguments *arguments,
 			const struct cli_prototype *prototype, char **texts,
-			size_t count, struct cli_failure *failure)
+			size_t count, struct cli_input *input,
+			struct cli_failure *failure)
 {
 	char label[MOTE_NAME_MAX + 32];
 	struct cli_text text;
@@ -89,7 +107,7 @@ bool cli_arguments_init(struct cli_arguments *arguments,
 		cli_text_add(&text, "argument %zu", i + 1);
 		if (it->name[0])
 			cli_text_add(&text, " (%s)", it->name);
-		if (!cli_argument_read(label, it->type, texts[i],
+		if (!cli_argument_read(label, it->type, texts[i], input,
 				       &arguments->values[i],
 				       &arguments->blocks[i], failure))
 			return false;

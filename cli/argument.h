@@ -12,13 +12,18 @@
 #include "failure.h"
 #include "prototype.h"
 
+/* What standard input has become: it can be read once. "" if nothing yet. */
+struct cli_input {
+	char taken[MOTE_NAME_MAX + 32];
+};
+
 /*
- * Reads one value; bytes may be @FILE, with @- for standard input. *block is
- * memory that the value needs, for the caller to free. The failure says
- * "label: 'text' is not ...".
+ * Reads one value; bytes may be @FILE, with @- for standard input, if nothing
+ * has taken that yet. *block is memory that the value needs, for the caller
+ * to free. The failure says "label: 'text' is not ...".
  */
 bool cli_argument_read(const char *label, mote_type type, const char *text,
-		       mote_value *value, void **block,
+		       struct cli_input *input, mote_value *value, void **block,
 		       struct cli_failure *failure);
 
 struct cli_arguments {
@@ -30,7 +35,8 @@ struct cli_arguments {
 /* All arguments of a call, as many and of such types as the prototype says. */
 bool cli_arguments_init(struct cli_arguments *arguments,
 			const struct cli_prototype *prototype, char **texts,
-			size_t count, struct cli_failure *failure);
+			size_t count, struct cli_input *input,
+			struct cli_failure *failure);
 void cli_arguments_fini(struct cli_arguments *arguments);
 
 #endif

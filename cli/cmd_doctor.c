@@ -65,15 +65,15 @@ static void read_options(struct checkup *it, int argc, char **argv)
 			 "takes no arguments");
 }
 
+/* What stands before the backend's own text, which may say the same. */
 static const char *reason_words(uint32_t reason)
 {
 	switch ((mote_backend_reason)reason) {
 	case MOTE_BACKEND_READY:
 		return "ready";
 	case MOTE_BACKEND_NO_DEVICE:
-		return "not there";
 	case MOTE_BACKEND_NO_PERMISSION:
-		return "no permission";
+		return "not ready";
 	case MOTE_BACKEND_TOO_OLD:
 		return "too old";
 	case MOTE_BACKEND_BROKEN:
@@ -92,12 +92,12 @@ static void print_backends(const struct checkup *it)
 		const mote_backend_info *info = &it->facts.backends[i];
 		bool ready = info->reason == MOTE_BACKEND_READY;
 
-		printf("  %-10s  %s%s%s", info->name,
+		printf("  %-10s  %s%s%s%s%s\n", info->name,
 		       !colour ? ""
 		       : ready ? CLI_GREEN
 			       : CLI_RED,
-		       reason_words(info->reason), colour ? CLI_PLAIN : "");
-		printf("%s%s\n", info->text[0] ? ": " : "", info->text);
+		       reason_words(info->reason), colour ? CLI_PLAIN : "",
+		       info->text[0] ? ": " : "", info->text);
 		cli_diagnose(&it->facts, info, &advice);
 		for (size_t j = 0; j < advice.count; j++) {
 			bool command = advice.lines[j][0] == '$';

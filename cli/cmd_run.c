@@ -37,7 +37,8 @@ const char cli_run_help[] =
 	"\n"
 	"Exit status: 0 done; 1 the function returned an error (main: its own\n"
 	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
-	"exceeded a limit; 4 out of time; 5 no hypervisor; 6 bad file.\n";
+	"exceeded a limit; 4 out of time; 5 no hypervisor, or this machine\n"
+	"failed; 6 bad file.\n";
 
 static bool read_backend(struct cli_run *run)
 {
@@ -65,32 +66,83 @@ static bool read_backend(struct cli_run *run)
 			known);
 }
 
+static bool read_guest(struct cli_run *run)
+{
+	if (!read_backend(run) ||
+	    !cli_guest_read(run->options.guest, &run->file, &run->file_size,
+			    &run->failure))
+		return false;
+	if (strcmp(run->options.guest, "-") == 0)
+		snprintf(run->input.taken, sizeof(run->input.taken),
+			 "the GUEST");
+	return true;
+}
+
+/* argv[0] is the GUEST's name, which takes one of the library's places. */
+static bool check_main(struct cli_run *run)
+{
+	const size_t most = MOTE_ARGUMENTS_MAX - 1;
+
+	if (!cli_find_main(run->image, &run->failure))
+		return false;
+	if (run->options.arg_count <= most)
+		return true;
+	return cli_fail(&run->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			"main takes at most %zu arguments, not %zu", most,
+			run->options.arg_count);
+}
+
+/* Opens the file and checks the command line against what is in it. */
+static bool prepare_call(struct cli_run *run)
+{
+	if (!cli_guest_parse(run->engine, run->options.guest, run->file,
+			     run->file_size, &run->image, &run->failure))
+		return false;
+	if (!run->options.function)
+		return check_main(run);
+	if (!cli_find_export(run->image, run->options.function, &run->prototype,
+			     &run->failure)) {
+		cli_hint_main(&run->failure, run->image, &run->options);
+		return false;
+	}
+	return cli_arguments_init(&run->arguments, &run->prototype,
+				  run->options.args, run->options.arg_count,
+				  &run->input, &run->failure);
+}
+
+/*
+ * Nothing can run here. Whoever wrote a wrong command learns that first:
+ * there is no sense in mending the machine for it.
+ */
+static bool fail_engine(struct cli_run *run)
+{
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+	const mote_error why = run->failure.error;
+	bool prepared;
+
+	options.backend = "none";
+	if (mote_engine_new(&options, &run->engine, NULL) == MOTE_OK) {
+		prepared = prepare_call(run);
+		mote_engine_unref(run->engine);
+		run->engine = NULL;
+		if (!prepared)
+			return false;
+	}
+	run->failure.error = why;
+	return cli_fail_library(&run->failure);
+}
+
 static bool open_guest(struct cli_run *run)
 {
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
 
-	if (!read_backend(run))
-		return false;
-	if (!cli_guest_read(run->options.guest, &run->file, &run->file_size,
-			    &run->failure))
+	if (!read_guest(run))
 		return false;
 	options.backend = run->options.backend;
 	if (mote_engine_new(&options, &run->engine, &run->failure.error) !=
 	    MOTE_OK)
-		return cli_fail_library(&run->failure);
-	return cli_guest_parse(run->engine, run->options.guest, run->file,
-			       run->file_size, &run->image, &run->failure);
-}
-
-static bool prepare_call(struct cli_run *run)
-{
-	if (!run->options.function)
-		return cli_find_main(run->image, &run->failure);
-	return cli_find_export(run->image, run->options.function,
-			       &run->prototype, &run->failure) &&
-	       cli_arguments_init(&run->arguments, &run->prototype,
-				  run->options.args, run->options.arg_count,
-				  &run->failure);
+		return fail_engine(run);
+	return prepare_call(run);
 }
 
 static bool make_sandbox(struct cli_run *run)
@@ -99,7 +151,7 @@ static bool make_sandbox(struct cli_run *run)
 	uint64_t start;
 	mote_status status;
 
-	if (!cli_hosts_init(&run->hosts, &run->options, run->image,
+	if (!cli_hosts_init(&run->hosts, &run->options, run->image, &run->input,
 			    &run->failure))
 		return false;
 	options.flags = MOTE_SANDBOX_OUTPUT_LINES;
@@ -183,7 +235,7 @@ static bool call(struct cli_run *run)
 
 static void run_guest(struct cli_run *run)
 {
-	if (!open_guest(run) || !prepare_call(run))
+	if (!open_guest(run))
 		return;
 	/* All files are read; from here on the guest has its say. */
 	cli_harden_run();

@@ -42,6 +42,14 @@ const char *cli_reason_name(uint32_t reason)
 	return "unknown";
 }
 
+/* Distributions make the group with packages that may not be there. */
+static void need_kvm_group(const struct cli_facts *facts,
+			   struct cli_advice *advice)
+{
+	if (!facts->has_kvm_group)
+		say(advice, "$ sudo groupadd --system kvm");
+}
+
 static bool vendor_module_loaded(const struct cli_facts *facts)
 {
 	return facts->kvm_intel.loaded || facts->kvm_amd.loaded ||
@@ -107,6 +115,7 @@ static void no_device(const struct cli_facts *facts, struct cli_advice *advice)
 	}
 	if (vendor_module_loaded(facts) && !facts->dev_kvm.present) {
 		say(advice, "KVM is loaded, but its device node is missing:");
+		need_kvm_group(facts, advice);
 		say(advice, "$ sudo mknod -m 660 /dev/kvm c 10 232");
 		say(advice, "$ sudo chgrp kvm /dev/kvm");
 		return;
@@ -115,6 +124,15 @@ static void no_device(const struct cli_facts *facts, struct cli_advice *advice)
 		no_module(facts, advice);
 	else
 		no_virtualisation(facts, advice);
+}
+
+/* The device came from elsewhere, with a number that is no group here. */
+static void name_group(const struct cli_facts *facts, struct cli_advice *advice)
+{
+	const char *name = facts->has_kvm_group ? "host-kvm" : "kvm";
+
+	say(advice, "$ sudo groupadd --gid %u %s", facts->dev_kvm.gid, name);
+	say(advice, "$ sudo usermod -aG %s %.64s", name, facts->user);
 }
 
 static void not_in_group(const struct cli_facts *facts,
@@ -133,8 +151,11 @@ static void not_in_group(const struct cli_facts *facts,
 	}
 	say(advice, "/dev/kvm is for group %.64s, and user %.64s is not in it:",
 	    device->group, facts->user);
-	say(advice, "$ sudo usermod -aG %.64s %.64s", device->group,
-	    facts->user);
+	if (facts->group_has_name)
+		say(advice, "$ sudo usermod -aG %.64s %.64s", device->group,
+		    facts->user);
+	else
+		name_group(facts, advice);
 	say(advice, "Then log out and in again; groups are read at login.");
 }
 
@@ -164,6 +185,7 @@ static void no_permission(const struct cli_facts *facts,
 		    "/dev/kvm has mode %04o, owner %.32s, group %.32s. "
 		    "Open it to the group kvm:",
 		    device->mode, device->owner, device->group);
+		need_kvm_group(facts, advice);
 		say(advice, "$ sudo chgrp kvm /dev/kvm && sudo chmod 660 "
 			    "/dev/kvm");
 		say(advice, "$ sudo usermod -aG kvm %.64s", facts->user);

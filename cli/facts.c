@@ -188,7 +188,7 @@ static bool is_member(const struct group *entry, const char *user)
 	return false;
 }
 
-/* The group of /dev/kvm, and whether the user is in it. */
+/* The groups: kvm, that of /dev/kvm, and whether the user is in it. */
 static void read_group(struct reader *reader, struct cli_device *device)
 {
 	struct cli_facts *facts = reader->facts;
@@ -196,9 +196,11 @@ static void read_group(struct reader *reader, struct cli_device *device)
 	struct group *entry;
 	FILE *file;
 
-	snprintf(device->group, sizeof(device->group), "%u", device->gid);
+	if (device->present)
+		snprintf(device->group, sizeof(device->group), "%u",
+			 device->gid);
 	for (size_t i = 0; i < reader->group_count; i++) {
-		if (reader->groups[i] == device->gid)
+		if (device->present && reader->groups[i] == device->gid)
 			facts->in_group = true;
 	}
 	path_of(reader, "/etc/group", path, sizeof(path));
@@ -206,12 +208,15 @@ static void read_group(struct reader *reader, struct cli_device *device)
 	if (!file)
 		return;
 	while ((entry = fgetgrent(file)) != NULL) {
-		if (entry->gr_gid != device->gid)
+		if (strcmp(entry->gr_name, "kvm") == 0)
+			facts->has_kvm_group = true;
+		if (entry->gr_gid != device->gid || !device->present ||
+		    facts->group_has_name)
 			continue;
 		snprintf(device->group, sizeof(device->group), "%s",
 			 entry->gr_name);
 		facts->listed_in_group = is_member(entry, facts->user);
-		break;
+		facts->group_has_name = true;
 	}
 	fclose(file);
 }
@@ -383,8 +388,7 @@ void cli_facts_read(const char *root, struct cli_facts *facts)
 	read_module(reader, "kvm_amd", &facts->kvm_amd);
 	read_module(reader, "kvm_pvm", &facts->kvm_pvm);
 	read_device(reader, "/dev/kvm", &facts->dev_kvm);
-	if (facts->dev_kvm.present)
-		read_group(reader, &facts->dev_kvm);
+	read_group(reader, &facts->dev_kvm);
 	read_device(reader, "/dev/mshv", &facts->dev_mshv);
 	read_huge_pages(reader);
 	read_line(reader, "/proc/sys/vm/overcommit_memory", facts->overcommit,

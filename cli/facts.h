@@ -59,6 +59,8 @@ struct cli_facts {
 	char user[CLI_FACT_MAX];
 	bool in_group;	      /* this process: of /dev/kvm's group */
 	bool listed_in_group; /* the user, in /etc/group */
+	bool group_has_name;  /* /dev/kvm's group is in /etc/group */
+	bool has_kvm_group;   /* so is one that is called kvm */
 	mote_backend_info backends[CLI_BACKENDS_MAX];
 	char backend_names[CLI_BACKENDS_MAX][16];
 	size_t backend_count;

@@ -32,6 +32,9 @@ bool cli_fail(struct cli_failure *failure, enum cli_exit exit, mote_status code,
 	return false;
 }
 
+/* MOTE_CODE_RESULT_TOO_LARGE of mote_guest.h, which is not for hosts. */
+#define RESULT_TOO_LARGE (-1)
+
 static enum cli_exit exit_of_status(mote_status status)
 {
 	switch (status) {
@@ -75,7 +78,9 @@ bool cli_fail_library(struct cli_failure *failure)
 		cli_hint(failure, "'mote doctor' says what to do about it");
 	else if (failure->error.code == MOTE_E_DEADLINE)
 		cli_hint(failure, "--timeout sets how long a call may take");
-	else if (failure->error.code == MOTE_E_TOO_LARGE)
+	else if (failure->error.code == MOTE_E_TOO_LARGE ||
+		 (failure->error.code == MOTE_E_GUEST_ERROR &&
+		  failure->error.guest_code == RESULT_TOO_LARGE))
 		cli_hint(failure, "--io sets how large a message may be");
 	return false;
 }

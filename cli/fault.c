@@ -5,11 +5,28 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "terminal.h"
 
 #define REGISTERS_PER_LINE 3
+
+/*
+ * A small exported function is inlined into what mote_guest.h makes to call
+ * it. Nobody wrote that name; the offset is in it, so it goes too.
+ */
+static void name_export(struct cli_symbol *symbol)
+{
+	static const char prefix[] = "mote_invoke_";
+	const size_t length = sizeof(prefix) - 1;
+
+	symbol->inlined = strncmp(symbol->name, prefix, length) == 0 &&
+			  symbol->name[length] != '\0';
+	if (symbol->inlined)
+		memmove(symbol->name, symbol->name + length,
+			strlen(symbol->name + length) + 1);
+}
 
 bool cli_fault_symbol(const void *file, size_t size, const mote_image *image,
 		      const mote_fault *fault, struct cli_symbol *symbol)
@@ -34,6 +51,7 @@ bool cli_fault_symbol(const void *file, size_t size, const mote_image *image,
 		if (!cli_symbol_find(file, size, &segment, pc, symbol))
 			return false;
 		symbol->offset += behind;
+		name_export(symbol);
 		return true;
 	}
 	return false;
@@ -77,9 +95,11 @@ void cli_fault_print(const mote_fault *fault, const struct cli_symbol *symbol)
 		fprintf(stderr, "  address %016" PRIx64 "\n", fault->address);
 	fprintf(stderr, "  at      %016" PRIx64, fault->pc);
 	if (symbol)
-		fprintf(stderr, "  %s%s+0x%" PRIx64 "%s",
-			colour ? CLI_BOLD : "", symbol->name, symbol->offset,
-			colour ? CLI_PLAIN : "");
+		fprintf(stderr, "  %s%s", colour ? CLI_BOLD : "", symbol->name);
+	if (symbol && !symbol->inlined)
+		fprintf(stderr, "+0x%" PRIx64, symbol->offset);
+	if (symbol && colour)
+		fputs(CLI_PLAIN, stderr);
 	fputc('\n', stderr);
 	print_registers(fault);
 }

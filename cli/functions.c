@@ -18,7 +18,7 @@ static size_t table_size(const mote_image *image, enum cli_table table)
 }
 
 static bool get(const mote_image *image, enum cli_table table, size_t index,
-		struct cli_prototype *prototype)
+		struct cli_prototype *prototype, bool *posted)
 {
 	mote_function function;
 	mote_status status;
@@ -26,7 +26,10 @@ static bool get(const mote_image *image, enum cli_table table, size_t index,
 	status = table == CLI_EXPORTS
 			 ? mote_image_export(image, index, &function, NULL)
 			 : mote_image_import(image, index, &function, NULL);
-	return status == MOTE_OK && cli_prototype_read(&function, prototype);
+	if (status != MOTE_OK || !cli_prototype_read(&function, prototype))
+		return false;
+	*posted = function.posted;
+	return true;
 }
 
 bool cli_import_repeated(const mote_image *image, size_t index)
@@ -45,14 +48,14 @@ bool cli_import_repeated(const mote_image *image, size_t index)
 }
 
 static void hint_prototype(struct cli_failure *failure,
-			   const struct cli_prototype *prototype)
+			   const struct cli_prototype *prototype, bool posted)
 {
 	char buffer[CLI_PROTOTYPE_TEXT_MAX];
 	struct cli_text text;
 
 	cli_text_init(&text, buffer, sizeof(buffer));
 	cli_prototype_add(&text, prototype);
-	cli_hint(failure, "  %s", buffer);
+	cli_hint(failure, "  %s%s", buffer, posted ? "  (posted)" : "");
 }
 
 void cli_hint_functions(struct cli_failure *failure, const mote_image *image,
@@ -62,6 +65,7 @@ void cli_hint_functions(struct cli_failure *failure, const mote_image *image,
 	size_t count = table_size(image, table);
 	struct cli_prototype prototype;
 	size_t listed = 0;
+	bool posted;
 
 	if (count == 0) {
 		cli_hint(failure, "it has no %s", what);
@@ -74,9 +78,9 @@ void cli_hint_functions(struct cli_failure *failure, const mote_image *image,
 			return;
 		}
 		if ((table == CLI_IMPORTS && cli_import_repeated(image, i)) ||
-		    !get(image, table, i, &prototype))
+		    !get(image, table, i, &prototype, &posted))
 			continue;
-		hint_prototype(failure, &prototype);
+		hint_prototype(failure, &prototype, posted);
 		listed++;
 	}
 }
@@ -88,14 +92,15 @@ static void suggest(struct cli_failure *failure, const mote_image *image,
 	size_t count = table_size(image, CLI_EXPORTS);
 	struct cli_prototype prototype;
 	size_t found = 0;
+	bool posted;
 
 	for (size_t i = 0; i < count && found < CLI_LISTED_MAX; i++) {
-		if (!get(image, CLI_EXPORTS, i, &prototype) ||
+		if (!get(image, CLI_EXPORTS, i, &prototype, &posted) ||
 		    !cli_name_near(name, prototype.name))
 			continue;
 		if (found++ == 0)
 			cli_hint(failure, "did you mean");
-		hint_prototype(failure, &prototype);
+		hint_prototype(failure, &prototype, posted);
 	}
 	if (found == 0)
 		cli_hint_functions(failure, image, CLI_EXPORTS);
@@ -108,9 +113,10 @@ bool cli_find_export(const mote_image *image, const char *name,
 	size_t count = table_size(image, CLI_EXPORTS);
 	char quoted[512];
 	struct cli_text text;
+	bool posted;
 
 	for (size_t i = 0; i < count; i++) {
-		if (get(image, CLI_EXPORTS, i, prototype) &&
+		if (get(image, CLI_EXPORTS, i, prototype, &posted) &&
 		    strcmp(prototype->name, name) == 0)
 			return true;
 	}
@@ -123,6 +129,43 @@ bool cli_find_export(const mote_image *image, const char *name,
 	else
 		suggest(failure, image, name);
 	return false;
+}
+
+/* A word as a shell would have to be given it, as far as one line shows. */
+static void add_word(struct cli_text *text, const char *word)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz"
+				    "0123456789%+,-./:=@_";
+	size_t length = strlen(word);
+
+	cli_text_add(text, " ");
+	if (length > 0 && strspn(word, plain) == length)
+		cli_text_clean(text, word, length);
+	else
+		cli_text_quote(text, word);
+}
+
+void cli_hint_main(struct cli_failure *failure, const mote_image *image,
+		   const struct cli_run_options *options)
+{
+	mote_image_info info = MOTE_IMAGE_INFO_INIT;
+	char buffer[1024];
+	struct cli_text text;
+
+	if (mote_image_describe(image, &info, NULL) != MOTE_OK ||
+	    !info.has_main)
+		return;
+	/* Among functions, a mistyped name is likelier. */
+	if (info.export_count > 0 && options->function[0] != '-')
+		return;
+	cli_text_init(&text, buffer, sizeof(buffer));
+	add_word(&text, options->guest);
+	cli_text_add(&text, " --");
+	add_word(&text, options->function);
+	for (size_t i = 0; i < options->arg_count; i++)
+		add_word(&text, options->args[i]);
+	cli_hint(failure, "to pass arguments to main: mote run%s", buffer);
 }
 
 bool cli_find_main(const mote_image *image, struct cli_failure *failure)

@@ -10,6 +10,7 @@
 
 #include "failure.h"
 #include "prototype.h"
+#include "run_options.h"
 
 enum cli_table {
 	CLI_EXPORTS,
@@ -32,6 +33,13 @@ bool cli_find_main(const mote_image *image, struct cli_failure *failure);
  * one program often import the same function.
  */
 bool cli_import_repeated(const mote_image *image, size_t index);
+
+/*
+ * After a FUNCTION that is none: how to give it and what follows it to main,
+ * if that may have been meant.
+ */
+void cli_hint_main(struct cli_failure *failure, const mote_image *image,
+		   const struct cli_run_options *options);
 
 /* Adds the prototypes of a table to the hint. */
 void cli_hint_functions(struct cli_failure *failure, const mote_image *image,

@@ -17,10 +17,13 @@ bool cli_guest_read(const char *path, void **data, size_t *size,
 	struct cli_text text;
 	int error = cli_read_file(path, data, size);
 
-	if (!error)
+	if (!error && *size > 0)
 		return true;
 	cli_text_init(&text, name, sizeof(name));
 	cli_text_clean(&text, path, strlen(path));
+	if (!error)
+		return cli_fail(failure, CLI_EXIT_FILE, MOTE_E_IMAGE,
+				"%.200s: the file is empty", name);
 	cli_fail(failure, CLI_EXIT_FILE, MOTE_E_OS, "%.200s: %s", name,
 		 strerror(error));
 	failure->error.os_errno = error;

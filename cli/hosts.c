@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "argument.h"
 #include "functions.h"
 #include "prototype.h"
 #include "text.h"
@@ -60,7 +59,8 @@ static bool unknown_import(const struct cli_host_text *wanted,
 
 static bool add_host(struct cli_hosts *hosts,
 		     const struct cli_host_text *wanted,
-		     const mote_image *image, struct cli_failure *failure)
+		     const mote_image *image, struct cli_input *input,
+		     struct cli_failure *failure)
 {
 	struct cli_host *constant = &hosts->constants[hosts->count];
 	struct cli_prototype prototype;
@@ -73,7 +73,7 @@ static bool add_host(struct cli_hosts *hosts,
 		return unknown_import(wanted, image, failure);
 	cli_text_init(&text, label, sizeof(label));
 	cli_text_add(&text, "--host %s", prototype.name);
-	if (!cli_argument_read(label, prototype.result, wanted->text,
+	if (!cli_argument_read(label, prototype.result, wanted->text, input,
 			       &constant->result, &constant->block, failure))
 		return false;
 	hosts->functions[hosts->count] = (mote_host_function){
@@ -88,11 +88,12 @@ static bool add_host(struct cli_hosts *hosts,
 
 bool cli_hosts_init(struct cli_hosts *hosts,
 		    const struct cli_run_options *options,
-		    const mote_image *image, struct cli_failure *failure)
+		    const mote_image *image, struct cli_input *input,
+		    struct cli_failure *failure)
 {
 	hosts->count = 0;
 	for (size_t i = 0; i < options->host_count; i++) {
-		if (!add_host(hosts, &options->hosts[i], image, failure))
+		if (!add_host(hosts, &options->hosts[i], image, input, failure))
 			return false;
 	}
 	return true;

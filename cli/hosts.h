@@ -10,6 +10,7 @@
 
 #include <mote/mote.h>
 
+#include "argument.h"
 #include "failure.h"
 #include "run_options.h"
 
@@ -30,7 +31,8 @@ struct cli_hosts {
  */
 bool cli_hosts_init(struct cli_hosts *hosts,
 		    const struct cli_run_options *options,
-		    const mote_image *image, struct cli_failure *failure);
+		    const mote_image *image, struct cli_input *input,
+		    struct cli_failure *failure);
 void cli_hosts_fini(struct cli_hosts *hosts);
 
 /* After MOTE_E_IMPORT: the options that would offer what is missing. */

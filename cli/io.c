@@ -117,11 +117,11 @@ int cli_write_all(int fd, const void *data, size_t size)
 
 void cli_open_standard_fds(void)
 {
-	int fd;
+	static const int modes[] = { O_WRONLY, O_RDONLY, O_RDWR };
 
-	do {
-		fd = open("/dev/null", O_RDWR | O_NOCTTY);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
+	/* A new descriptor is the lowest that is free. */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", modes[fd] | O_NOCTTY);
+	}
 }

@@ -22,7 +22,9 @@ int cli_write_all(int fd, const void *data, size_t size);
 
 /*
  * Makes sure that descriptors 0 to 2 exist, so that no file opened later
- * takes such a number and receives what the guest prints.
+ * takes such a number and receives what the guest prints. A closed standard
+ * input cannot be read and a closed standard output not written to: who uses
+ * them is told. Messages to a closed standard error go nowhere.
  */
 void cli_open_standard_fds(void);
 

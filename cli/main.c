@@ -60,6 +60,12 @@ static int unknown_command(const char *name)
 
 	cli_text_init(&text, quoted, sizeof(quoted));
 	cli_text_quote(&text, name);
+	if (name[0] == '-') {
+		fprintf(stderr, "mote: there is no option %s%s\n", quoted,
+			strcmp(name, "-v") == 0 ? "; did you mean -V?"
+						: "; see 'mote help'");
+		return CLI_EXIT_USAGE;
+	}
 	fprintf(stderr, "mote: there is no command %s", quoted);
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		if (!cli_name_near(name, commands[i].name))

@@ -26,6 +26,7 @@ struct cli_run {
 	mote_image *image;
 	mote_sandbox *box;
 	struct cli_prototype prototype;
+	struct cli_input input;
 	struct cli_arguments arguments;
 	struct cli_hosts hosts;
 	struct cli_output output;

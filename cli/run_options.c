@@ -36,17 +36,30 @@ static const struct option longs[] = {
 static void read_size(const char *option, uint64_t limit, uint64_t *bytes,
 		      struct cli_failure *failure)
 {
-	const char *why = cli_parse_size(optarg, bytes);
+	const char *why = cli_parse_size(optarg, limit, bytes);
 	char most[32];
 	char text[64];
 
-	if (!why && *bytes > limit) {
+	if (why == cli_too_large) {
 		cli_format_size(limit, most, sizeof(most));
 		snprintf(text, sizeof(text), "is more than %s", most);
 		why = text;
 	}
 	if (why)
 		cli_bad_option(failure, option, optarg, why);
+}
+
+static void read_repeat(uint64_t *repeat, struct cli_failure *failure)
+{
+	const char *why = cli_parse_count(optarg, CLI_REPEAT_MAX, repeat);
+	char text[64];
+
+	if (why == cli_too_large) {
+		snprintf(text, sizeof(text), "is more than %u", CLI_REPEAT_MAX);
+		why = text;
+	}
+	if (why)
+		cli_bad_option(failure, "repeat", optarg, why);
 }
 
 static void read_host(struct cli_run_options *options,
@@ -101,9 +114,7 @@ static void read_value(int option, struct cli_run_options *options,
 		read_size("io", UINT64_C(1) << 30, &options->io_bytes, failure);
 		break;
 	case 'n':
-		why = cli_parse_count(optarg, CLI_REPEAT_MAX, &options->repeat);
-		if (why)
-			cli_bad_option(failure, "repeat", optarg, why);
+		read_repeat(&options->repeat, failure);
 		break;
 	case 'b':
 		options->backend = optarg;

@@ -190,7 +190,9 @@ static void add_symbol(const struct cli_run *run, json_t *error)
 	}
 	cli_json_set(fault, "function",
 		     cli_json_text(symbol.name, strlen(symbol.name)));
-	cli_json_set(fault, "function_offset", cli_json_address(symbol.offset));
+	cli_json_set(fault, "function_offset",
+		     symbol.inlined ? json_null()
+				    : cli_json_address(symbol.offset));
 }
 
 static json_t *json_stream(const struct cli_stream *stream)

@@ -192,5 +192,6 @@ bool cli_symbol_find(const void *data, size_t size, const mote_segment *segment,
 	    !copy_name(&file, &strings, &row, symbol))
 		return false;
 	symbol->offset = address - bias - row.st_value;
+	symbol->inlined = false;
 	return true;
 }

@@ -17,6 +17,7 @@
 struct cli_symbol {
 	char name[CLI_SYMBOL_NAME_MAX]; /* cut, and safe to show */
 	uint64_t offset;		/* of the address in the function */
+	bool inlined; /* offset is that in a caller nobody knows */
 };
 
 /*

@@ -14,6 +14,8 @@
 static const char not_duration[] = "is not a duration; write 100ms, 2s, 1m";
 static const char not_size[] = "is not a size; write 65536, 512K, 64M, 1G";
 
+const char cli_too_large[] = "is too large";
+
 struct unit {
 	const char *name;
 	uint64_t factor;
@@ -110,7 +112,7 @@ const char *cli_parse_duration(const char *text, uint64_t *ns)
 	return NULL;
 }
 
-const char *cli_parse_size(const char *text, uint64_t *bytes)
+const char *cli_parse_size(const char *text, uint64_t limit, uint64_t *bytes)
 {
 	static const struct unit units[] = {
 		{ "", 1 },
@@ -125,17 +127,17 @@ const char *cli_parse_size(const char *text, uint64_t *bytes)
 		{ "TiB", UINT64_C(1) << 40 },
 		{ NULL, 0 },
 	};
-	static const char too_large[] = "is too large";
 	const struct unit *unit;
 	uint64_t value;
 
 	if (!read_digits(&text, &value))
-		return *text >= '0' && *text <= '9' ? too_large : not_size;
+		return *text >= '0' && *text <= '9' ? cli_too_large : not_size;
 	unit = find_unit(units, text, true);
 	if (!unit)
 		return not_size;
-	if (__builtin_mul_overflow(value, unit->factor, &value))
-		return too_large;
+	if (__builtin_mul_overflow(value, unit->factor, &value) ||
+	    value > limit)
+		return cli_too_large;
 	if (value == 0)
 		return "is zero";
 	*bytes = value;
@@ -148,7 +150,7 @@ const char *cli_parse_count(const char *text, uint64_t limit, uint64_t *count)
 
 	if (!read_digits(&text, &value)) {
 		if (*text >= '0' && *text <= '9')
-			return "is too large";
+			return cli_too_large;
 		return "is not a whole number";
 	}
 	if (*text != '\0')
@@ -156,7 +158,7 @@ const char *cli_parse_count(const char *text, uint64_t limit, uint64_t *count)
 	if (value == 0)
 		return "is zero; the least is 1";
 	if (value > limit)
-		return "is too large";
+		return cli_too_large;
 	*count = value;
 	return NULL;
 }

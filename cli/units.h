@@ -13,8 +13,11 @@
 /* "100ms", "1.5s": ns, us, ms, s, m, h. More than 0, at most 365 days. */
 const char *cli_parse_duration(const char *text, uint64_t *ns);
 
-/* "65536", "64K", "16M", "1G", with K or KiB for 1024. More than 0. */
-const char *cli_parse_size(const char *text, uint64_t *bytes);
+/* What a size or count beyond its limit gets: the caller can show that. */
+extern const char cli_too_large[];
+
+/* "65536", "64K", "16M", "1G", with K or KiB for 1024. From 1 to limit. */
+const char *cli_parse_size(const char *text, uint64_t limit, uint64_t *bytes);
 
 /* A decimal number from 1 to limit. */
 const char *cli_parse_count(const char *text, uint64_t limit, uint64_t *count);

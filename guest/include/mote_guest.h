@@ -110,6 +110,7 @@ typedef struct mote_bytes {
  *	MOTE_POST(Log, (i32, level), (string, text));
  */
 #define MOTE_EXPORT(type, name, ...)                                       \
+	MOTE_CHECK_TYPES_(type, __VA_ARGS__)                               \
 	MOTE_CHECK_(type, name, "export", __VA_ARGS__)                     \
 	static mote_type_##type name(MOTE_PARAMETERS_(__VA_ARGS__));       \
 	static void mote_invoke_##name(const void *message_,               \
@@ -133,6 +134,7 @@ typedef struct mote_bytes {
 	static mote_type_##type name(MOTE_PARAMETERS_(__VA_ARGS__))
 
 #define MOTE_IMPORT(type, name, ...)                                       \
+	MOTE_CHECK_TYPES_(type, __VA_ARGS__)                               \
 	static const struct mote_function_ mote_import_##name MOTE_ROW_(   \
 		"mote_imports") = { #name,                                 \
 				    MOTE_SIGNATURE_(type, __VA_ARGS__),    \
@@ -155,6 +157,7 @@ typedef struct mote_bytes {
 	MOTE_END_
 
 #define MOTE_POST(name, ...)                                               \
+	MOTE_CHECK_TYPES_(void, __VA_ARGS__)                               \
 	static const struct mote_function_ mote_import_##name MOTE_ROW_(   \
 		"mote_imports") = { #name,                                 \
 				    MOTE_SIGNATURE_(void, __VA_ARGS__),    \
@@ -292,6 +295,19 @@ void mote_post_call_(const struct mote_function_ *function,
 #define MOTE_IS_LIST_0_(x) MOTE_IS_VOID_(x)
 #define MOTE_IS_LIST_1_(x) 1
 
+/* 1 if x is one of the types that a parameter can have, else 0. */
+#define MOTE_IS_VALUE_(x) MOTE_SECOND_(MOTE_CAT_(MOTE_IS_VALUE_2_, x), 0, ~)
+#define MOTE_IS_VALUE_2_i32 ~, 1
+#define MOTE_IS_VALUE_2_u32 ~, 1
+#define MOTE_IS_VALUE_2_i64 ~, 1
+#define MOTE_IS_VALUE_2_u64 ~, 1
+#define MOTE_IS_VALUE_2_f32 ~, 1
+#define MOTE_IS_VALUE_2_f64 ~, 1
+#define MOTE_IS_VALUE_2_bool ~, 1
+#define MOTE_IS_VALUE_2__Bool ~, 1
+#define MOTE_IS_VALUE_2_string ~, 1
+#define MOTE_IS_VALUE_2_bytes ~, 1
+
 #define MOTE_IS_TOO_MANY_(x) \
 	MOTE_SECOND_(MOTE_CAT_(MOTE_IS_TOO_MANY_2_, x), 0, ~)
 #define MOTE_IS_TOO_MANY_2_TOO_MANY ~, 1
@@ -314,6 +330,11 @@ void mote_post_call_(const struct mote_function_ *function,
 	MOTE_CAT3_(MOTE_EACH_, MOTE_HOW_MANY_(__VA_ARGS__), _) \
 	(m, s, __VA_ARGS__)
 
+/*
+ * What takes a pair apart also takes what is none, (), (i32) or (i32, a, b):
+ * the preprocessor's complaint would come before MOTE_CHECK_TYPES_'s.
+ */
+
 /* "void" or "type name, type name". */
 #define MOTE_PARAMETERS_(...) \
 	MOTE_CAT3_(MOTE_PARAMETERS_, \
@@ -323,43 +344,43 @@ void mote_post_call_(const struct mote_function_ *function,
 #define MOTE_PARAMETERS_1_(...) \
 	MOTE_EACH_(MOTE_DECLARE_, MOTE_COMMA_, __VA_ARGS__)
 #define MOTE_DECLARE_(k, pair) MOTE_DECLARE_2_ pair
-#define MOTE_DECLARE_2_(type, name) mote_type_##type name
+#define MOTE_DECLARE_2_(type, ...) mote_type_##type __VA_ARGS__
 
 /* "s(si)" */
 #define MOTE_SIGNATURE_(type, ...) \
 	MOTE_CAT_(MOTE_LETTER_, type) \
 	"(" MOTE_EACH_(MOTE_LETTER_OF_, MOTE_NOTHING_, __VA_ARGS__) ")"
 #define MOTE_LETTER_OF_(k, pair) MOTE_LETTER_OF_2_ pair
-#define MOTE_LETTER_OF_2_(type, name) MOTE_LETTER_##type
+#define MOTE_LETTER_OF_2_(type, ...) MOTE_LETTER_##type
 
 /* "name,count" */
 #define MOTE_NAMES_(...) \
 	"" MOTE_EACH_(MOTE_NAME_OF_, MOTE_COMMA_TEXT_, __VA_ARGS__)
 #define MOTE_NAME_OF_(k, pair) MOTE_NAME_OF_2_ pair
-#define MOTE_NAME_OF_2_(type, name) #name
+#define MOTE_NAME_OF_2_(type, ...) #__VA_ARGS__
 
-#define MOTE_TYPE_OF_(type, name) type
-#define MOTE_VALUE_OF_(type, name) name
+#define MOTE_TYPE_OF_(type, ...) type
+#define MOTE_VALUE_OF_(type, ...) __VA_ARGS__
 
 /* From the message of a call to the arguments of the function. */
 #define MOTE_GET_ALL_(...) MOTE_EACH_(MOTE_GET_, MOTE_COMMA_, __VA_ARGS__)
 #define MOTE_GET_(k, pair) \
-	MOTE_CAT3_(mote_get_, MOTE_TYPE_OF_ pair, _)(message_, count_ - k)
+	MOTE_CAT_(mote_get_, MOTE_TYPE_OF_ pair)(message_, count_ - k)
 
 /* From the parameters of an import to slots, each with a comma after it. */
 #define MOTE_PUT_ALL_(...) MOTE_EACH_(MOTE_PUT_, MOTE_NOTHING_, __VA_ARGS__)
 #define MOTE_PUT_(k, pair) \
-	MOTE_CAT3_(mote_put_, MOTE_TYPE_OF_ pair, _)(MOTE_VALUE_OF_ pair),
+	MOTE_CAT_(mote_put_, MOTE_TYPE_OF_ pair)(MOTE_VALUE_OF_ pair),
 
 #define MOTE_PUT_RESULT_(type, call) \
 	MOTE_CAT3_(MOTE_PUT_RESULT_, MOTE_IS_VOID_(type), _)(type, call)
-#define MOTE_PUT_RESULT_0_(type, call) MOTE_CAT3_(mote_put_, type, _)(call)
+#define MOTE_PUT_RESULT_0_(type, call) MOTE_CAT_(mote_put_, type)(call)
 #define MOTE_PUT_RESULT_1_(type, call) (call, mote_put_nothing_())
 
 #define MOTE_TAKE_RESULT_(type, slot) \
 	MOTE_CAT3_(MOTE_TAKE_RESULT_, MOTE_IS_VOID_(type), _)(type, slot)
 #define MOTE_TAKE_RESULT_0_(type, slot) \
-	return MOTE_CAT3_(mote_take_, type, _)(slot)
+	return MOTE_CAT_(mote_take_, type)(slot)
 #define MOTE_TAKE_RESULT_1_(type, slot) (void)slot
 
 #if defined(__has_attribute)
@@ -383,6 +404,22 @@ void mote_post_call_(const struct mote_function_ *function,
 	__extension__ _Static_assert(condition, text);
 #define MOTE_EXTERN_ extern
 #endif
+
+/* Stands before all that a wrong type would break in ways hard to read. */
+#define MOTE_CHECK_TYPES_(type, ...)                                        \
+	MOTE_ASSERT_(MOTE_IS_VALUE_(type) || MOTE_IS_VOID_(type),           \
+		     "(" #type ") is not a type of Mote results: void "     \
+		     "i32 u32 i64 u64 f32 f64 bool string bytes")           \
+	MOTE_EACH_(MOTE_CHECK_PAIR_, MOTE_NOTHING_, __VA_ARGS__)
+#define MOTE_CHECK_PAIR_(k, pair) MOTE_CHECK_PAIR_2_ pair
+#define MOTE_CHECK_PAIR_2_(type, ...)                                       \
+	MOTE_ASSERT_(MOTE_IS_VALUE_(type),                                  \
+		     "(" #type ") is not a type of Mote parameters: i32 "   \
+		     "u32 i64 u64 f32 f64 bool string bytes; or void in "   \
+		     "place of all parameters")                             \
+	MOTE_ASSERT_(sizeof(#__VA_ARGS__) > 1 &&                            \
+			     MOTE_COUNT_(__VA_ARGS__) == 1,                 \
+		     "a Mote parameter is written (type, name)")
 
 #define MOTE_CHECK_(type, name, what, ...)                                  \
 	MOTE_ASSERT_(sizeof(#name) <= 64,                                   \
@@ -425,9 +462,9 @@ typedef mote_bytes mote_type_bytes;
 /* Before C23 `bool` is a macro for _Bool. */
 #define MOTE_LETTER__Bool "b"
 #define mote_type__Bool mote_type_bool
-#define mote_get__Bool_ mote_get_bool_
-#define mote_put__Bool_ mote_put_bool_
-#define mote_take__Bool_ mote_take_bool_
+#define mote_get__Bool mote_get_bool
+#define mote_put__Bool mote_put_bool
+#define mote_take__Bool mote_take_bool
 #endif
 
 static inline struct mote_slot_ mote_slot_of_(uint64_t value, uint64_t size)
@@ -456,18 +493,18 @@ static inline struct mote_slot_ mote_slot_at_(const void *message,
 }
 
 #define MOTE_INTEGER_(type, number, bits)                                   \
-	static inline struct mote_slot_ mote_put_##type##_(number value)    \
+	static inline struct mote_slot_ mote_put_##type(number value)       \
 	{                                                                   \
 		return mote_slot_of_((bits)value, 0);                       \
 	}                                                                   \
-	static inline number mote_take_##type##_(struct mote_slot_ slot)    \
+	static inline number mote_take_##type(struct mote_slot_ slot)       \
 	{                                                                   \
 		return (number)(bits)slot.value;                            \
 	}                                                                   \
-	static inline number mote_get_##type##_(const void *message,        \
+	static inline number mote_get_##type(const void *message,           \
 						unsigned index)             \
 	{                                                                   \
-		return mote_take_##type##_(mote_slot_at_(message, index));  \
+		return mote_take_##type(mote_slot_at_(message, index));     \
 	}
 
 MOTE_INTEGER_(i32, int32_t, uint32_t)
@@ -476,7 +513,7 @@ MOTE_INTEGER_(i64, int64_t, uint64_t)
 MOTE_INTEGER_(u64, uint64_t, uint64_t)
 
 #define MOTE_REAL_(type, number, bits)                                      \
-	static inline struct mote_slot_ mote_put_##type##_(number value)    \
+	static inline struct mote_slot_ mote_put_##type(number value)       \
 	{                                                                   \
 		union {                                                     \
 			number number_;                                     \
@@ -485,7 +522,7 @@ MOTE_INTEGER_(u64, uint64_t, uint64_t)
 		both.number_ = value;                                       \
 		return mote_slot_of_(both.bits_, 0);                        \
 	}                                                                   \
-	static inline number mote_take_##type##_(struct mote_slot_ slot)    \
+	static inline number mote_take_##type(struct mote_slot_ slot)       \
 	{                                                                   \
 		union {                                                     \
 			number number_;                                     \
@@ -494,57 +531,57 @@ MOTE_INTEGER_(u64, uint64_t, uint64_t)
 		both.bits_ = (bits)slot.value;                              \
 		return both.number_;                                        \
 	}                                                                   \
-	static inline number mote_get_##type##_(const void *message,        \
+	static inline number mote_get_##type(const void *message,           \
 						unsigned index)             \
 	{                                                                   \
-		return mote_take_##type##_(mote_slot_at_(message, index));  \
+		return mote_take_##type(mote_slot_at_(message, index));     \
 	}
 
 MOTE_REAL_(f32, float, uint32_t)
 MOTE_REAL_(f64, double, uint64_t)
 
-static inline struct mote_slot_ mote_put_bool_(bool value)
+static inline struct mote_slot_ mote_put_bool(bool value)
 {
 	return mote_slot_of_(value ? 1 : 0, 0);
 }
 
-static inline bool mote_take_bool_(struct mote_slot_ slot)
+static inline bool mote_take_bool(struct mote_slot_ slot)
 {
 	return slot.value != 0;
 }
 
-static inline bool mote_get_bool_(const void *message, unsigned index)
+static inline bool mote_get_bool(const void *message, unsigned index)
 {
-	return mote_take_bool_(mote_slot_at_(message, index));
+	return mote_take_bool(mote_slot_at_(message, index));
 }
 
-static inline struct mote_slot_ mote_put_string_(const char *value)
+static inline struct mote_slot_ mote_put_string(const char *value)
 {
 	return mote_slot_of_((uint64_t)(uintptr_t)value, 0);
 }
 
-static inline const char *mote_take_string_(struct mote_slot_ slot)
+static inline const char *mote_take_string(struct mote_slot_ slot)
 {
 	return (const char *)(uintptr_t)slot.value;
 }
 
-static inline const char *mote_get_string_(const void *message, unsigned index)
+static inline const char *mote_get_string(const void *message, unsigned index)
 {
 	return (const char *)message + mote_slot_at_(message, index).value;
 }
 
-static inline struct mote_slot_ mote_put_bytes_(mote_bytes value)
+static inline struct mote_slot_ mote_put_bytes(mote_bytes value)
 {
 	return mote_slot_of_((uint64_t)(uintptr_t)value.data, value.size);
 }
 
-static inline mote_bytes mote_take_bytes_(struct mote_slot_ slot)
+static inline mote_bytes mote_take_bytes(struct mote_slot_ slot)
 {
 	return mote_make_bytes((const void *)(uintptr_t)slot.value,
 			       (size_t)slot.size);
 }
 
-static inline mote_bytes mote_get_bytes_(const void *message, unsigned index)
+static inline mote_bytes mote_get_bytes(const void *message, unsigned index)
 {
 	struct mote_slot_ slot = mote_slot_at_(message, index);
 

@@ -129,6 +129,13 @@ static void serve_call(const struct mote_abi_message *message, uint64_t later)
 	mote_rt_arena_reset();
 }
 
+/* Not an exit: the status would look like main's own. */
+static NORETURN void no_heap_for_main(void)
+{
+	fputs("mote: no heap left for the arguments of main\n", stderr);
+	abort();
+}
+
 static NORETURN void run_main(const struct mote_abi_message *message)
 {
 	const struct mote_abi_slot *slot = slots_of(message);
@@ -136,14 +143,15 @@ static NORETURN void run_main(const struct mote_abi_message *message)
 	char **argv = calloc(count + (size_t)1, sizeof(*argv));
 	uint32_t i;
 
-	if (argv == NULL || main == NULL) {
-		fputs("mote: main cannot be run\n", stderr);
+	/* The host knows from the note that there is one. */
+	if (main == NULL)
 		abort();
-	}
+	if (argv == NULL)
+		no_heap_for_main();
 	for (i = 0; i < count; i++) {
 		argv[i] = strdup((const char *)message + slot[i].value);
 		if (argv[i] == NULL)
-			abort();
+			no_heap_for_main();
 	}
 	if (count > 0) {
 		char *slash = strrchr(argv[0], '/');

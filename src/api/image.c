@@ -21,13 +21,15 @@ static mote_status read_file(const struct mti_allocator *allocator,
 	int64_t got;
 
 	if (length < 0)
-		return mti_error_os(err, MOTE_E_IMAGE, "open image",
-				    (int)-length, "%.200s: not a regular file",
-				    path);
-	if (length == 0 || length > FILE_MAX)
 		return mti_error_set(err, MOTE_E_IMAGE, "open image",
-				     "%.200s: it has %lld bytes; a guest has "
-				     "1 to %lld",
+				     "%.200s: not a regular file", path);
+	if (length == 0)
+		return mti_error_set(err, MOTE_E_IMAGE, "open image",
+				     "%.200s: the file is empty", path);
+	if (length > FILE_MAX)
+		return mti_error_set(err, MOTE_E_IMAGE, "open image",
+				     "%.200s: the file has %lld bytes; a guest "
+				     "has at most %lld",
 				     path, (long long)length,
 				     (long long)FILE_MAX);
 	buffer = mti_alloc_raw(allocator, 1, (size_t)length);
@@ -71,7 +73,10 @@ mote_status mote_image_open(mote_engine *engine, const char *path,
 	mti_os_close(fd);
 	if (status != MOTE_OK)
 		return status;
-	return mti_image_new(engine, file, size, image, err);
+	status = mti_image_new(engine, file, size, image, err);
+	if (status != MOTE_OK)
+		mti_error_prefix(err, "%.200s: ", path);
+	return status;
 }
 
 mote_status mote_image_from_memory(mote_engine *engine, const void *data,
@@ -88,7 +93,7 @@ mote_status mote_image_from_memory(mote_engine *engine, const void *data,
 					       "image");
 	if (size == 0)
 		return mti_error_set(err, MOTE_E_IMAGE, "open image",
-				     "it has 0 bytes");
+				     "the file is empty");
 	file = mti_alloc_raw(&engine->allocator, 1, size);
 	if (!file)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "open image",

@@ -45,6 +45,11 @@ static mote_status check_ident(const struct mti_elf_file *file,
 static mote_status check_header(const struct mti_elf_file *file,
 				const Elf64_Ehdr *header)
 {
+	if (header->e_type == ET_REL)
+		return MTI_ELF_FAIL(file,
+				    "e_type is %u: an object file; link "
+				    "it with mote-cc",
+				    header->e_type);
 	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
 		return MTI_ELF_FAIL(file,
 				    "e_type is %u, not %u (executable) or %u "

@@ -176,6 +176,19 @@ static mote_status encode_batch(mote_sandbox *box, const mote_batch_item *items,
 	return MOTE_OK;
 }
 
+/* Of a broken batch no result is to be had, not even one that came whole. */
+static void fail_batch(mote_batch_item *items, size_t count, mote_status status)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		memset(&items[i].result, 0, sizeof(items[i].result));
+		memset(&items[i].error_text, 0, sizeof(items[i].error_text));
+		items[i].guest_code = 0;
+		items[i].status = (int32_t)status;
+	}
+}
+
 static mote_status decode_batch(mote_sandbox *box, mote_batch_item *items,
 				size_t count, uint64_t first_id,
 				mote_error *err)
@@ -223,8 +236,10 @@ mote_status mti_sandbox_batch(mote_sandbox *box, mote_batch_item *items,
 	if (status != MOTE_OK)
 		return status;
 	status = decode_batch(box, items, count, first_id, err);
-	if (status != MOTE_OK)
+	if (status != MOTE_OK) {
+		fail_batch(items, count, status);
 		poison(box);
+	}
 	return status;
 }
 

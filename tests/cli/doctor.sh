@@ -141,7 +141,7 @@ machine 1 2 'there is no /dev/kvm'
 rm -r "$root/dev/kvm" "$root/sys/module/kvm_intel" "$root/sys/module/kvm"
 diagnose
 status 5
-out_has 'kvm         not there: there is no /dev/kvm'
+out_has 'kvm         not ready: there is no /dev/kvm'
 out_has "$nl                $ sudo modprobe kvm_intel$nl"
 out_has 'VT-x in the'
 out_has "modules     none of KVM's"
@@ -200,7 +200,7 @@ out_has "  container   yes$nl"
 machine 2 1 'no permission to open /dev/kvm'
 diagnose
 status 5
-out_has 'kvm         no permission: no permission to open /dev/kvm'
+out_has 'kvm         not ready: no permission to open /dev/kvm'
 out_has '$ docker run --device /dev/kvm ...'
 
 # The user is not in the group.
@@ -210,6 +210,18 @@ status 5
 out_has 'for group kvm, and user alice is not in it'
 out_has '$ sudo usermod -aG kvm alice'
 out_has 'log out and in again'
+
+# The group has a number but no name here, as in a container.
+echo 'root:x:0:' >"$root/etc/group"
+diagnose
+status 5
+out_has "for group $gid, and user alice is not in it"
+out_has "$ sudo groupadd --gid $gid kvm$nl"
+out_has "$ sudo usermod -aG kvm alice$nl"
+printf 'root:x:0:\nkvm:x:%s:bob\n' $((gid + 1)) >"$root/etc/group"
+diagnose
+out_has "$ sudo groupadd --gid $gid host-kvm$nl"
+out_has "$ sudo usermod -aG host-kvm alice$nl"
 
 # She is by now, but has not logged in again.
 printf 'kvm:x:%s:bob,alice\n' "$gid" >"$root/etc/group"
@@ -233,6 +245,13 @@ status 5
 out_has '/dev/kvm has mode 0600'
 out_has '$ sudo chgrp kvm /dev/kvm && sudo chmod 660 /dev/kvm'
 out_has 'KERNEL=="kvm", GROUP="kvm", MODE="0660"'
+
+case $out in
+*groupadd*) complain 'a group that is there' '' "$out" ;;
+esac
+printf 'root:x:0:\nother:x:%s:\n' "$gid" >"$root/etc/group"
+diagnose
+out_has "$ sudo groupadd --system kvm$nl"
 
 # Something else forbids it.
 fact 'user 0 root'

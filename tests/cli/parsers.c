@@ -115,14 +115,18 @@ static void test_sizes(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++) {
 		bytes = 0;
-		assert_null(cli_parse_size(good[i].text, &bytes));
+		assert_null(cli_parse_size(good[i].text, UINT64_MAX, &bytes));
 		assert_int_equal(bytes, good[i].bytes);
 	}
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		bytes = 4711;
-		assert_non_null(cli_parse_size(bad[i], &bytes));
+		assert_non_null(cli_parse_size(bad[i], UINT64_MAX, &bytes));
 		assert_int_equal(bytes, 4711);
 	}
+	assert_null(cli_parse_size("4K", 4096, &bytes));
+	assert_ptr_equal(cli_parse_size("4097", 4096, &bytes), cli_too_large);
+	assert_ptr_equal(cli_parse_size("16777216T", 4096, &bytes),
+			 cli_too_large);
 }
 
 static void test_counts(void **state)
@@ -134,7 +138,7 @@ static void test_counts(void **state)
 	assert_int_equal(count, 1);
 	assert_null(cli_parse_count("10", 10, &count));
 	assert_int_equal(count, 10);
-	assert_non_null(cli_parse_count("11", 10, &count));
+	assert_ptr_equal(cli_parse_count("11", 10, &count), cli_too_large);
 	assert_non_null(cli_parse_count("0", 10, &count));
 	assert_non_null(cli_parse_count("", 10, &count));
 	assert_non_null(cli_parse_count("-1", 10, &count));

@@ -93,6 +93,29 @@ run_with /dev/zero run "$types" EchoBytes "@no-such-file"
 status 2
 err_has "argument 1 (data): cannot read 'no-such-file': No such file"
 
+# Standard input can be read once.
+run_with "$types" run -H HostNumber=5 -H Note - EchoBytes @-
+status 2
+out ''
+err "mote run: argument 1 (data): standard input is the GUEST already; give \
+the bytes as @FILE$nl"
+run_with "$scratch/data" run -x -H HostNumber=5 -H Note "$types" JoinBytes \
+	@- @-
+status 2
+err "mote run: argument 2 (b): standard input is argument 1 (a) already; give \
+the bytes as @FILE$nl"
+run_with "$scratch/data" run -x -H HostNumber=5 -H Note "$types" JoinBytes \
+	@- ff
+status 0
+out "610062ff$nl"
+ran='mote run ... EchoBytes @- <&-'
+"$MOTE" run -H HostNumber=5 -H Note "$types" EchoBytes @- \
+	<&- >"$scratch/out" 2>"$scratch/err"
+status=$?
+collect
+status 2
+err "mote run: argument 1 (data): cannot read '-': Bad file descriptor$nl"
+
 # A string result is passed on as it is.
 types Wild
 status 0
@@ -206,6 +229,9 @@ status 2
 err "mote run: --host: the guest imports no function 'GetWeekdy'
 its imports:
   GetWeekday() -> string$nl"
+run run -H HostNumbr=1 "$types" AskHost 1
+status 2
+err_has "${nl}  Note(string text) -> void  (posted)$nl"
 run run -H HostNumber=x -H Note "$types" AskHost 1
 status 2
 err "mote run: --host HostNumber: 'x' $i32$nl"
@@ -258,6 +284,32 @@ json '2 arguments' stderr
 run_with "$program" run - Seven
 status 0
 out "7$nl"
+# shellcheck disable=SC2046 # many words
+run run "$program" -- $(seq 31)
+status 0
+err "31 arguments$nl"
+# shellcheck disable=SC2046 # many words
+run run "$program" -- $(seq 40)
+status 2
+err "mote run: main takes at most 31 arguments, not 40$nl"
+run run cli-onlymain.elf the 'fat cat' -x
+status 2
+err "mote run: the guest has no function 'the'
+it has no functions
+to pass arguments to main: mote run cli-onlymain.elf -- the 'fat cat' -x$nl"
+run run cli-onlymain.elf -n 1
+status 2
+err "mote run: the guest has no function '-n'
+options go before GUEST
+to pass arguments to main: mote run cli-onlymain.elf -- -n 1$nl"
+run run "$program" -n 1
+status 2
+err_has "to pass arguments to main: mote run $program -- -n 1$nl"
+run run "$program" Sevn
+status 2
+err "mote run: the guest has no function 'Sevn'
+did you mean
+  Seven() -> i32$nl"
 
 # --- the ways to end
 run run "$trouble" Divide 7 2
@@ -306,17 +358,20 @@ err_has '  store_byte+0x'
 err_has "$nl  address 0000000000000000$nl"
 crash WriteText WRITE
 crash DivideByZero DIVIDE
-json mote_invoke_DivideByZero error fault function
+json DivideByZero error fault function
+json null error fault function_offset
 crash Illegal ILLEGAL_INSTRUCTION
 crash Overflow STACK_OVERFLOW
 json deeper error fault function
 crash WrongPort PRIVILEGED
 crash Abort ABORT
-json mote_invoke_Abort error fault function
+json Abort error fault function
 crash Assert ABORT 3
-json mote_invoke_Assert error fault function
+json Assert error fault function
 run run "$trouble" Assert 3
 err_has 'Assertion failed: value == 4711'
+run run "$trouble" DivideByZero
+err_has "  DivideByZero$nl  rax"
 run run cli-stripped.elf WriteNull
 status 3
 err_has 'mote run: WriteNull crashed'
@@ -381,6 +436,30 @@ if [ -e /dev/kvm ] && unshare -rm sh -c "$hide" 2>/dev/null; then
 	collect
 	status 5
 	json MOTE_E_NO_HYPERVISOR error name
+	# Nobody has to mend the machine to learn of a mistake.
+	without_kvm()
+	{
+		ran="without KVM: mote $*"
+		unshare -rm sh -c "$hide"' && exec "$@"' sh "$MOTE" "$@" \
+			>"$scratch/out" 2>"$scratch/err" </dev/null
+		status=$?
+		collect
+	}
+	without_kvm run "$0"
+	status 6
+	err_has 'not an ELF file'
+	without_kvm run "$program" Sevn
+	status 2
+	without_kvm run "$types" EchoI32 x
+	status 2
+	without_kvm run "$hello"
+	status 2
+	without_kvm run "$program"
+	status 5
+	err_has "${nl}'mote doctor' says what to do about it$nl"
+	without_kvm run --json "$program" Sevn
+	status 2
+	json null stats
 	ran='mote inspect without KVM'
 	unshare -rm sh -c "$hide"' && exec "$@"' sh "$MOTE" inspect \
 		"$program" >"$scratch/out" 2>"$scratch/err"
@@ -400,13 +479,17 @@ fi
 # --- sizes
 run run --io 64K "$trouble" Large 100000
 status 1
-err_has 'Large returned error -1'
+err "mote run: Large returned error -1: the result does not fit the I/O area
+--io sets how large a message may be$nl"
 run run --io 1M "$trouble" Large 100000
 status 0
 run run --io 64K -H GetWeekday=x "$hello" SayHello "$(head -c 70000 /dev/zero |
 	tr '\000' x)"
 status 2
 err_has '--io sets how large a message may be'
+run run -m 1 "$program" -- "$(head -c 20000 /dev/zero | tr '\000' x)"
+status 3
+err_has "mote: no heap left for the arguments of main${nl}mote run: main crashed"
 run run --heap 1G --stack 64K "$program" Seven
 status 0
 
@@ -437,6 +520,34 @@ err "mote run: cannot write the output: No space left on device$nl"
 status=$?
 collect
 status 5
+
+# A closed standard output loses nothing in silence.
+closed()
+{
+	ran="mote $* >&-"
+	timeout -s KILL 30 "$MOTE" "$@" >&- 2>"$scratch/err" </dev/null
+	status=$?
+	: >"$scratch/out"
+	collect
+}
+for options in '' --json; do
+	# shellcheck disable=SC2086 # none or one
+	closed run $options "$program" Seven
+	status 5
+	err "mote run: cannot write the output: Bad file descriptor$nl"
+done
+closed run "$trouble" Print 1
+status 5
+closed run -H HostNumber=5 -H Note "$types" Nothing
+status 0
+err ''
+ran='mote run 2>&-'
+"$MOTE" run "$program" Seven >"$scratch/out" 2>&-
+status=$?
+: >"$scratch/err"
+collect
+status 0
+out "7$nl"
 
 # A reader that goes away ends it without a word, as any other tool.
 ran='mote run | head -c 1'

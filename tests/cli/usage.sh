@@ -53,6 +53,12 @@ for words in version --version -V; do
 done
 run version x
 status 2
+run -v
+status 2
+err "mote: there is no option '-v'; did you mean -V?$nl"
+run --json run
+status 2
+err "mote: there is no option '--json'; see 'mote help'$nl"
 
 run rum
 status 2
@@ -99,13 +105,17 @@ usage "--timeout: '9999999h' is too long; at most 8760h" -t 9999999h g
 usage "--heap: 'big' is not a size; write 65536, 512K, 64M, 1G" --heap big g
 usage "--heap: '64GB' is not a size; write 65536, 512K, 64M, 1G" -m 64GB g
 usage "--heap: '65G' is more than 64 GiB" --heap 65G g
-usage "--heap: '99999999999T' is too large" --heap 99999999999T g
+usage "--heap: '99999999999T' is more than 64 GiB" -m 99999999999T g
+usage "--heap: '99999999999999999999' is more than 64 GiB" \
+	-m 99999999999999999999 g
 usage "--heap: '0' is zero" --heap 0 g
 usage "--stack: '2G' is more than 1 GiB" --stack 2G g
 usage "--io: '2G' is more than 1 GiB" --io=2G g
 usage "--repeat: '0' is zero; the least is 1" --repeat 0 g
 usage "--repeat: '-1' is not a whole number" -n -1 g f
-usage "--repeat: '1000001' is too large" -n 1000001 g f
+usage "--repeat: '1000001' is more than 1000000" -n 1000001 g f
+usage "--repeat: '99999999999999999999' is more than 1000000" \
+	-n 99999999999999999999 g f
 usage "--repeat: '2x' is not a whole number" -n 2x g f
 usage '--repeat needs a FUNCTION: main runs once' -n 2 g
 usage '--repeat needs a FUNCTION: main runs once' -n 2 g -- f
@@ -159,6 +169,19 @@ status 6
 : >"$scratch/empty"
 run inspect "$scratch/empty"
 status 6
+err "mote inspect: $scratch/empty: the file is empty$nl"
+run run /dev/null
+status 6
+err "mote run: /dev/null: the file is empty$nl"
+run run --json - f
+status 6
+json '-: the file is empty' error text
+json MOTE_E_IMAGE error name
+cp "$OBJECT" "$scratch/guest.o"
+run inspect "$scratch/guest.o"
+status 6
+err_has "guest.o: "
+err_has "an object file; link it with mote-cc$nl"
 chmod 0 "$scratch/text"
 if [ "$(id -u)" -ne 0 ]; then
 	run inspect "$scratch/text"
@@ -228,6 +251,12 @@ err "mote inspect: cannot write the output: No space left on device$nl"
 ran='mote inspect with closed descriptors'
 "$MOTE" inspect cli-hello.elf >&- 2>&- <&-
 status=$?
-status 0
+status 5
+"$MOTE" version >&- 2>"$scratch/err"
+status=$?
+ran='mote version >&-'
+collect
+status 5
+err "mote: Bad file descriptor$nl"
 
 finish

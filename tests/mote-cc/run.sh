@@ -231,6 +231,20 @@ test_errors()
 	refuse "@args with -shared" "-shared: a guest cannot" \
 		"$mote_cc" @args hello.c -o hello.so
 	refuse "-m32" "guests of mote-cc are 64-bit" "$mote_cc" -m32 plain.c
+	for flags in -fsanitize=address -fsanitize=undefined -pg --coverage \
+		-fprofile-arcs -fprofile-generate -fopenmp; do
+		for step in "" -c; do
+			# shellcheck disable=SC2086 # none or one
+			refuse "$flags $step" "^mote-cc: error: $flags: " \
+				"$mote_cc" $flags $step plain.c -o refused
+			[ "$(wc -l <out.log)" -eq 1 ] ||
+				expect "$flags $step: one line" false
+		done
+	done
+	expect "UBSan that traps" "$mote_cc" -O2 -fsanitize=undefined \
+		-fsanitize-undefined-trap-on-error plain.c -o trap.elf
+	expect "UBSan that traps: ELF" check_elf trap.elf
+	expect "-fopenmp-simd" "$mote_cc" -fopenmp-simd -c plain.c
 	refuse "no input" "no input files" "$mote_cc"
 	refuse "missing file" "absent.c" "$mote_cc" absent.c
 	refuse "unknown option" "unrecognized" "$mote_cc" -funknown plain.c
@@ -247,6 +261,51 @@ header()
 {
 	printf '#include <mote_guest.h>\n%s\n' "$3" >header.c
 	refuse "$1" "$2" "$mote_cc" -std=c11 -c header.c
+}
+
+# header_first WHAT TEXT DECLARATION: and in the first line of all errors.
+header_first()
+{
+	header "$1" "$2" "$3" || return
+	for compiler in gcc clang g++; do
+		command -v $compiler >/dev/null || continue
+		language=c
+		[ $compiler != g++ ] || language=c++
+		MOTE_CC=$compiler "$mote_cc" -x $language -c header.c 2>&1 |
+			grep -m 1 'error:' >first.log
+		grep -q -- "$2" first.log && continue
+		echo "FAILED: $1: $compiler says first:"
+		cat first.log
+		failures=$((failures + 1))
+	done
+}
+
+test_header_types()
+{
+	results="is not a type of Mote results: void i32 u32 i64 u64 f32 f64"
+	parameters="is not a type of Mote parameters: i32 u32 i64 u64 f32 f64"
+	header_first "int result" "(int) $results" \
+		"MOTE_EXPORT(int, F, (i32, a)) { return a; }"
+	header_first "result of two words" "(unsigned long) $results" \
+		"MOTE_EXPORT(unsigned long, F, void) { return 0; }"
+	header_first "pointer result" "(const char \*) $results" \
+		"MOTE_IMPORT(const char *, F, void);"
+	header_first "int parameter" "(int) $parameters" \
+		"MOTE_EXPORT(i32, F, (i32, a), (int, b)) { return a + b; }"
+	header_first "u8 parameter" "(u8) $parameters" \
+		"MOTE_IMPORT(void, F, (u8, a));"
+	header_first "void parameter" "(void) $parameters" \
+		"MOTE_EXPORT(void, F, (void, x)) { }"
+	header_first "posted char *" "(char \*) $parameters" \
+		"MOTE_POST(F, (char *, x));"
+	header_first "empty parentheses" "() $parameters.* or void" \
+		"MOTE_EXPORT(void, F, ()) { }"
+	header_first "no name" "written (type, name)" \
+		"MOTE_EXPORT(void, F, (i32)) { }"
+	header_first "two names" "written (type, name)" \
+		"MOTE_IMPORT(void, F, (i32, a, b));"
+	header_first "mistyped" "(strng) $results" \
+		"MOTE_IMPORT(strng, F, void);"
 }
 
 test_header_errors()
@@ -390,7 +449,7 @@ test_cxx()
 }
 
 sources
-for part in simple pie steps errors header_errors print_flags make cmake \
+for part in simple pie steps errors header_types header_errors print_flags make cmake \
 	moved clang cxx; do
 	test_$part
 done

@@ -2,8 +2,10 @@
  * Callers that are wrong: each is told what is wrong, by name, and the
  * sandbox is as good as before.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/unit.h"
 #include "harness/vm.h"
@@ -87,6 +89,39 @@ static void test_null_image(void **state)
 	expect_invalid(mote_image_segment(vm.image, 0, NULL, &vm.err), "out");
 	assert_null(image);
 	close_box();
+}
+
+/* A file that is no guest: the text says which, and nothing of errno. */
+static void expect_no_image(const char *path, const char *text)
+{
+	mote_image *image = NULL;
+
+	vm_expect(mote_image_open(vm.engine, path, &image, &vm.err),
+		  MOTE_E_IMAGE, &vm.err);
+	assert_string_equal(vm.err.text, text);
+	assert_int_equal(vm.err.os_errno, 0);
+	assert_null(image);
+}
+
+static void test_no_image(void **state)
+{
+	char path[] = "/tmp/mote-caller.XXXXXX";
+	char text[128];
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	open_box();
+	expect_no_image("/dev/null", "/dev/null: not a regular file");
+	snprintf(text, sizeof(text), "%s: the file is empty", path);
+	expect_no_image(path, text);
+	assert_int_equal(write(fd, "#!/bin/sh\n", 10), 10);
+	snprintf(text, sizeof(text),
+		 "%s: not an ELF file: no magic number at its start", path);
+	expect_no_image(path, text);
+	close_box();
+	close(fd);
+	unlink(path);
 }
 
 static void test_null_sandbox(void **state)
@@ -550,6 +585,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_null_image),
+		cmocka_unit_test(test_no_image),
 		cmocka_unit_test(test_null_sandbox),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_functions),

@@ -532,6 +532,54 @@ static void test_posted_calls(void **state)
 	villain_finish();
 }
 
+/* A good answer to the first call of a batch, then what is none. */
+static void test_batch(void **state)
+{
+	struct letter letters[2];
+	const struct evil evil = { .out = letters,
+				   .out_size = sizeof(letters[0].head) +
+					       sizeof(letters[0].slots[0]) +
+					       sizeof(letters[1]),
+				   .port = MOTE_PORT_RETURN };
+	const mote_value args[] = {
+		MOTE_BYTES(evil.out, evil.out_size),
+		MOTE_BYTES(NULL, 0),
+		MOTE_U32(0),
+		MOTE_U32(0),
+		MOTE_U32(evil.port),
+		MOTE_U32(0),
+		MOTE_U64(0),
+		MOTE_U64(0),
+	};
+	mote_batch_item items[3] = {
+		{ .function = "EvilI64", .args = args, .count = 8 },
+		{ .function = "Answer", .result = MOTE_I32(12345) },
+		{ .function = "Answer", .result = MOTE_I32(12345) },
+	};
+	mote_sandbox *box;
+	uint64_t id;
+	size_t i;
+
+	(void)state;
+	villain_setup();
+	box = new_box();
+	id = second_id(box);
+	memset(letters, 0, sizeof(letters));
+	letters[0] = number_letter(MOTE_MESSAGE_RESULT, MOTE_TYPE_I64);
+	letters[0].head.id = id;
+	/* Messages follow each other without a gap. */
+	memcpy((char *)letters + letters[0].head.size, &letters[0],
+	       letters[0].head.size);
+	expect_broken(box, mote_call_batch(box, items, 3, &vm.err),
+		      MOTE_E_PROTOCOL, "batch: id of the first twice");
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(items[i].status, MOTE_E_PROTOCOL);
+		assert_int_equal(items[i].result.type, MOTE_TYPE_VOID);
+	}
+	mote_sandbox_free(box);
+	villain_finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -541,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_host_calls),
 		cmocka_unit_test(test_posts),
 		cmocka_unit_test(test_posted_calls),
+		cmocka_unit_test(test_batch),
 	};
 	int skip = vm_require();
 

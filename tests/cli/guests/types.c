@@ -51,6 +51,15 @@ MOTE_EXPORT(bytes, EchoBytes, (bytes, data))
 	return data;
 }
 
+MOTE_EXPORT(bytes, JoinBytes, (bytes, a), (bytes, b))
+{
+	char *all = mote_alloc(a.size + b.size);
+
+	memcpy(all, a.data, a.size);
+	memcpy(all + a.size, b.data, b.size);
+	return mote_make_bytes(all, a.size + b.size);
+}
+
 MOTE_EXPORT(u32, CountBytes, (bytes, data))
 {
 	return (uint32_t)data.size;
