@@ -183,6 +183,18 @@ check_run() {
 	[ "$answer" = 42 ] || die "mote run Add 40 2 says $answer"
 }
 
+# Where the links of the README lead to.
+check_documents() {
+	doc=$1/share/doc/mote
+	for file in $(grep -o '](\([^):]*\))' "$doc/README.md" |
+		sed 's/^](//; s/[#)].*//'); do
+		[ -e "$doc/$file" ] || die "README.md links to $file"
+	done
+	[ -e "$1/share/man/man3/mote_fail.3" ] || die "no page of mote_fail"
+	[ -e "$1/share/man/man3/mote_batch_item.3" ] ||
+		die "no page of mote_batch_item"
+}
+
 check_all() {
 	check_headers "$1"
 	check_pkg_config "$1"
@@ -192,6 +204,7 @@ check_all() {
 
 install_into "$work/first"
 check_all "$work/first" "$work/use-first"
+check_documents "$work/first"
 check_relocatable "$work/first" "$work/first"
 check_library "$work/first/$libdir/libmote.so"
 check_subproject "$work/subproject"
