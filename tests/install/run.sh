@@ -186,10 +186,11 @@ check_run() {
 # Where the links of the README lead to.
 check_documents() {
 	doc=$1/share/doc/mote
-	for file in $(grep -o '](\([^):]*\))' "$doc/README.md" |
-		sed 's/^](//; s/[#)].*//'); do
+	grep -o '](\([^):]*\))' "$doc/README.md" |
+		sed 's/^](//; s/[#)].*//' >"$work/links"
+	while read -r file; do
 		[ -e "$doc/$file" ] || die "README.md links to $file"
-	done
+	done <"$work/links"
 	[ -e "$1/share/man/man3/mote_fail.3" ] || die "no page of mote_fail"
 	[ -e "$1/share/man/man3/mote_batch_item.3" ] ||
 		die "no page of mote_batch_item"

@@ -60,4 +60,11 @@ END
 	accepts $check
 	echo 'mote_internal' >>man/man7/mote_guest.7
 	rejects 'mote_internal is not in include/mote' $check
+
+	documented
+	echo '`error.h` `mote.h` `pages.c`' | put docs/ARCHITECTURE.md
+	: | put src/mem/pages.h
+	accepts $check
+	: | put src/mem/more.c
+	rejects 'src/mem/more.c is not on the map' $check
 }
