@@ -51,8 +51,9 @@ foreach(section IN ITEMS 1 3 7)
 			FILES_MATCHING PATTERN "*.${section}")
 	endif()
 endforeach()
-foreach(file IN ITEMS LICENSE NOTICE README.md CHANGELOG.md)
-	if(EXISTS "${PROJECT_SOURCE_DIR}/${file}")
-		install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DOCDIR})
-	endif()
-endforeach()
+# With docs/ in its place, so that the links between them work.
+install(FILES LICENSE NOTICE README.md CHANGELOG.md CONTRIBUTING.md
+	DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES tools/packages.txt DESTINATION ${CMAKE_INSTALL_DOCDIR}/tools)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
+	FILES_MATCHING PATTERN "*.md")

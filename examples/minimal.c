@@ -6,6 +6,10 @@ static mote_status get_weekday(void *user, mote_host_call *call,
 			       const mote_value *args, size_t count,
 			       mote_value *result)
 {
+	(void)user;
+	(void)call;
+	(void)args;
+	(void)count;
 	*result = MOTE_STRING("Friday");
 	return MOTE_OK;
 }

@@ -27,8 +27,11 @@ quietly() {
 	fi
 }
 
+# Into a folder that the loader does not search, which is said.
 install_into() {
-	quietly cmake --install "$build" --prefix "$1"
+	quietly "$source/tools/install" "$build" "$1"
+	grep -q "set LD_LIBRARY_PATH=$1/$libdir\$" "$work/log" ||
+		die "install does not tell of LD_LIBRARY_PATH"
 }
 
 # Nothing may be found but what was installed. Warnings are strict: what we
@@ -180,6 +183,19 @@ check_run() {
 	[ "$answer" = 42 ] || die "mote run Add 40 2 says $answer"
 }
 
+# Where the links of the README lead to.
+check_documents() {
+	doc=$1/share/doc/mote
+	grep -o '](\([^):]*\))' "$doc/README.md" |
+		sed 's/^](//; s/[#)].*//' >"$work/links"
+	while read -r file; do
+		[ -e "$doc/$file" ] || die "README.md links to $file"
+	done <"$work/links"
+	[ -e "$1/share/man/man3/mote_fail.3" ] || die "no page of mote_fail"
+	[ -e "$1/share/man/man3/mote_batch_item.3" ] ||
+		die "no page of mote_batch_item"
+}
+
 check_all() {
 	check_headers "$1"
 	check_pkg_config "$1"
@@ -189,6 +205,7 @@ check_all() {
 
 install_into "$work/first"
 check_all "$work/first" "$work/use-first"
+check_documents "$work/first"
 check_relocatable "$work/first" "$work/first"
 check_library "$work/first/$libdir/libmote.so"
 check_subproject "$work/subproject"
@@ -199,7 +216,7 @@ check_find_package "$work/moved" "$work/use-moved"
 check_commands "$work/moved"
 
 # DESTDIR puts the same files below another root.
-DESTDIR=$work/stage quietly cmake --install "$build" --prefix /opt/mote
+quietly "$source/tools/install" "$build" /opt/mote "$work/stage"
 (cd "$work/stage/opt/mote" && find . | sort) >"$work/staged"
 (cd "$work/moved" && find . | sort) >"$work/direct"
 diff "$work/staged" "$work/direct" || die "DESTDIR installs other files"

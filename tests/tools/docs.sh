@@ -43,4 +43,28 @@ END
 	rejects 'mote_call is in no man page' $check
 	echo 'mote_call MOTE_OK mote_cull' | put man/man3/mote_call.3
 	rejects 'mote_cull is not in include/mote' $check
+
+	documented
+	echo 'mote_call returns MOTE_OK.' | put man/man3/mote_call.3
+	put guest/include/mote_guest.h <<'END'
+#define MOTE_EXPORT(name)        \
+	mote_hidden(name)
+void mote_fail(int32_t code);
+/* mote_old(). Nothing below is for use by programs. */
+void mote_internal(void);
+END
+	rejects 'MOTE_EXPORT is in no man page' $check
+	echo 'MOTE_EXPORT' | put man/man7/mote_guest.7
+	rejects 'mote_fail is in no man page' $check
+	echo 'MOTE_EXPORT mote_fail' | put man/man7/mote_guest.7
+	accepts $check
+	echo 'mote_internal' >>man/man7/mote_guest.7
+	rejects 'mote_internal is not in include/mote' $check
+
+	documented
+	echo '`error.h` `mote.h` `pages.c`' | put docs/ARCHITECTURE.md
+	: | put src/mem/pages.h
+	accepts $check
+	: | put src/mem/more.c
+	rejects 'src/mem/more.c is not on the map' $check
 }

@@ -32,6 +32,15 @@ put() {
 	cat >"$1"
 }
 
+# fake NAME: a command from standard input, for PATH=fake:$PATH.
+fake() {
+	{
+		echo '#!/bin/sh'
+		cat
+	} | put "fake/$1"
+	chmod +x "fake/$1"
+}
+
 # accepts TOOL...: it finds nothing wrong.
 accepts() {
 	cases=$((cases + 1))
@@ -67,8 +76,20 @@ says() {
 		fail "$* should say '$text', but says: $output"
 }
 
+# tells TEXT TOOL...: it succeeds, and TEXT is in what it prints.
+tells() {
+	cases=$((cases + 1))
+	text=$1
+	shift
+	output=$("$@" 2>&1) || fail "$* should pass, but says: $output"
+	case $output in
+	*"$text"*) ;;
+	*) fail "$* should say '$text', but says: $output" ;;
+	esac
+}
+
 for part in layers size banned text docs snippets errors claims symbols count \
-	setup; do
+	setup install step; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

@@ -1,15 +1,6 @@
 # shellcheck shell=sh
 # tools/setup against a fake dpkg, apt and sudo; sourced by run.sh.
 
-# fake NAME: a command from standard input, first in the path.
-fake() {
-	{
-		echo '#!/bin/sh'
-		cat
-	} | put "fake/$1"
-	chmod +x "fake/$1"
-}
-
 # A machine with package one; apt-get installs what is asked for.
 # $1: the user's number, $2: whether sudo works (its exit status).
 machine() {
