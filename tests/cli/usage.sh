@@ -137,6 +137,62 @@ status 2
 err ''
 json MOTE_E_INVALID error name
 
+# --- completion in bash
+# completes RESULT WORD...: what the last of the words becomes; all on a line.
+completes()
+{
+	wanted=$1
+	shift
+	ran="completion of $*"
+	# shellcheck disable=SC2016 # for bash
+	PATH=${MOTE%/*}:$PATH bash -c '. "$1"
+		shift
+		COMP_WORDS=("$@")
+		COMP_CWORD=$(($# - 1))
+		case $1 in
+		mote) _mote ;;
+		mote-cc) _mote_cc ;;
+		esac
+		IFS=" "
+		printf "%s" "${COMPREPLY[*]}"' bash "$COMPLETION" "$@" \
+		>"$scratch/out" 2>"$scratch/err"
+	status=$?
+	collect
+	status 0
+	out "$wanted"
+	err ''
+}
+
+if command -v bash >/dev/null; then
+	mkdir "$scratch/files" "$scratch/files/sub"
+	: >"$scratch/files/source.c"
+	completes 'run' mote ru
+	completes SayHello mote run cli-hello.elf ''
+	completes -- mote run cli-onlymain.elf ''
+	completes "Seven$(printf ' ')--" mote run cli-program.elf ''
+	completes "$scratch/files/source.c" \
+		mote run cli-program.elf -- "$scratch/files/so"
+	completes "@$scratch/files/source.c" \
+		mote run cli-types.elf EchoBytes "@$scratch/files/so"
+	completes "@$scratch/files/sub/" \
+		mote run cli-types.elf EchoBytes "@$scratch/files/su"
+	completes "$scratch/files/source.c" mote-cc "$scratch/files/so"
+	completes --print-flags mote-cc --pr
+else
+	echo 'no bash: its completion was not tested'
+fi
+
+# --- man pages: nobody else's system at their foot
+if command -v mandoc >/dev/null; then
+	for page in "$MAN"/*.1; do
+		ran="man ${page##*/}"
+		out=$(mandoc -T ascii "$page" | tail -n 1)
+		out_has 'Mote '
+		mandoc -T lint -W warning "$page" >"$scratch/err" ||
+			complain 'mandoc' '' "$(cat "$scratch/err")"
+	done
+fi
+
 # --- files
 for command in run inspect; do
 	run $command no-such-file
