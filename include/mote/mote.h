@@ -381,7 +381,8 @@ typedef struct mote_batch_item {
 	const mote_value *args;
 	size_t count;
 	mote_value result;   /* out; void unless status is MOTE_OK */
-	int32_t status;      /* out; MOTE_OK or MOTE_E_GUEST_ERROR */
+	/* out; MOTE_OK, MOTE_E_GUEST_ERROR, or why the answers broke off */
+	int32_t status;
 	int32_t guest_code;  /* out; of a MOTE_E_GUEST_ERROR */
 	/* out; of a MOTE_E_GUEST_ERROR; borrowed; raw, as the guest wrote it */
 	mote_span error_text;

@@ -53,6 +53,17 @@ static mote_status copy_one(mote_sandbox *box, size_t index,
 	return MOTE_OK;
 }
 
+/* Whether an import of that name, so of that type, came before. */
+static bool is_repeated(const struct mti_elf *elf, size_t index)
+{
+	size_t i;
+
+	for (i = 0; i < index; i++)
+		if (strcmp(elf->imports[i].name, elf->imports[index].name) == 0)
+			return true;
+	return false;
+}
+
 /* Names every import that cannot be resolved, as many as fit. */
 static mote_status resolve(mote_sandbox *box, size_t count, mote_error *err)
 {
@@ -72,7 +83,7 @@ static mote_status resolve(mote_sandbox *box, size_t count, mote_error *err)
 				(uint32_t)(host - box->host_functions);
 			continue;
 		}
-		if (used < sizeof(missing))
+		if (used < sizeof(missing) && !is_repeated(elf, i))
 			used += (size_t)snprintf(
 				missing + used, sizeof(missing) - used,
 				"%s%s %s%s", used ? ", " : "", import->name,

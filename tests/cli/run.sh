@@ -213,6 +213,10 @@ status 2
 out ''
 err_has 'GetWeekday'
 err_has "$nl  --host GetWeekday=TEXT$nl"
+# Two files import HostNumber: it is asked for once.
+run run "$types" EchoI32 1
+status 2
+err_has "host functions: Note v(s), HostNumber i(i)$nl"
 run run --json "$hello" SayHello World
 status 2
 json MOTE_E_IMPORT error name
