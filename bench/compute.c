@@ -32,8 +32,12 @@ static const struct work works[] = {
 	  25 },
 	{ "compute_floating", "1e8 floating steps / native", "Floating", STEPS,
 	  25 },
+	/* Not one of those of `compute`: the call is in it. */
+	{ "compute_fib_call", "fib(30) as a call of its own / native", "Fib", 1,
+	  200 },
 };
 
+#define JUDGED 4
 #define WORKS (sizeof(works) / sizeof(works[0]))
 
 /*
@@ -147,8 +151,8 @@ static int measure_works(struct bench *bench, mote_sandbox *box)
 	for (i = 0; i < WORKS; i++) {
 		if (measure_work(bench, box, &works[i], &samples[i]) < 0)
 			return -1;
-		if (bench_summarize(&samples[i]).median >
-		    bench_summarize(&samples[worst]).median)
+		if (i < JUDGED && bench_summarize(&samples[i]).median >
+					  bench_summarize(&samples[worst]).median)
 			worst = i;
 	}
 	bench_ratio(bench, "compute", 1.03, "the worst of the next four",

@@ -24,6 +24,7 @@ RATIOS = {
     "compute_fib": None,
     "compute_integer": None,
     "compute_floating": None,
+    "compute_fib_call": None,
 }
 FIGURES = {
     "round_trip": "us",
