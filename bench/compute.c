@@ -151,8 +151,9 @@ static int measure_works(struct bench *bench, mote_sandbox *box)
 	for (i = 0; i < WORKS; i++) {
 		if (measure_work(bench, box, &works[i], &samples[i]) < 0)
 			return -1;
-		if (i < JUDGED && bench_summarize(&samples[i]).median >
-					  bench_summarize(&samples[worst]).median)
+		if (i < JUDGED &&
+		    bench_summarize(&samples[i]).median >
+			    bench_summarize(&samples[worst]).median)
 			worst = i;
 	}
 	bench_ratio(bench, "compute", 1.03, "the worst of the next four",
