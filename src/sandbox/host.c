@@ -191,8 +191,7 @@ static bool invoke(struct mote_host_call *call,
 		if (status != MOTE_OK)
 			mti_host_fail(call, (int32_t)status, wrong.text);
 	} else if (!call->failed) {
-		mti_host_fail(call, (int32_t)status,
-				    mote_status_text(status));
+		mti_host_fail(call, (int32_t)status, mote_status_text(status));
 	}
 	return !call->failed;
 }

@@ -106,7 +106,7 @@ static mote_status port_exit(mote_sandbox *box, const struct mti_exit *exit,
 		return exit_exit(box, exit->value, err);
 	case MOTE_PORT_ABORT:
 		return mti_fault_other(box, MOTE_FAULT_ABORT, "signal",
-				   exit->value, &exit->argument0, err);
+				       exit->value, &exit->argument0, err);
 	case MOTE_PORT_HOST_CALL:
 		return mti_host_serve(box, exit->value, err);
 	case MOTE_PORT_SERVICE:
@@ -157,7 +157,7 @@ static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 	default:
 		drain_last_words(box);
 		return mti_fault_other(box, MOTE_FAULT_MACHINE, exit->text,
-				   exit->detail, NULL, err);
+				       exit->detail, NULL, err);
 	}
 }
 

@@ -81,6 +81,16 @@ mote_sandbox_options calls_host_options(struct calls_host *host)
 	return options;
 }
 
+mote_sandbox *calls_host_open(struct calls_host *host, struct vm *vm)
+{
+	mote_sandbox_options options;
+
+	vm_open(vm, GUEST_vm_calls);
+	calls_host_init(host);
+	options = calls_host_options(host);
+	return vm_sandbox(vm, &options);
+}
+
 mote_host_function *calls_host_entry(struct calls_host *host, const char *name)
 {
 	size_t i;

@@ -7,6 +7,8 @@
 
 #include <mote/mote.h>
 
+#include "harness/vm.h"
+
 #define CALLS_HOST_FUNCTIONS 11
 
 struct calls_host {
@@ -21,6 +23,9 @@ void calls_host_init(struct calls_host *host);
 
 /* Options that use it, everything else default. */
 mote_sandbox_options calls_host_options(struct calls_host *host);
+
+/* Opens vm with calls.c and makes a sandbox with all of these functions. */
+mote_sandbox *calls_host_open(struct calls_host *host, struct vm *vm);
 
 /* The entry of that name. */
 mote_host_function *calls_host_entry(struct calls_host *host,

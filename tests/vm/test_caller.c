@@ -19,12 +19,7 @@ static mote_sandbox *box;
 
 static void open_box(void)
 {
-	mote_sandbox_options options;
-
-	vm_open(&vm, GUEST_vm_calls);
-	calls_host_init(&host);
-	options = calls_host_options(&host);
-	box = vm_sandbox(&vm, &options);
+	box = calls_host_open(&host, &vm);
 }
 
 static void close_box(void)

@@ -14,6 +14,7 @@
 #include "os/os.h"
 #include "sandbox/kick.h"
 #include "vm/villain.h"
+#include "vm/villain_host.h"
 
 #define MS UINT64_C(1000000)
 #define LONG_NS (UINT64_C(100) * 1000 * MS)
@@ -21,34 +22,12 @@
 #define STALE_CALLS 4
 
 static struct vm vm;
-static mote_host_fn host_fn;
-
-static mote_status host_any(void *user, mote_host_call *call,
-			    const mote_value *args, size_t count,
-			    mote_value *result)
-{
-	if (host_fn)
-		return host_fn(user, call, args, count, result);
-	if (count > 0)
-		*result = args[0];
-	return MOTE_OK;
-}
-
-static const mote_host_function host_functions[] = {
-	{ "HostAdd", "i(ii)", host_any, NULL },
-	{ "HostText", "s(s)", host_any, NULL },
-	{ "HostLog", "v(s)", host_any, NULL },
-	{ "HostBytes", "y(y)", host_any, NULL },
-};
 
 static mote_sandbox_options options_with(uint64_t deadline_ns)
 {
-	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_sandbox_options options = villain_host_options(deadline_ns);
 
-	options.host_functions = host_functions;
-	options.host_function_count = 4;
 	options.max_host_calls = UINT64_MAX;
-	options.deadline_ns = deadline_ns;
 	return options;
 }
 
@@ -200,7 +179,7 @@ static void test_in_host_function(void **state)
 	mote_sandbox *box;
 
 	(void)state;
-	host_fn = wait_100_ms;
+	villain_host_fn = wait_100_ms;
 	vm_open(&vm, GUEST_bare_villain);
 	box = new_box(LONG_NS);
 	vm_expect(mote_call(box, "CallHost", &once, 1, NULL, &vm.err), MOTE_OK,
@@ -213,7 +192,7 @@ static void test_in_host_function(void **state)
 			&vm.err);
 	mote_sandbox_free(box);
 	vm_close(&vm);
-	host_fn = NULL;
+	villain_host_fn = NULL;
 }
 
 static void output_100_ms(void *user, uint32_t stream, const char *data,
@@ -299,7 +278,7 @@ static void nest(uint64_t outer_ns, uint64_t inner_ns, bool outer_ends)
 	mote_sandbox *outer;
 	mote_status status;
 
-	host_fn = spin_inside;
+	villain_host_fn = spin_inside;
 	vm_open(&vm, GUEST_bare_villain);
 	outer = new_box(LONG_NS);
 	inner = new_box(LONG_NS);
@@ -320,7 +299,7 @@ static void nest(uint64_t outer_ns, uint64_t inner_ns, bool outer_ends)
 	mote_sandbox_free(inner);
 	mote_sandbox_free(outer);
 	vm_close(&vm);
-	host_fn = NULL;
+	villain_host_fn = NULL;
 }
 
 static void test_nested_outer_first(void **state)

@@ -16,44 +16,18 @@
 #include "harness/unit.h"
 #include "harness/vm.h"
 #include "vm/villain.h"
+#include "vm/villain_host.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 #define MS UINT64_C(1000000)
+#define LONG_NS (100 * 1000 * MS)
 
 static struct vm vm;
 
-static mote_status host_echo(void *user, mote_host_call *call,
-			     const mote_value *args, size_t count,
-			     mote_value *result)
-{
-	(void)user;
-	(void)call;
-	if (count > 0)
-		*result = args[0];
-	return MOTE_OK;
-}
-
-static const mote_host_function host_functions[] = {
-	{ "HostAdd", "i(ii)", host_echo, NULL },
-	{ "HostText", "s(s)", host_echo, NULL },
-	{ "HostLog", "v(s)", host_echo, NULL },
-	{ "HostBytes", "y(y)", host_echo, NULL },
-};
-
-static mote_sandbox_options villain_options(void)
-{
-	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
-
-	options.host_functions = host_functions;
-	options.host_function_count = 4;
-	options.deadline_ns = 100 * 1000 * MS;
-	return options;
-}
-
 static mote_sandbox *new_box(void)
 {
-	const mote_sandbox_options options = villain_options();
+	const mote_sandbox_options options = villain_host_options(LONG_NS);
 
 	return vm_sandbox(&vm, &options);
 }
@@ -121,7 +95,7 @@ static void test_many_alive(void **state)
 static void test_references(void **state)
 {
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
-	const mote_sandbox_options villain = villain_options();
+	const mote_sandbox_options villain = villain_host_options(LONG_NS);
 	mote_sandbox *box = NULL;
 	struct vm_resources before;
 	struct vm_resources after;
@@ -154,7 +128,7 @@ static void test_references(void **state)
 /* The largest sandbox there is: it costs what is touched. */
 static void test_largest(void **state)
 {
-	mote_sandbox_options options = villain_options();
+	mote_sandbox_options options = villain_host_options(LONG_NS);
 	const mote_value last_page[] = { MOTE_U64(MOTE_GVA_HEAP + 64 * GIB -
 						  4096),
 					 MOTE_U64(4096), MOTE_U32(7) };
@@ -180,7 +154,7 @@ static void test_largest(void **state)
 static void without_address_space(void *unused)
 {
 	const struct rlimit limit = { GIB, GIB };
-	mote_sandbox_options options = villain_options();
+	mote_sandbox_options options = villain_host_options(LONG_NS);
 	mote_sandbox *box = NULL;
 
 	(void)unused;
@@ -202,7 +176,7 @@ static void without_descriptors(void *unused)
 {
 	const struct rlimit limit = { 3, 3 };
 	mote_sandbox *box = NULL;
-	const mote_sandbox_options options = villain_options();
+	const mote_sandbox_options options = villain_host_options(LONG_NS);
 
 	(void)unused;
 	vm_open(&vm, GUEST_bare_villain);
@@ -344,7 +318,7 @@ static void test_foreign_handler(void **state)
 static void other_signal_works(void *unused)
 {
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
-	const mote_sandbox_options villain = villain_options();
+	const mote_sandbox_options villain = villain_host_options(LONG_NS);
 	mote_engine *engine = NULL;
 	mote_image *image = NULL;
 	mote_sandbox *box = NULL;
@@ -368,7 +342,7 @@ static void other_signal_works(void *unused)
 static void *call_blocked(void *argument)
 {
 	mote_error *err = argument;
-	const mote_sandbox_options options = villain_options();
+	const mote_sandbox_options options = villain_host_options(LONG_NS);
 	mote_sandbox *box = NULL;
 	mote_status status;
 	sigset_t all;

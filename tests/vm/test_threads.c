@@ -10,45 +10,18 @@
 #include "harness/unit.h"
 #include "harness/vm.h"
 #include "vm/villain.h"
+#include "vm/villain_host.h"
 
+#define LONG_NS UINT64_C(100000000000)
 #define CALLS 2000
 #define THREADS 8
 #define ROUNDS 6
 
 static struct vm vm;
-static mote_host_fn host_fn;
-
-static mote_status host_any(void *user, mote_host_call *call,
-			    const mote_value *args, size_t count,
-			    mote_value *result)
-{
-	if (host_fn)
-		return host_fn(user, call, args, count, result);
-	if (count > 0)
-		*result = args[0];
-	return MOTE_OK;
-}
-
-static const mote_host_function host_functions[] = {
-	{ "HostAdd", "i(ii)", host_any, NULL },
-	{ "HostText", "s(s)", host_any, NULL },
-	{ "HostLog", "v(s)", host_any, NULL },
-	{ "HostBytes", "y(y)", host_any, NULL },
-};
-
-static mote_sandbox_options villain_options(void)
-{
-	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
-
-	options.host_functions = host_functions;
-	options.host_function_count = 4;
-	options.deadline_ns = UINT64_C(100000000000);
-	return options;
-}
 
 static mote_sandbox *new_box(void)
 {
-	const mote_sandbox_options options = villain_options();
+	const mote_sandbox_options options = villain_host_options(LONG_NS);
 
 	return vm_sandbox(&vm, &options);
 }
@@ -214,7 +187,7 @@ static void test_busy(void **state)
 	(void)state;
 	sem_init(&entered, 0, 0);
 	sem_init(&tried, 0, 0);
-	host_fn = wait_inside;
+	villain_host_fn = wait_inside;
 	vm_open(&vm, GUEST_bare_villain);
 	worker.box = new_box();
 	start(&worker, call_host);
@@ -230,7 +203,7 @@ static void test_busy(void **state)
 		  MOTE_E_BUSY, &vm.err);
 	sem_post(&tried);
 	finish(&worker);
-	host_fn = NULL;
+	villain_host_fn = NULL;
 	assert_true(answers(worker.box, &vm.err));
 	mote_sandbox_free(worker.box);
 	sem_destroy(&entered);
@@ -279,7 +252,7 @@ static void test_fight(void **state)
 /* From one image, with sizes that differ: its plan is made anew. */
 static void *come_and_go(void *argument)
 {
-	mote_sandbox_options options = villain_options();
+	mote_sandbox_options options = villain_host_options(LONG_NS);
 	struct worker *self = argument;
 	size_t i;
 
@@ -314,7 +287,7 @@ static void test_come_and_go(void **state)
 /* Engines and images of their own. */
 static void *all_alone(void *argument)
 {
-	const mote_sandbox_options options = villain_options();
+	const mote_sandbox_options options = villain_host_options(LONG_NS);
 	struct worker *self = argument;
 	mote_engine *engine = NULL;
 	mote_image *image = NULL;

@@ -1,0 +1,32 @@
+#include "vm/villain_host.h"
+
+mote_host_fn villain_host_fn;
+
+static mote_status host_any(void *user, mote_host_call *call,
+			    const mote_value *args, size_t count,
+			    mote_value *result)
+{
+	if (villain_host_fn)
+		return villain_host_fn(user, call, args, count, result);
+	if (count > 0)
+		*result = args[0];
+	return MOTE_OK;
+}
+
+static const mote_host_function host_functions[] = {
+	{ "HostAdd", "i(ii)", host_any, NULL },
+	{ "HostText", "s(s)", host_any, NULL },
+	{ "HostLog", "v(s)", host_any, NULL },
+	{ "HostBytes", "y(y)", host_any, NULL },
+};
+
+mote_sandbox_options villain_host_options(uint64_t deadline_ns)
+{
+	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+
+	options.host_functions = host_functions;
+	options.host_function_count =
+		sizeof(host_functions) / sizeof(host_functions[0]);
+	options.deadline_ns = deadline_ns;
+	return options;
+}
