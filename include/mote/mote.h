@@ -394,7 +394,8 @@ typedef struct mote_batch_item {
  * each, so must their answers. The limits hold for the batch as a whole. A
  * function that returns an error does not stop the batch: look at each
  * status. Any other failure does, and then no result is to be had. Results
- * are valid until the next operation on box.
+ * are valid until the next operation on box. Nobody may change items during
+ * the call, host functions included.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_call_batch(mote_sandbox *box, mote_batch_item *items, size_t count,
