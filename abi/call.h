@@ -69,6 +69,34 @@ enum mote_abi_post_kind {
 	MOTE_POST_STDOUT = 1,
 	MOTE_POST_STDERR = 2,
 	MOTE_POST_CALL = 3, /* a MOTE_MESSAGE_HOST_CALL */
+	MOTE_POST_LOG = 4,  /* a struct mote_abi_log */
+	MOTE_POST_TRACE = 5, /* a struct mote_abi_trace */
+};
+
+/*
+ * A log record: text, then module, then file, without NULs, right after this.
+ */
+struct mote_abi_log {
+	uint32_t level; /* 1 error ... 5 trace */
+	uint32_t line;
+	uint32_t text_size;
+	uint16_t module_size;
+	uint16_t file_size;
+};
+
+enum mote_abi_trace_kind {
+	MOTE_TRACE_BEGIN = 1, /* of a span; they nest */
+	MOTE_TRACE_END = 2,   /* of the innermost one */
+	MOTE_TRACE_EVENT = 3,
+	MOTE_TRACE_COUNTER = 4, /* value is a measured number */
+};
+
+/* A trace record; the name follows, without NUL. */
+struct mote_abi_trace {
+	uint64_t tsc;
+	int64_t value;
+	uint32_t kind;
+	uint32_t name_size;
 };
 
 struct mote_abi_post {
@@ -81,5 +109,7 @@ _Static_assert(offsetof(struct mote_abi_message, id) == 8, "abi");
 _Static_assert(offsetof(struct mote_abi_message, code) == 24, "abi");
 _Static_assert(sizeof(struct mote_abi_slot) == 16, "abi");
 _Static_assert(sizeof(struct mote_abi_post) == 8, "abi");
+_Static_assert(sizeof(struct mote_abi_log) == 16, "abi");
+_Static_assert(sizeof(struct mote_abi_trace) == 24, "abi");
 
 #endif

@@ -13,6 +13,7 @@
  *	0x7004_0000_0000  post area   guest -> host: output, posted calls
  *	0x7007_xxxx_xxxx  stack, ends at 0x7008_0000_0000, a gap of GiBs below
  *	0x7010_0000_0000  heap, unmapped on both sides
+ *	0x7200_0000_0000  what the host maps, up to 0x7300_0000_0000
  *
  * Every window is followed by unmapped addresses, and everything but program
  * text and the syscall page is no-execute.
@@ -42,6 +43,8 @@
 #define MOTE_GVA_POST UINT64_C(0x700400000000)
 #define MOTE_GVA_STACK_TOP UINT64_C(0x700800000000)
 #define MOTE_GVA_HEAP UINT64_C(0x701000000000)
+#define MOTE_GVA_MAP UINT64_C(0x720000000000)
+#define MOTE_GVA_MAP_LIMIT UINT64_C(0x730000000000)
 
 #define MOTE_STACK_MAX (UINT64_C(1) << 30)
 #define MOTE_HEAP_MAX (UINT64_C(64) << 30)
@@ -56,7 +59,7 @@
 
 /*
  * At MOTE_GVA_CONTROL. Mapped read-write for the guest: the host reads
- * nothing from it but post_used, once per exit.
+ * nothing from it but post_used, once per exit, and post_dropped.
  */
 struct mote_abi_control {
 	/* Written by the host before the guest starts. */
@@ -86,10 +89,43 @@ struct mote_abi_control {
 	 */
 	uint64_t syscall_return;
 	uint64_t syscall_handler;
+	/*
+	 * Written by the host when it has put the guest into the state of a
+	 * snapshot: the runtime seeds what is random anew from `random`, then
+	 * clears it.
+	 */
+	uint32_t reseed;
+	/*
+	 * What the first entry after that loads, see MOTE_SYSCALL_RESTORE:
+	 * as they were when the snapshot was taken.
+	 */
+	uint32_t mxcsr;
+	uint16_t x87_control;
+	uint16_t reserved3;
+	/* Written by the host before an entry. */
+	uint32_t trace;     /* 1: spans and events are wanted */
+	uint32_t log_level; /* of modules that log_filter does not name */
+	uint32_t log_modules; /* entries in log_filter */
+	uint64_t post_dropped; /* by the guest: records lost for want of room */
+	uint8_t reserved4[96];
+	/* By module: its name, NUL-padded, and the level for it. */
+	struct mote_abi_log_module {
+		char name[31];
+		uint8_t level;
+	} log_filter[32];
 };
 
 #define MOTE_CONTROL_SYSCALL_RETURN 112
 #define MOTE_CONTROL_SYSCALL_HANDLER 120
+#define MOTE_CONTROL_MXCSR 132
+#define MOTE_CONTROL_X87_CONTROL 136
+
+/*
+ * Offset in the syscall page of the code that the host enters first after a
+ * restore: it gives the vector and x87 registers their first values, those
+ * of the control words above, and jumps to r11.
+ */
+#define MOTE_SYSCALL_RESTORE 1024
 
 _Static_assert(offsetof(struct mote_abi_control, heap_size) == 16, "abi");
 _Static_assert(offsetof(struct mote_abi_control, random) == 48, "abi");
@@ -102,6 +138,14 @@ _Static_assert(offsetof(struct mote_abi_control, syscall_return) ==
 _Static_assert(offsetof(struct mote_abi_control, syscall_handler) ==
 		       MOTE_CONTROL_SYSCALL_HANDLER,
 	       "abi");
-_Static_assert(sizeof(struct mote_abi_control) == 128, "abi");
+_Static_assert(offsetof(struct mote_abi_control, reseed) == 128, "abi");
+_Static_assert(offsetof(struct mote_abi_control, mxcsr) ==
+		       MOTE_CONTROL_MXCSR,
+	       "abi");
+_Static_assert(offsetof(struct mote_abi_control, x87_control) ==
+		       MOTE_CONTROL_X87_CONTROL,
+	       "abi");
+_Static_assert(offsetof(struct mote_abi_control, log_filter) == 256, "abi");
+_Static_assert(sizeof(struct mote_abi_control) == 1280, "abi");
 
 #endif

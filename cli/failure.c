@@ -48,9 +48,12 @@ static enum cli_exit exit_of_status(mote_status status)
 	case MOTE_E_BUSY:
 	case MOTE_E_POISONED:
 	case MOTE_E_IMPORT:
+	case MOTE_E_INCOMPATIBLE:
+	case MOTE_E_TIMEOUT:
 	case MOTE_E_TOO_LARGE:
 		return CLI_EXIT_USAGE;
 	case MOTE_E_IMAGE:
+	case MOTE_E_SNAPSHOT:
 		return CLI_EXIT_FILE;
 	case MOTE_E_NO_MEMORY:
 	case MOTE_E_OS:
@@ -62,10 +65,14 @@ static enum cli_exit exit_of_status(mote_status status)
 	case MOTE_E_GUEST_FAULT:
 	case MOTE_E_GUEST_EXIT:
 	case MOTE_E_PROTOCOL:
-	case MOTE_E_LIMIT:
+	case MOTE_E_HOST_CALLS:
+	case MOTE_E_OUTPUT:
+	case MOTE_E_GROWTH:
+	case MOTE_E_LOG:
 		return CLI_EXIT_FAULT;
 	case MOTE_E_DEADLINE:
 	case MOTE_E_CANCELLED:
+	case MOTE_E_CPU_TIME:
 		return CLI_EXIT_STOPPED;
 	}
 	return CLI_EXIT_HOST;

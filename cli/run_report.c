@@ -124,7 +124,7 @@ static void add_context(struct cli_run *run)
 		cli_text_add(&text, "%s crashed", name);
 	else if (error->code == MOTE_E_PROTOCOL)
 		cli_text_add(&text, "%s broke the protocol", name);
-	else if (error->code == MOTE_E_LIMIT)
+	else if (error->code > MOTE_E_PROTOCOL && error->code < MOTE_E_DEADLINE)
 		cli_text_add(&text, "%s exceeded a limit", name);
 	else
 		cli_text_add(&text, "%s", name);

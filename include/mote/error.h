@@ -41,6 +41,9 @@ extern "C" {
 	X(E_IMAGE, 107, 0, "the file is not a guest image Mote can run")      \
 	X(E_IMPORT, 108, 0, "the guest needs a host function that is absent") \
 	X(E_TOO_LARGE, 109, 0, "a message does not fit the I/O area")         \
+	X(E_SNAPSHOT, 110, 0, "the snapshot file is not as it must be")       \
+	X(E_INCOMPATIBLE, 111, 0, "the snapshot does not fit the sandbox")    \
+	X(E_TIMEOUT, 112, 0, "no sandbox became free in time")                \
 	X(E_NO_MEMORY, 200, 0, "out of memory")                               \
 	X(E_OS, 201, 0, "a system call failed")                               \
 	X(E_NO_HYPERVISOR, 202, 0, "no hypervisor can be used")               \
@@ -49,9 +52,13 @@ extern "C" {
 	X(E_GUEST_FAULT, 301, 1, "the guest crashed")                         \
 	X(E_GUEST_EXIT, 302, 1, "the guest called exit during a call")        \
 	X(E_PROTOCOL, 400, 1, "the guest broke the call protocol")            \
-	X(E_LIMIT, 401, 1, "the guest exceeded a limit")                      \
+	X(E_HOST_CALLS, 401, 1, "the call made more host calls than allowed") \
+	X(E_OUTPUT, 402, 1, "the call printed more than allowed")             \
+	X(E_GROWTH, 403, 1, "the call took more memory than allowed")         \
+	X(E_LOG, 404, 1, "the call logged more than allowed")                 \
 	X(E_DEADLINE, 500, 1, "the call ran past its deadline")               \
-	X(E_CANCELLED, 501, 1, "the call was cancelled")
+	X(E_CANCELLED, 501, 1, "the call was cancelled")                      \
+	X(E_CPU_TIME, 502, 1, "the call used more CPU time than allowed")
 
 #define MOTE_STATUS_ENUM_(name, number, poisons, text) MOTE_##name = (number),
 typedef enum mote_status {

@@ -269,8 +269,8 @@ typedef struct mote_sandbox mote_sandbox;
 
 typedef enum mote_sandbox_state_kind {
 	MOTE_SANDBOX_READY = 0,
-	MOTE_SANDBOX_POISONED = 1, /* a call was not finished; only free it */
-	MOTE_SANDBOX_EXITED = 2    /* main ended; only free it */
+	MOTE_SANDBOX_POISONED = 1, /* a call was not finished: restore or free */
+	MOTE_SANDBOX_EXITED = 2    /* main ended: restore or free */
 } mote_sandbox_state_kind;
 
 #define MOTE_STREAM_STDOUT 1u
@@ -286,6 +286,37 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
  * come out at its next exit, at the latest at the end of the call.
  */
 #define MOTE_SANDBOX_OUTPUT_LINES 1u
+/* No core dumps, backtraces or reads of guest memory: it holds secrets. */
+#define MOTE_SANDBOX_NO_DUMP 2u
+/* A restore keeps the random state of the snapshot: runs repeat. */
+#define MOTE_SANDBOX_REPRODUCIBLE 4u
+
+/* Numbers as in the guest's filter: a record is wanted up to a level. */
+typedef enum mote_log_level {
+	MOTE_LOG_OFF = 0,
+	MOTE_LOG_ERROR = 1,
+	MOTE_LOG_WARN = 2,
+	MOTE_LOG_INFO = 3,
+	MOTE_LOG_DEBUG = 4,
+	MOTE_LOG_TRACE = 5
+} mote_log_level;
+
+/* Strings live until the callback returns; of a guest, not trusted UTF-8. */
+typedef struct mote_log_record {
+	uint32_t struct_size;
+	uint32_t level; /* mote_log_level */
+	uint32_t guest; /* 1: from the guest; 0: from the library */
+	uint32_t line;
+	mote_span text;
+	mote_span module;
+	mote_span file;
+} mote_log_record;
+
+/*
+ * On the thread of the call. More than 1000 records a second of one sandbox
+ * are dropped, and counted in the metrics.
+ */
+typedef void (*mote_log_fn)(void *user, const mote_log_record *record);
 
 typedef struct mote_sandbox_options {
 	uint32_t struct_size;
@@ -305,12 +336,33 @@ typedef struct mote_sandbox_options {
 	uint64_t deadline_ns;      /* per call; default 1 s; wall clock */
 	uint64_t max_host_calls;   /* per call; default 1 million */
 	uint64_t max_output_bytes; /* per call; default 16 MiB */
+	/* Of guest and host functions, per call; default 1 s. CPU time. */
+	uint64_t cpu_ns;
+	uint64_t max_log_bytes; /* per call; default 1 MiB */
+	/*
+	 * Memory that a call may touch for the first time; default: all that
+	 * there is. Looked at when the guest exits.
+	 */
+	uint64_t max_growth_bytes;
+	mote_log_fn log; /* NULL: records are dropped */
+	void *log_user;
+	/*
+	 * "level" or "module=level,...,level"; NULL is "error". The filter
+	 * works in the guest: a record that is not wanted costs no exit.
+	 */
+	const char *log_filter;
+	/*
+	 * Where gdb may connect: "unix:PATH" or "tcp:PORT" (loopback only).
+	 * The guest waits for it before its first instruction. NULL: none.
+	 */
+	const char *gdb;
+	struct mote_trace *trace; /* a reference is taken; see observe.h */
 } mote_sandbox_options;
 
 #define MOTE_SANDBOX_OPTIONS_INIT                                          \
 	{                                                                  \
 		(uint32_t)sizeof(mote_sandbox_options), 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0                                         \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                 \
 	}
 
 /*

@@ -45,6 +45,36 @@ enum mti_exit_kind {
 	MTI_EXIT_MACHINE,     /* the VM cannot go on: text says why */
 };
 
+/*
+ * What of the CPU outlives a call and so belongs to a snapshot. All else is
+ * as after reset, or constant for user-mode guests.
+ */
+struct mti_cpu_state {
+	uint64_t fs_base;
+	uint64_t gs_base;
+	uint32_t mxcsr;
+	uint16_t x87_control;
+};
+
+/* A piece of guest-physical memory beside that of mti_vm_config. */
+struct mti_vm_mapping {
+	uint64_t gpa;
+	void *memory; /* borrowed until vm_unmap or vm_free */
+	uint64_t size;
+	bool writable;
+};
+
+/* All registers that a debugger or a core dump shows. */
+struct mti_machine {
+	/* In the order of mti_arch.register_names. */
+	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
+	uint64_t fs_base;
+	uint64_t gs_base;
+	/* amd64: the XSAVE area, standard format (SDM 1, 13.4). */
+	uint8_t vector[4096];
+	uint32_t vector_size; /* bytes that are valid */
+};
+
 struct mti_exit {
 	enum mti_exit_kind kind;
 	uint32_t number; /* port, or vector */
@@ -90,11 +120,11 @@ struct mti_hv_ops {
 			   mote_error *err);
 
 	/*
-	 * Non-zero makes run return MTI_EXIT_INTERRUPTED, if it is set before
-	 * entering or by a signal handler on the thread that runs. Stays set
-	 * until cleared by the caller. NULL operation: nothing ever runs.
+	 * on: run returns MTI_EXIT_INTERRUPTED, if this comes before the entry
+	 * or from a signal handler on the thread that runs, until it is taken
+	 * back by off. Async-signal-safe. NULL operation: nothing ever runs.
 	 */
-	volatile uint8_t *(*kick)(struct mti_vm *vm);
+	void (*kick)(struct mti_vm *vm, bool on);
 
 	/*
 	 * After an exit: fills fault->registers as the guest's code left
@@ -104,7 +134,48 @@ struct mti_hv_ops {
 				 uint64_t *fault_address, mote_error *err);
 	mote_status (*set_fs_base)(struct mti_vm *vm, uint64_t base,
 				   mote_error *err);
+
+	/*
+	 * Snapshots. state_get: after an exit to a user port. state_set: the
+	 * CPU is as new but for state, at the latest at the next entry, which
+	 * must come through set_entry. clean: it stands where a call ended;
+	 * else nothing is taken for granted.
+	 */
+	mote_status (*state_get)(struct mti_vm *vm,
+				 struct mti_cpu_state *state, mote_error *err);
+	mote_status (*state_set)(struct mti_vm *vm,
+				 const struct mti_cpu_state *state, bool clean,
+				 mote_error *err);
+	/*
+	 * Calls found for each page that the guest has written and that was
+	 * not reported before; pages may come more than once. Never misses
+	 * one. NULL: the caller finds out for itself. What the host writes
+	 * is not reported.
+	 */
+	mote_status (*dirty)(struct mti_vm *vm,
+			     void (*found)(void *context, uint64_t gpa),
+			     void *context, mote_error *err);
+
+	/* slot is 1 to MTI_VM_SLOTS_MAX, chosen by the caller. */
+	mote_status (*map)(struct mti_vm *vm, uint32_t slot,
+			   const struct mti_vm_mapping *mapping,
+			   mote_error *err);
+	void (*unmap)(struct mti_vm *vm, uint32_t slot);
+
+	/*
+	 * Debugging; the CPU has left the guest. After MTI_EXIT_FAULT
+	 * machine_get gives the registers of the stub; machine_set makes the
+	 * next entry, without set_entry, go on in user mode with these.
+	 */
+	mote_status (*machine_get)(struct mti_vm *vm,
+				   struct mti_machine *machine,
+				   mote_error *err);
+	mote_status (*machine_set)(struct mti_vm *vm,
+				   const struct mti_machine *machine,
+				   mote_error *err);
 };
+
+#define MTI_VM_SLOTS_MAX 1024
 
 /* All backends of this build. */
 extern const struct mti_hv_ops *const mti_hv_backends[];

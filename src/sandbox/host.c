@@ -161,7 +161,7 @@ static mote_status accept(mote_sandbox *box, const struct mti_message *message,
 	*import = &elf->imports[message->head.function];
 	if (box->host_calls_left == 0)
 		return mti_error_set(
-			err, MOTE_E_LIMIT, "host call",
+			err, MOTE_E_HOST_CALLS, "host call",
 			"the guest made more than max_host_calls, %llu",
 			(unsigned long long)box->limits.host_calls);
 	box->host_calls_left--;

@@ -14,7 +14,7 @@ static _Atomic int kick_signal;
 static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct thread_kick {
-	volatile uint8_t *volatile target; /* NULL: no call runs */
+	const struct mti_kick_target *volatile target; /* NULL: no call runs */
 	volatile uint64_t deadline_ns;
 	volatile uint64_t armed_ns; /* 0: the timer does not run */
 	volatile bool expired;
@@ -40,7 +40,7 @@ static void handler(int signal)
 	} else if (mti_os_monotonic_ns() >= self.deadline_ns) {
 		self.armed_ns = 0;
 		self.expired = true;
-		*self.target = 1;
+		self.target->kick(self.target->vm, true);
 	} else {
 		self.armed_ns = self.deadline_ns;
 		(void)mti_os_timer_arm(self.timer, self.deadline_ns);
@@ -133,7 +133,8 @@ static mote_status prepare_thread(mote_error *err)
  * if it should have expired by now and has not been heard of: then the
  * program blocks the signal, which arming undoes.
  */
-static int aim(volatile uint8_t *target, uint64_t now_ns, uint64_t deadline_ns)
+static int aim(const struct mti_kick_target *target, uint64_t now_ns,
+	       uint64_t deadline_ns)
 {
 	uint64_t armed;
 	int os;
@@ -156,7 +157,8 @@ static int aim(volatile uint8_t *target, uint64_t now_ns, uint64_t deadline_ns)
 	return mti_os_timer_arm(self.timer, deadline_ns);
 }
 
-mote_status mti_kick_begin(volatile uint8_t *target, uint64_t now_ns,
+mote_status mti_kick_begin(const struct mti_kick_target *target,
+			   uint64_t now_ns,
 			   uint64_t deadline_ns, struct mti_kick_frame *outer,
 			   mote_error *err)
 {
@@ -174,7 +176,7 @@ mote_status mti_kick_begin(volatile uint8_t *target, uint64_t now_ns,
 	if (outer->target && outer->deadline_ns < deadline_ns)
 		deadline_ns = outer->deadline_ns;
 	self.expired = false;
-	*target = 0;
+	target->kick(target->vm, false);
 	os = aim(target, now_ns, deadline_ns);
 	if (os < 0) {
 		self.armed_ns = 0;
@@ -196,7 +198,7 @@ void mti_kick_end(const struct mti_kick_frame *outer)
 	atomic_signal_fence(memory_order_seq_cst);
 	self.expired = outer->expired;
 	if (outer->expired)
-		*outer->target = 1;
+		outer->target->kick(outer->target->vm, true);
 	if (outer->target)
 		(void)aim(outer->target, mti_os_monotonic_ns(),
 			  outer->deadline_ns);

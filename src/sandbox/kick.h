@@ -36,20 +36,28 @@
  */
 mote_status mti_kick_install(int signal, mote_error *err);
 
+struct mti_vm;
+
+/* What a kick does: see mti_hv_ops.kick. */
+struct mti_kick_target {
+	void (*kick)(struct mti_vm *vm, bool on);
+	struct mti_vm *vm;
+};
+
 /* The call around this one: a host function may call another sandbox. */
 struct mti_kick_frame {
-	volatile uint8_t *target;
+	const struct mti_kick_target *target;
 	uint64_t deadline_ns;
 	bool expired;
 };
 
 /*
  * From now on, reaching deadline_ns (monotonic), or the deadline of the call
- * around this one if that is earlier, sets *target. *outer is for
+ * around this one if that is earlier, kicks *target. *outer is for
  * mti_kick_end, which must follow a success.
  */
-mote_status mti_kick_begin(volatile uint8_t *target, uint64_t now_ns,
-			   uint64_t deadline_ns, struct mti_kick_frame *outer,
+mote_status mti_kick_begin(const struct mti_kick_target *target,
+			   uint64_t now_ns, uint64_t deadline_ns, struct mti_kick_frame *outer,
 			   mote_error *err);
 
 /* Whether the deadline of the current call has been reached. */

@@ -14,7 +14,7 @@ static mote_status hand_out(mote_sandbox *box, uint32_t stream,
 {
 	if (size > box->output_left)
 		return mti_error_set(
-			err, MOTE_E_LIMIT, "guest output",
+			err, MOTE_E_OUTPUT, "guest output",
 			"the guest printed more than max_output_bytes, %llu",
 			(unsigned long long)box->limits.output_bytes);
 	box->output_left -= size;

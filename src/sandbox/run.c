@@ -193,7 +193,7 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	box->host_calls_left = box->limits.host_calls;
 	box->output_left = box->limits.output_bytes;
 	now_ns = refresh_clock(box);
-	status = mti_kick_begin(ops->kick(box->vm), now_ns,
+	status = mti_kick_begin(&box->kick, now_ns,
 				now_ns + box->limits.deadline_ns, &outer, err);
 	if (status != MOTE_OK)
 		return status;

@@ -64,6 +64,8 @@ static mote_status create_vm(mote_sandbox *box, uint32_t flags, mote_error *err)
 	status = engine->ops->vm_new(engine->hv, &config, &box->vm, err);
 	if (status != MOTE_OK)
 		return status;
+	box->kick.kick = engine->ops->kick;
+	box->kick.vm = box->vm;
 	return fill_control(box, flags, err);
 }
 

@@ -19,6 +19,7 @@
 #include "hv/hv.h"
 #include "mem/layout.h"
 #include "mem/memory.h"
+#include "sandbox/kick.h"
 
 struct mote_engine {
 	_Atomic uint32_t references;
@@ -75,6 +76,7 @@ struct mote_sandbox {
 	struct mti_template *template; /* a reference */
 	struct mti_memory memory;
 	struct mti_vm *vm;
+	struct mti_kick_target kick;
 
 	/* 0, or the address of a thread-local variable of the user. */
 	_Atomic uintptr_t owner;

@@ -398,7 +398,7 @@ status 3
 err_has 'mote run: Flood exceeded a limit: '
 run run --json "$trouble" Flood
 status 3
-json MOTE_E_LIMIT error name
+json MOTE_E_OUTPUT error name
 json true output_cut
 run run --timeout 50ms "$trouble" Spin
 status 4

@@ -25,6 +25,9 @@ static const struct {
 	{ 107, "MOTE_E_IMAGE" },
 	{ 108, "MOTE_E_IMPORT" },
 	{ 109, "MOTE_E_TOO_LARGE" },
+	{ 110, "MOTE_E_SNAPSHOT" },
+	{ 111, "MOTE_E_INCOMPATIBLE" },
+	{ 112, "MOTE_E_TIMEOUT" },
 	{ 200, "MOTE_E_NO_MEMORY" },
 	{ 201, "MOTE_E_OS" },
 	{ 202, "MOTE_E_NO_HYPERVISOR" },
@@ -33,9 +36,13 @@ static const struct {
 	{ 301, "MOTE_E_GUEST_FAULT" },
 	{ 302, "MOTE_E_GUEST_EXIT" },
 	{ 400, "MOTE_E_PROTOCOL" },
-	{ 401, "MOTE_E_LIMIT" },
+	{ 401, "MOTE_E_HOST_CALLS" },
+	{ 402, "MOTE_E_OUTPUT" },
+	{ 403, "MOTE_E_GROWTH" },
+	{ 404, "MOTE_E_LOG" },
 	{ 500, "MOTE_E_DEADLINE" },
 	{ 501, "MOTE_E_CANCELLED" },
+	{ 502, "MOTE_E_CPU_TIME" },
 };
 
 #define STATUS_COUNT (sizeof(statuses) / sizeof(statuses[0]))

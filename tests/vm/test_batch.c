@@ -270,7 +270,7 @@ static void test_limits(void **state)
 	for (i = 0; i < 11; i++)
 		set_item(i, "ThroughI32", MOTE_I32(1));
 	vm_expect(mote_call_batch(box, items, 10, &vm.err), MOTE_OK, &vm.err);
-	vm_expect(mote_call_batch(box, items, 11, &vm.err), MOTE_E_LIMIT,
+	vm_expect(mote_call_batch(box, items, 11, &vm.err), MOTE_E_HOST_CALLS,
 		  &vm.err);
 	close_box();
 }

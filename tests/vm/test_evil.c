@@ -241,7 +241,8 @@ static void check_status(mote_sandbox *box, mote_status status)
 		assert_false(poisoned);
 		break;
 	case MOTE_E_PROTOCOL:
-	case MOTE_E_LIMIT:
+	case MOTE_E_HOST_CALLS:
+	case MOTE_E_OUTPUT:
 	case MOTE_E_GUEST_FAULT:
 	case MOTE_E_GUEST_EXIT:
 		assert_true(poisoned);

@@ -243,7 +243,7 @@ static void test_limits(void **state)
 	expect_broken(
 		box,
 		call2(box, "CallHost", VILLAIN_HOST_CALLS + 1, 0, 1, &result),
-		MOTE_E_LIMIT, "one host call too many");
+		MOTE_E_HOST_CALLS, "one host call too many");
 	vm_expect_text(&vm.err, "max_host_calls");
 	mote_sandbox_free(box);
 
@@ -252,13 +252,13 @@ static void test_limits(void **state)
 	vm_expect(call2(box, "Print", 10, 100, 2, NULL), MOTE_OK, &vm.err);
 	vm_expect(call2(box, "Print", 1, 1000, 2, NULL), MOTE_OK, &vm.err);
 	assert_int_equal(vm_stats(box).output_bytes, 2000);
-	expect_broken(box, call2(box, "Print", 1, 1001, 2, NULL), MOTE_E_LIMIT,
+	expect_broken(box, call2(box, "Print", 1, 1001, 2, NULL), MOTE_E_OUTPUT,
 		      "one byte too many");
 	vm_expect_text(&vm.err, "max_output_bytes");
 	mote_sandbox_free(box);
 
 	box = vm_sandbox(&vm, &made);
-	expect_broken(box, call2(box, "Print", 1001, 1, 2, NULL), MOTE_E_LIMIT,
+	expect_broken(box, call2(box, "Print", 1001, 1, 2, NULL), MOTE_E_OUTPUT,
 		      "one line too many");
 	mote_sandbox_free(box);
 	villain_finish();

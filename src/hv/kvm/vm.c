@@ -118,9 +118,9 @@ static uint64_t tick_ns(const struct mti_vm *vm)
 	return vm->hv->tick_ns;
 }
 
-static volatile uint8_t *kick(struct mti_vm *vm)
+static void kick(struct mti_vm *vm, bool on)
 {
-	return &vm->run->immediate_exit;
+	*(volatile uint8_t *)&vm->run->immediate_exit = on;
 }
 
 const struct mti_hv_ops mti_hv_kvm_ops = {

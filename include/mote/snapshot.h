@@ -1,0 +1,264 @@
+/*
+ * Snapshots: the state of a sandbox between two calls, kept to go back to it
+ * or to make more of it.
+ *
+ * Nothing that a guest did after the snapshot survives a restore: memory,
+ * stack, heap, I/O area, registers (vector and x87 ones are those of a new
+ * CPU, with MXCSR and the x87 control word of the snapshot), thread-local
+ * variables, mappings, the state of the runtime. The random state of guest
+ * and libc is seeded anew, so that clones differ (MOTE_SANDBOX_REPRODUCIBLE
+ * keeps it); the guest's clocks go on, so to the guest a restore is a jump
+ * forward.
+ */
+#ifndef MOTE_SNAPSHOT_H
+#define MOTE_SNAPSHOT_H
+
+#include <mote/mote.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Immutable, thread-safe, reference counted. Outlives the sandbox it was
+ * taken from.
+ */
+typedef struct mote_snapshot mote_snapshot;
+
+/*
+ * Between calls of a sandbox that is READY: MOTE_E_STATE inside one,
+ * MOTE_E_POISONED. Costs the pages written since the sandbox was made or
+ * last restored; all others are shared with what it came from. What is
+ * mapped becomes part of the snapshot.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_snapshot_take(mote_sandbox *box, mote_snapshot **snapshot,
+		   mote_error *err);
+MOTE_API mote_snapshot *mote_snapshot_ref(mote_snapshot *snapshot);
+MOTE_API void mote_snapshot_unref(mote_snapshot *snapshot);
+
+typedef struct mote_snapshot_info {
+	uint32_t struct_size;
+	uint32_t from_file;
+	uint64_t memory_size;  /* of the guest, guest-physical */
+	uint64_t stored_bytes; /* that are not zero */
+	uint64_t own_bytes;    /* of them, not shared with what it came from */
+	uint64_t heap_bytes;
+	uint64_t stack_bytes;
+	uint64_t io_bytes;
+} mote_snapshot_info;
+
+#define MOTE_SNAPSHOT_INFO_INIT                                      \
+	{                                                            \
+		(uint32_t)sizeof(mote_snapshot_info), 0, 0, 0, 0, 0, 0, 0 \
+	}
+
+MOTE_API MOTE_MUST_USE mote_status
+mote_snapshot_describe(const mote_snapshot *snapshot, mote_snapshot_info *info,
+		       mote_error *err);
+
+/* The program, for its functions; borrowed from the snapshot. */
+MOTE_API mote_image *mote_snapshot_image(const mote_snapshot *snapshot);
+
+/* One run of guest memory; out-of-range indices are MOTE_E_INVALID. */
+typedef struct mote_snapshot_extent {
+	uint64_t gpa;
+	uint64_t gva;   /* UINT64_MAX if the guest cannot see it */
+	uint64_t bytes;
+	uint32_t shared; /* 1: with what the snapshot came from */
+	uint32_t protection; /* MOTE_PROT_*, of the guest's program */
+	const char *area; /* "stack", "heap", "program", ...; static */
+} mote_snapshot_extent;
+
+MOTE_API size_t mote_snapshot_extent_count(const mote_snapshot *snapshot);
+MOTE_API MOTE_MUST_USE mote_status
+mote_snapshot_get_extent(const mote_snapshot *snapshot, size_t index,
+			 mote_snapshot_extent *extent, mote_error *err);
+
+/*
+ * A new sandbox in the state of the snapshot, without running guest code.
+ * options may be NULL; heap, stack and io_bytes are those of the snapshot
+ * and must be 0 or equal. Its imports are resolved as for a new one.
+ * MOTE_E_INCOMPATIBLE names the field that does not fit.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_sandbox_from_snapshot(mote_snapshot *snapshot,
+			   const mote_sandbox_options *options,
+			   mote_sandbox **box, mote_error *err);
+
+/*
+ * Puts box into the state of the snapshot, whatever state it is in; only
+ * not inside a call of it (MOTE_E_STATE). Fast if box came from it or was
+ * last restored to it: the price is the pages written since. Another
+ * snapshot of the same image and sizes works too. A refused snapshot
+ * (MOTE_E_INCOMPATIBLE names the field) leaves box as it was; after another
+ * failure it is poisoned, and can be restored again.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
+		     mote_error *err);
+
+/* -------------------------------------------------------------- mappings */
+
+/* The guest may write; what it writes stays its own and goes at restore. */
+#define MOTE_MAP_PRIVATE 1u
+
+#define MOTE_MAP_ADDRESS_FIRST UINT64_C(0x720000000000)
+#define MOTE_MAP_ADDRESS_LIMIT UINT64_C(0x730000000000)
+
+/*
+ * Shows the guest size bytes of a file from offset on, through the page
+ * cache, without a copy; a multiple of a page in offset and address; size is
+ * rounded up, the rest of the last page is zero. size 0 is all that follows
+ * offset. *address 0 lets the library choose one and stores it there.
+ * Between calls; until mote_unmap, a restore or the end of the sandbox. The
+ * descriptor may be closed afterwards. Read-only unless MOTE_MAP_PRIVATE.
+ * A file that is cut short while mapped: a guest that reads beyond its end
+ * gets MOTE_E_GUEST_FAULT.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_map_file(mote_sandbox *box, int fd, uint64_t offset, uint64_t size,
+	      uint32_t flags, uint64_t *address, mote_error *err);
+
+/*
+ * The same with the program's own memory, page-aligned, which must stay
+ * there until it is unmapped. Read-only for the guest.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_map_memory(mote_sandbox *box, const void *memory, uint64_t size,
+		uint64_t *address, mote_error *err);
+
+/* Exactly one mapping, by its address. */
+MOTE_API MOTE_MUST_USE mote_status
+mote_unmap(mote_sandbox *box, uint64_t address, mote_error *err);
+
+/* ----------------------------------------------------------------- pools */
+
+/*
+ * Ready sandboxes of one snapshot. Thread-safe. Not in a child of the
+ * process that made it (MOTE_E_STATE).
+ */
+typedef struct mote_pool mote_pool;
+
+typedef struct mote_pool_options {
+	uint32_t struct_size;
+	uint32_t min; /* made at once; default 0 */
+	uint32_t max; /* alive at the same time; default 64 */
+	uint32_t reserved;
+	/* Of every sandbox; NULL is the defaults. Copied. */
+	const mote_sandbox_options *sandbox;
+} mote_pool_options;
+
+#define MOTE_POOL_OPTIONS_INIT                                  \
+	{                                                       \
+		(uint32_t)sizeof(mote_pool_options), 0, 0, 0, 0 \
+	}
+
+MOTE_API MOTE_MUST_USE mote_status
+mote_pool_new(mote_snapshot *snapshot, const mote_pool_options *options,
+	      mote_pool **pool, mote_error *err);
+
+/*
+ * A sandbox in the state of the snapshot, which is the caller's until
+ * mote_pool_release. Waits up to timeout_ns when max are out: MOTE_E_TIMEOUT;
+ * 0 does not wait.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_pool_acquire(mote_pool *pool, uint64_t timeout_ns, mote_sandbox **box,
+		  mote_error *err);
+
+/*
+ * Gives it back, in any state: it is restored, or replaced if that fails.
+ * Not inside a call of it.
+ */
+MOTE_API void mote_pool_release(mote_pool *pool, mote_sandbox *box);
+
+typedef struct mote_pool_stats {
+	uint32_t struct_size;
+	uint32_t idle;
+	uint32_t busy;
+	uint32_t waiting;  /* threads */
+	uint64_t acquired; /* since the pool was made, as all that follow */
+	uint64_t waited;
+	uint64_t timeouts;
+	uint64_t created;
+	uint64_t restored;
+	uint64_t replaced; /* because a restore failed */
+} mote_pool_stats;
+
+#define MOTE_POOL_STATS_INIT                                           \
+	{                                                              \
+		(uint32_t)sizeof(mote_pool_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+	}
+
+MOTE_API MOTE_MUST_USE mote_status mote_pool_get_stats(mote_pool *pool,
+						       mote_pool_stats *stats,
+						       mote_error *err);
+
+/* All its sandboxes must have been released; those that are out leak. */
+MOTE_API void mote_pool_free(mote_pool *pool);
+
+/* ----------------------------------------------------------------- files */
+
+/*
+ * A snapshot in a file is an OCI image layout: a directory that may hold
+ * many, by tag. docs/SNAPSHOT-FORMAT.md says what is in it.
+ */
+
+/* done of total bytes were written. Not 0 from it: break off. */
+typedef int (*mote_progress_fn)(void *user, uint64_t done, uint64_t total);
+
+/*
+ * The directory is made if only its last component is missing. A tag that
+ * is there is replaced, atomically: after a crash or a full disk the old
+ * index is whole. MOTE_E_SNAPSHOT says what is wrong with what is there.
+ * progress may be NULL. digest, if not NULL, gets "sha256:..." of the
+ * manifest.
+ */
+#define MOTE_DIGEST_BYTES 72
+MOTE_API MOTE_MUST_USE mote_status
+mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
+		   const char *tag, mote_progress_fn progress, void *user,
+		   char digest[MOTE_DIGEST_BYTES], mote_error *err);
+
+/* Check every digest: reads all of it. */
+#define MOTE_LOAD_VERIFY 1u
+
+/*
+ * reference is a tag or "sha256:...". Memory is mapped from the file, which
+ * must not be changed while the snapshot or a sandbox of it lives. The file
+ * is not trusted: whatever is in it, the worst that comes of it is a guest
+ * that misbehaves.
+ */
+MOTE_API MOTE_MUST_USE mote_status
+mote_snapshot_load(mote_engine *engine, const char *directory,
+		   const char *reference, uint32_t flags,
+		   mote_snapshot **snapshot, mote_error *err);
+
+/* Takes the tag out of the index, then deletes blobs that nothing names. */
+MOTE_API MOTE_MUST_USE mote_status
+mote_snapshot_remove(const char *directory, const char *tag, mote_error *err);
+
+/* What the index of a layout says of one snapshot. */
+typedef struct mote_layout_entry {
+	uint32_t struct_size;
+	uint32_t reserved;
+	uint64_t bytes; /* of all its blobs */
+	char tag[128 + 1];
+	char digest[MOTE_DIGEST_BYTES];
+} mote_layout_entry;
+
+/*
+ * Calls found for each entry of the index, in its order; not 0 from it ends
+ * the walk.
+ */
+typedef int (*mote_layout_fn)(void *user, const mote_layout_entry *entry);
+MOTE_API MOTE_MUST_USE mote_status
+mote_layout_list(const char *directory, mote_layout_fn found, void *user,
+		 mote_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

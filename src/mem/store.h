@@ -1,0 +1,68 @@
+/*
+ * The contents of guest memory as images and snapshots keep them: immutable,
+ * shared by any number of sandboxes and threads, in files that sandboxes map
+ * privately.
+ *
+ * A store is a sorted list of extents over one or two files; what no extent
+ * covers is zero. The first file is that of an image, or of a full snapshot;
+ * the second holds what a later snapshot changed.
+ */
+#ifndef MTI_MEM_STORE_H
+#define MTI_MEM_STORE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mote/error.h>
+
+#include "base/alloc.h"
+#include "mem/layout.h"
+
+#define MTI_STORE_FILES 2
+/* Each is a mapping of every sandbox, of which a process has 65530. */
+#define MTI_STORE_EXTENTS_MAX 64
+
+/* A file of pages that never changes. Reference counted, thread-safe. */
+struct mti_backing {
+	_Atomic uint32_t references;
+	const struct mti_allocator *allocator;
+	int fd;              /* owned */
+	uint64_t size;       /* a multiple of a page */
+	const uint8_t *view; /* owned: all of it, mapped read-only, shared */
+};
+
+struct mti_extent {
+	uint64_t gpa; /* these three: multiples of a page */
+	uint64_t size;
+	uint64_t offset; /* in the file */
+	uint32_t file;   /* which one */
+};
+
+struct mti_store {
+	_Atomic uint32_t references;
+	const struct mti_allocator *allocator;
+	struct mti_backing *files[MTI_STORE_FILES]; /* references, or NULL */
+	uint64_t memory_size;
+	uint32_t extent_count;
+	struct mti_extent extents[MTI_STORE_EXTENTS_MAX];
+};
+
+/* Takes fd over, also when it fails. */
+mote_status mti_backing_new(const struct mti_allocator *allocator, int fd,
+			    uint64_t size, struct mti_backing **backing,
+			    mote_error *err);
+void mti_backing_ref(struct mti_backing *backing);
+void mti_backing_unref(struct mti_backing *backing);
+
+void mti_store_ref(struct mti_store *store);
+void mti_store_unref(struct mti_store *store);
+
+/* The bytes of a page, or NULL if they are zero. */
+const uint8_t *mti_store_page(const struct mti_store *store, uint64_t gpa);
+
+/* Whether the extents are sorted, apart, and inside memory and files. */
+bool mti_store_valid(const struct mti_store *store);
+
+#endif

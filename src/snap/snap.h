@@ -1,0 +1,53 @@
+/*
+ * What a snapshot is: plain data, without a VM. sandbox/ takes it from a
+ * sandbox and puts it back; layout.c and its neighbours save and load it.
+ */
+#ifndef MTI_SNAP_SNAP_H
+#define MTI_SNAP_SNAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mote/error.h>
+
+#include "base/alloc.h"
+#include "mem/layout.h"
+#include "mem/store.h"
+
+/* Registers and runtime state; not trusted when they come from a file. */
+struct mti_snap_cpu {
+	uint64_t fs_base;
+	uint64_t gs_base;
+	uint32_t mxcsr;
+	uint32_t x87_control;
+	uint64_t dispatch_pc;
+	uint64_t dispatch_sp;
+};
+
+/* Where and for what it was made; checked when it is loaded. */
+struct mti_snap_origin {
+	uint32_t machine;     /* e_machine */
+	uint32_t abi_version; /* of the guest runtime */
+	char backend[16];
+	/*
+	 * CPU features that the guest may have found: CPUID leaf 1 ecx, edx,
+	 * leaf 7 ebx, ecx, edx, leaf 0x80000001 ecx, edx, XCR0.
+	 */
+	uint64_t features[8];
+};
+
+/* All but references and locks. */
+struct mti_snap {
+	struct mti_layout layout;
+	struct mti_store *store; /* a reference */
+	struct mti_snap_cpu cpu;
+	struct mti_snap_origin origin;
+};
+
+/* The guest's ELF file, which a layout holds as a blob of its own. */
+struct mti_snap_program {
+	const uint8_t *data;
+	size_t size;
+};
+
+#endif
