@@ -86,7 +86,7 @@ mote_status mti_sandbox_collect(mote_sandbox *box, mote_error *err)
 	mote_status status = MOTE_OK;
 
 	mti_dirty_add(dirty, control->gpa, control->size);
-	if (ops_of(box)->dirty)
+	if (ops_of(box)->tracks(box->vm))
 		status = ops_of(box)->dirty(box->vm, found, dirty, err);
 	else
 		status = mti_memory_scan(&box->memory, err);
@@ -181,7 +181,7 @@ mote_status mti_sandbox_resume(mote_sandbox *box,
 	};
 	mote_status status = put_control(box, cpu, random, err);
 
-	if (status == MOTE_OK && ops->state_set)
+	if (status == MOTE_OK)
 		status = ops->state_set(box->vm, &state, box->clean, err);
 	if (status != MOTE_OK)
 		return status;
@@ -216,8 +216,7 @@ void mti_sandbox_detach(mote_sandbox *box)
 
 	if (!box->vm)
 		return;
-	if (box->generation == mti_fork_generation() &&
-	    engine->ops->state_set && make_clean(box)) {
+	if (box->generation == mti_fork_generation() && make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
 	} else {

@@ -52,11 +52,9 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 			  mote_error *err)
 {
 	struct mti_cpu_state state = { 0 };
-	mote_status status = MOTE_OK;
+	mote_status status;
 
-	const struct mti_hv_ops *ops = box->image->engine->ops;
-	if (ops->state_get)
-		status = ops->state_get(box->vm, &state, err);
+	status = box->image->engine->ops->state_get(box->vm, &state, err);
 	if (status == MOTE_OK)
 		status = freeze_memory(box, &snap->store, err);
 	if (status != MOTE_OK)
