@@ -63,6 +63,14 @@ MOTE_EXPORT(u64, Sum, (bytes, data))
 	return work_sum(data.data, data.size);
 }
 
+static volatile uint8_t pages[WORK_PAGES][4096];
+
+MOTE_EXPORT(void, Touch, (u32, count))
+{
+	for (; count > 0; count--)
+		pages[count - 1][0]++;
+}
+
 MOTE_EXPORT(string, Compiler, void)
 {
 	return work_compiler();

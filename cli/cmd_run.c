@@ -16,11 +16,13 @@
 const char cli_run_help[] =
 	"usage: mote run [options] GUEST [FUNCTION [ARG...]]\n"
 	"       mote run [options] GUEST -- [ARG...]\n"
+	"       mote run [options] --snapshot DIR:TAG [FUNCTION [ARG...]]\n"
 	"\n"
 	"Runs GUEST, a program built with mote-cc, in a micro-VM: calls\n"
 	"FUNCTION and prints its result, or without FUNCTION runs main with\n"
 	"the ARGs. GUEST - is standard input.\n"
 	"\n"
+	"      --snapshot DIR:TAG  start from this state instead of a GUEST\n"
 	"  -t, --timeout TIME    end a call after 100ms, 2s, 1m (default 1s)\n"
 	"  -m, --heap SIZE       heap of the guest (default 16M)\n"
 	"      --stack SIZE      stack of the guest (default 1M)\n"
@@ -68,8 +70,11 @@ static bool read_backend(struct cli_run *run)
 
 static bool read_guest(struct cli_run *run)
 {
-	if (!read_backend(run) ||
-	    !cli_guest_read(run->options.guest, &run->file, &run->file_size,
+	if (!read_backend(run))
+		return false;
+	if (run->options.snapshot)
+		return true;
+	if (!cli_guest_read(run->options.guest, &run->file, &run->file_size,
 			    &run->failure))
 		return false;
 	if (strcmp(run->options.guest, "-") == 0)
@@ -95,11 +100,16 @@ static bool check_main(struct cli_run *run)
 /* Opens the file and checks the command line against what is in it. */
 static bool prepare_call(struct cli_run *run)
 {
-	if (!cli_guest_parse(run->engine, run->options.guest, run->file,
-			     run->file_size, &run->image, &run->failure))
+	if (run->options.snapshot) {
+		if (!cli_run_load(run))
+			return false;
+	} else if (!cli_guest_parse(run->engine, run->options.guest, run->file,
+				    run->file_size, &run->image,
+				    &run->failure)) {
 		return false;
+	}
 	if (!run->options.function)
-		return check_main(run);
+		return run->options.saves || check_main(run);
 	if (!cli_find_export(run->image, run->options.function, &run->prototype,
 			     &run->failure)) {
 		cli_hint_main(&run->failure, run->image, &run->options);
@@ -123,6 +133,10 @@ static bool fail_engine(struct cli_run *run)
 	options.backend = "none";
 	if (mote_engine_new(&options, &run->engine, NULL) == MOTE_OK) {
 		prepared = prepare_call(run);
+		mote_image_unref(run->image);
+		run->image = NULL;
+		mote_snapshot_unref(run->snapshot);
+		run->snapshot = NULL;
 		mote_engine_unref(run->engine);
 		run->engine = NULL;
 		if (!prepared)
@@ -164,8 +178,13 @@ static bool make_sandbox(struct cli_run *run)
 	options.output_user = &run->output;
 	options.deadline_ns = run->options.timeout_ns;
 	start = cli_now_ns();
-	status = mote_sandbox_new(run->image, &options, &run->box,
-				  &run->failure.error);
+	if (run->snapshot)
+		status = mote_sandbox_from_snapshot(run->snapshot, &options,
+						    &run->box,
+						    &run->failure.error);
+	else
+		status = mote_sandbox_new(run->image, &options, &run->box,
+					  &run->failure.error);
 	run->create_ns = cli_now_ns() - start;
 	if (status == MOTE_OK)
 		return true;
@@ -188,7 +207,7 @@ static mote_status call_main(struct cli_run *run, mote_value *result)
 			 sizeof(run->failure.error.text), "out of memory");
 		return MOTE_E_NO_MEMORY;
 	}
-	argv[0] = run->options.guest;
+	argv[0] = cli_run_name(run);
 	for (size_t i = 1; i < count; i++)
 		argv[i] = run->options.args[i - 1];
 	status = mote_run_main(run->box, count, argv, &code,
@@ -209,6 +228,7 @@ static mote_status call_once(struct cli_run *run, mote_value *result)
 			 run->arguments.count, result, &run->failure.error);
 }
 
+/* Calls what is to be called and shows the result of the last time. */
 static bool call(struct cli_run *run)
 {
 	mote_value result;
@@ -237,13 +257,20 @@ static void run_guest(struct cli_run *run)
 {
 	if (!open_guest(run))
 		return;
-	/* All files are read; from here on the guest has its say. */
-	cli_harden_run();
+	/*
+	 * All files are read; from here on the guest has its say. What is
+	 * saved is written after it, and needs the system calls for it.
+	 */
+	if (!run->options.saves)
+		cli_harden_run();
 	if (!make_sandbox(run)) {
 		cli_output_end(&run->output);
 		return;
 	}
-	(void)call(run);
+	if ((run->options.saves && !run->options.function) || call(run)) {
+		if (run->options.saves)
+			(void)cli_run_save(run);
+	}
 	if (mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
 		memset(&run->stats, 0, sizeof(run->stats));
 }
@@ -251,6 +278,7 @@ static void run_guest(struct cli_run *run)
 static void run_fini(struct cli_run *run)
 {
 	mote_sandbox_free(run->box);
+	mote_snapshot_unref(run->snapshot);
 	mote_image_unref(run->image);
 	mote_engine_unref(run->engine);
 	cli_hosts_fini(&run->hosts);
@@ -261,7 +289,7 @@ static void run_fini(struct cli_run *run)
 	free(run->file);
 }
 
-int cli_cmd_run(int argc, char **argv)
+static int run_command(int argc, char **argv, bool saves)
 {
 	struct cli_run *run = calloc(1, sizeof(*run));
 	int status;
@@ -272,10 +300,12 @@ int cli_cmd_run(int argc, char **argv)
 	}
 	cli_failure_init(&run->failure);
 	run->stats.struct_size = (uint32_t)sizeof(run->stats);
+	run->options.saves = saves;
 	if (cli_run_options_read(argc, argv, &run->options, &run->failure) &&
 	    run->options.help) {
 		free(run);
-		return cli_print_help(cli_run_help);
+		return cli_print_help(saves ? cli_snapshot_help
+					    : cli_run_help);
 	}
 	cli_output_init(&run->output, run->options.json);
 	if (run->failure.exit == CLI_EXIT_DONE)
@@ -284,4 +314,14 @@ int cli_cmd_run(int argc, char **argv)
 	run_fini(run);
 	free(run);
 	return status;
+}
+
+int cli_cmd_run(int argc, char **argv)
+{
+	return run_command(argc, argv, false);
+}
+
+int cli_cmd_save(int argc, char **argv)
+{
+	return run_command(argc, argv, true);
 }

@@ -33,13 +33,19 @@ struct cli_run_options {
 	const char *backend; /* NULL: auto */
 	struct cli_host_text hosts[CLI_HOSTS_MAX];
 	size_t host_count;
-	const char *guest;
+	const char *guest;    /* NULL with snapshot */
+	const char *snapshot; /* DIR:TAG to start from, or NULL */
+	bool saves;           /* `mote snapshot save` */
+	const char *save;     /* DIR:TAG to keep the state in, or NULL */
 	const char *function; /* NULL: main */
 	char **args;
 	size_t arg_count;
 };
 
-/* False after filling failure; json is right even then. */
+/*
+ * False after filling failure; json is right even then. options->saves is
+ * the caller's, all else is set.
+ */
 bool cli_run_options_read(int argc, char **argv,
 			  struct cli_run_options *options,
 			  struct cli_failure *failure);
