@@ -33,6 +33,29 @@ int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset);
 /* Writes all pieces, one after the other; changes them. */
 int mti_os_pwritev(int fd, struct iovec *pieces, size_t count, uint64_t offset);
 
+/* Reads until size bytes or end of file; the count. */
+int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset);
+
+/*
+ * The next ten: files.c. Names are single components below the folder dir.
+ */
+/* A folder that is there; links in the path are followed. */
+int mti_os_open_folder(const char *path);
+int mti_os_make_folder(const char *path);
+/* No link, waits for nothing. */
+int mti_os_open_folder_at(int dir, const char *name);
+int mti_os_make_folder_at(int dir, const char *name);
+int mti_os_open_at(int dir, const char *name);
+/* For writing; -EEXIST if anything of that name is there. */
+int mti_os_create_at(int dir, const char *name);
+/* Replaces what is at the new name. */
+int mti_os_rename_at(int dir, const char *from, const char *to);
+int mti_os_unlink_at(int dir, const char *name);
+/* To the disk. */
+int mti_os_sync(int fd);
+/* Waits until no other open file of that folder holds the lock. */
+int mti_os_lock(int fd);
+
 /* An anonymous file of that size, close-on-exec, that may be sealed. */
 int mti_os_memfd(const char *name, uint64_t size);
 /* Nobody can write, grow or shrink it from now on. */
@@ -92,5 +115,12 @@ void mti_os_timer_free(timer_t timer);
  */
 int mti_os_signal_install(int signal, void (*handler)(int));
 int mti_os_signal_unblock(int signal);
+
+/*
+ * cpu.c: features of this machine's CPU that a program in user mode may use,
+ * as in struct mti_snap_origin; all 0 where the machine has no CPUID.
+ */
+#define MTI_CPU_FEATURE_WORDS 8
+void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
 
 #endif
