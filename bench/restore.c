@@ -206,6 +206,9 @@ static int open_subject(struct subject *subject, const struct heap *heap)
 	if (bench_open(subject->bench, &options, &subject->engine,
 		       &subject->image, &subject->first) < 0)
 		return -1;
+	/* So that what is restored is data, and not zeros. */
+	if (touch(subject, subject->first, counts[COUNTS - 1]) < 0)
+		return -1;
 	if (mote_snapshot_take(subject->first, &subject->snapshot,
 			       &subject->err) != MOTE_OK)
 		return failed(subject, "take");
