@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "mem/check.h"
 #include "sandbox/sandbox.h"
 
 static void *area(const mote_sandbox *box, enum mti_area which)
@@ -133,6 +134,7 @@ mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 	wipe(box->call, &box->call_mark);
 	wipe(box->reply, &box->reply_mark);
 	mti_memory_restore(&box->memory, store);
+	mti_memory_check(&box->memory, store);
 	return MOTE_OK;
 }
 
