@@ -32,6 +32,7 @@ static mote_status fill_control(mote_sandbox *box, uint32_t flags,
 	if (flags & MOTE_SANDBOX_OUTPUT_LINES)
 		control.features |= MOTE_FEATURE_OUTPUT_LINES;
 	memcpy((void *)(uintptr_t)box->control, &control, sizeof(control));
+	mti_observe_control(box);
 	return MOTE_OK;
 }
 
@@ -96,8 +97,11 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->limits.deadline_ns = options->deadline_ns;
 	box->limits.host_calls = options->max_host_calls;
 	box->limits.output_bytes = options->max_output_bytes;
+	box->limits.log_bytes = options->max_log_bytes;
 	box->stats.struct_size = sizeof(box->stats);
-	status = mti_host_resolve(box, options, err);
+	status = mti_observe_init(box, options, err);
+	if (status == MOTE_OK)
+		status = mti_host_resolve(box, options, err);
 	if (status == MOTE_OK)
 		status = mti_template_get(box->image, &sizes, &box->template,
 					  err);
@@ -130,6 +134,7 @@ mote_status mti_sandbox_new(mote_image *image,
 		mti_sandbox_free(box);
 		return status;
 	}
+	mti_observe_created(box);
 	mti_sandbox_release(box);
 	*out = box;
 	return MOTE_OK;
@@ -150,6 +155,7 @@ void mti_sandbox_free(mote_sandbox *box)
 	if (box->generation == mti_fork_generation())
 		mti_memory_fini(&box->memory);
 	mti_template_unref(box->template);
+	mti_observe_fini(box);
 	mti_free(allocator, box->host_functions);
 	mti_free(allocator, box->resolved);
 	mti_free(allocator, box);

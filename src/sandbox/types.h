@@ -20,12 +20,16 @@
 #include "mem/layout.h"
 #include "mem/memory.h"
 #include "sandbox/kick.h"
+#include "sandbox/observe.h"
 
 struct mote_engine {
 	_Atomic uint32_t references;
 	struct mti_allocator allocator;
 	const struct mti_hv_ops *ops;
 	struct mti_hv *hv;
+	uint32_t flags;      /* MOTE_ENGINE_* */
+	uint32_t generation; /* of the process that made it, see fork.c */
+	struct mti_metrics metrics;
 };
 
 /*
@@ -69,6 +73,7 @@ struct mti_limits {
 	uint64_t deadline_ns;
 	uint64_t host_calls;
 	uint64_t output_bytes;
+	uint64_t log_bytes;
 };
 
 struct mote_sandbox {
@@ -108,10 +113,12 @@ struct mote_sandbox {
 	uint64_t next_id;
 	uint64_t host_calls_left;
 	uint64_t output_left;
+	uint64_t log_left;
 	uint32_t result_offset; /* RETURN: in the out area */
 	uint32_t exit_status;   /* EXIT */
 
 	mote_sandbox_stats stats;
+	struct mti_observer observe;
 };
 
 /* A host function in progress. */
