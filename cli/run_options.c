@@ -13,6 +13,8 @@
 enum {
 	OPTION_STACK = 256,
 	OPTION_IO,
+	OPTION_TRACE,
+	OPTION_METRICS,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -22,6 +24,8 @@ static const struct option longs[] = {
 	{ "heap", required_argument, NULL, 'm' },
 	{ "stack", required_argument, NULL, OPTION_STACK },
 	{ "io", required_argument, NULL, OPTION_IO },
+	{ "trace", required_argument, NULL, OPTION_TRACE },
+	{ "metrics", required_argument, NULL, OPTION_METRICS },
 	{ "repeat", required_argument, NULL, 'n' },
 	{ "backend", required_argument, NULL, 'b' },
 	{ "host", required_argument, NULL, 'H' },
@@ -118,6 +122,12 @@ static void read_value(int option, struct cli_run_options *options,
 		break;
 	case 'b':
 		options->backend = optarg;
+		break;
+	case OPTION_TRACE:
+		options->trace = optarg;
+		break;
+	case OPTION_METRICS:
+		options->metrics = optarg;
 		break;
 	case 'H':
 		read_host(options, failure);

@@ -27,7 +27,13 @@ mti_guest_clock_ticks(const struct mti_guest_clock *clock, uint64_t ticks)
 	return ns > UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
 }
 
-/* An exit that the guest has asked for: now the lead can be told. */
+/* A crash or a signal: how long the entry took is not known. */
+static inline void mti_guest_clock_lost(struct mti_guest_clock *clock)
+{
+	clock->lead_ns = 0;
+}
+
+/* An exit that the guest has asked for: now it can be told. */
 static inline void mti_guest_clock_sync(struct mti_guest_clock *clock,
 					uint64_t leave_tsc)
 {

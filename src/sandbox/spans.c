@@ -28,10 +28,14 @@ void mti_spans_exit(struct mti_observer *observer,
 
 	clock->leave_ns = mti_os_monotonic_ns();
 	clock->enter_tsc = control->enter_tsc;
-	if (exit->kind == MTI_EXIT_INTERRUPTED)
+	if (exit->kind == MTI_EXIT_INTERRUPTED) {
+		mti_guest_clock_lost(clock);
 		return;
+	}
 	if (exit->kind == MTI_EXIT_PORT)
 		mti_guest_clock_sync(clock, control->leave_tsc);
+	else
+		mti_guest_clock_lost(clock);
 	observer->in_guest = false;
 	mti_track_end(&observer->host, clock->leave_ns);
 }
