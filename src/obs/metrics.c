@@ -105,6 +105,7 @@ static void sum(mote_metrics *to, const struct mti_metrics_shard *from)
 		to->faults[i] += get(&from->faults[i]);
 	sum_histogram(&to->call_seconds, &from->call);
 	sum_histogram(&to->host_seconds, &from->host);
+	to->calls = to->call_seconds.count;
 }
 
 void mti_metrics_read(struct mti_metrics *metrics, mote_metrics *out)

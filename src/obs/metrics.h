@@ -14,18 +14,18 @@
 
 #include <mote/observe.h>
 
-/* X(NAME, member of mote_metrics) */
+/*
+ * X(NAME, member of mote_metrics). The last two are written in each call, as
+ * is what follows them in a shard. The number of calls is that in call.
+ */
 #define MTI_METRICS_MAP(X)                         \
 	X(SANDBOXES_CREATED, sandboxes_created)    \
-	X(CALLS, calls)                            \
 	X(GUEST_ERRORS, guest_errors)              \
 	X(PROTOCOL_ERRORS, protocol_errors)        \
 	X(LIMITS, limits)                          \
 	X(DEADLINES, deadlines)                    \
 	X(CANCELS, cancels)                        \
 	X(STRAY_KICKS, stray_kicks)                \
-	X(VM_ENTRIES, vm_entries)                  \
-	X(HOST_CALLS, host_calls)                  \
 	X(SNAPSHOTS_TAKEN, snapshots_taken)        \
 	X(RESTORES, restores)                      \
 	X(PAGES_RESTORED, pages_restored)          \
@@ -34,7 +34,9 @@
 	X(POOL_ACQUIRED, pool_acquired)            \
 	X(POOL_WAITED, pool_waited)                \
 	X(LOG_RECORDS, log_records)                \
-	X(LOG_DROPPED, log_dropped)
+	X(LOG_DROPPED, log_dropped)                \
+	X(VM_ENTRIES, vm_entries)                  \
+	X(HOST_CALLS, host_calls)
 
 #define MTI_METRIC_ENUM_(name, member) MTI_METRIC_##name,
 enum mti_metric { MTI_METRICS_MAP(MTI_METRIC_ENUM_) MTI_METRICS };
@@ -46,8 +48,8 @@ struct mti_histogram {
 };
 
 struct mti_metrics_shard {
-	_Atomic uint64_t counters[MTI_METRICS];
 	_Atomic uint64_t faults[MOTE_METRICS_FAULT_KINDS];
+	_Atomic uint64_t counters[MTI_METRICS];
 	struct mti_histogram call;
 	struct mti_histogram host;
 	/* The engine's list; its lock. */

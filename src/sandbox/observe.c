@@ -119,7 +119,6 @@ static void count_call(mote_sandbox *box, uint64_t now_ns)
 			      box->stats.host_calls, memory_order_relaxed);
 	if (box->phase == MTI_PHASE_INIT)
 		return;
-	mti_metric_bump(&shard->counters[MTI_METRIC_CALLS], 1);
 	mti_histogram_add(&shard->call, now_ns - box->observe.start_ns);
 }
 
@@ -133,7 +132,8 @@ void mti_observe_end(mote_sandbox *box, mote_status status,
 	if (!observer->counting && !observer->trace && status == MOTE_OK)
 		return;
 	now_ns = mti_os_monotonic_ns();
-	take_guest_drops(box);
+	if (observer->filter.most != MOTE_LOG_OFF || observer->trace)
+		take_guest_drops(box);
 	if (observer->counting)
 		count_call(box, now_ns);
 	if (observer->trace) {

@@ -56,7 +56,7 @@ static void test_shards(void **state)
 		mti_metrics_attach(&metrics, &shards[i]);
 		mti_metric_bump(
 			&shards[i].counters[MTI_METRIC_SANDBOXES_CREATED], 1);
-		mti_metric_bump(&shards[i].counters[MTI_METRIC_CALLS], 5 + i);
+		mti_metric_bump(&shards[i].counters[MTI_METRIC_CANCELS], 5 + i);
 		mti_metric_bump(&shards[i].faults[MOTE_FAULT_READ], 1);
 		mti_histogram_add(&shards[i].call, 3000);
 		mti_histogram_add(&shards[i].host, 1);
@@ -68,7 +68,8 @@ static void test_shards(void **state)
 		assert_int_equal(read.struct_size, sizeof(read));
 		assert_int_equal(read.sandboxes_created, 3);
 		assert_int_equal(read.sandboxes_alive, 3 - i);
-		assert_int_equal(read.calls, 18);
+		assert_int_equal(read.cancels, 18);
+		assert_int_equal(read.calls, 3);
 		assert_int_equal(read.restores, 7);
 		assert_int_equal(read.faults[MOTE_FAULT_READ], 3);
 		assert_int_equal(read.call_seconds.count, 3);
@@ -92,8 +93,8 @@ static void *churn(void *argument)
 		struct mti_metrics_shard shard = { 0 };
 
 		mti_metrics_attach(metrics, &shard);
-		mti_metric_bump(&shard.counters[MTI_METRIC_CALLS], 1);
-		mti_metrics_add(metrics, MTI_METRIC_CALLS, 1);
+		mti_metric_bump(&shard.counters[MTI_METRIC_CANCELS], 1);
+		mti_metrics_add(metrics, MTI_METRIC_CANCELS, 1);
 		mti_metrics_detach(metrics, &shard);
 	}
 	return NULL;
@@ -115,13 +116,13 @@ static void test_threads(void **state)
 				 0);
 	for (i = 0; i < 100; i++) {
 		mti_metrics_read(&metrics, &read);
-		assert_true(read.calls >= before);
-		before = read.calls;
+		assert_true(read.cancels >= before);
+		before = read.cancels;
 	}
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	mti_metrics_read(&metrics, &read);
-	assert_int_equal(read.calls, 2 * THREADS * ROUNDS);
+	assert_int_equal(read.cancels, 2 * THREADS * ROUNDS);
 	mti_metrics_fini(&metrics);
 }
 
