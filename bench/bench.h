@@ -73,6 +73,7 @@ int bench_open(struct bench *bench, const mote_sandbox_options *options,
 
 /* One group of figures each. */
 int bench_calls(struct bench *bench);
+int bench_observe(struct bench *bench);
 int bench_create(struct bench *bench);
 int bench_compute(struct bench *bench);
 int bench_bytes(struct bench *bench);

@@ -13,6 +13,12 @@ MOTE_EXPORT(void, Empty, void)
 {
 }
 
+/* As Empty, but that a trace shows it. */
+MOTE_EXPORT(void, Span, void)
+{
+	MOTE_SPAN("span");
+}
+
 MOTE_EXPORT(void, CallHost, (u32, count))
 {
 	for (; count > 0; count--)

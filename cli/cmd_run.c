@@ -29,6 +29,8 @@ const char cli_run_help[] =
 	"      --io SIZE         largest message, either way (default 1M)\n"
 	"  -H, --host NAME=TEXT  offer host function NAME; its result is TEXT\n"
 	"  -b, --backend NAME    auto (default) or kvm\n"
+	"      --trace FILE      write a trace for Perfetto (Chrome JSON)\n"
+	"      --metrics FILE    write counters as Prometheus text\n"
 	"  -n, --repeat N        call FUNCTION N times in one sandbox\n"
 	"  -x, --hex             print bytes as hex, as on a terminal\n"
 	"  -j, --json            print one JSON object, errors included\n"
@@ -36,6 +38,9 @@ const char cli_run_help[] =
 	"  -h, --help            print this\n"
 	"\n"
 	"Arguments that are bytes: hex digits, @FILE, or @- (standard input).\n"
+	"\n"
+	"MOTE_LOG in the environment chooses the log messages that are shown:\n"
+	"\"debug\", or \"parser=trace,warn\".\n"
 	"\n"
 	"Exit status: 0 done; 1 the function returned an error (main: its own\n"
 	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
@@ -177,6 +182,7 @@ static bool make_sandbox(struct cli_run *run)
 	options.output = cli_output_write;
 	options.output_user = &run->output;
 	options.deadline_ns = run->options.timeout_ns;
+	cli_observe_options(&run->observe, &options);
 	start = cli_now_ns();
 	if (run->snapshot)
 		status = mote_sandbox_from_snapshot(run->snapshot, &options,
@@ -186,9 +192,12 @@ static bool make_sandbox(struct cli_run *run)
 		status = mote_sandbox_new(run->image, &options, &run->box,
 					  &run->failure.error);
 	run->create_ns = cli_now_ns() - start;
+	mote_trace_span(run->observe.trace, "create sandbox", start,
+			start + run->create_ns);
 	if (status == MOTE_OK)
 		return true;
 	cli_fail_library(&run->failure);
+	cli_observe_explain(&run->observe, &run->failure);
 	if (status == MOTE_E_IMPORT)
 		cli_hosts_hint(&run->hosts, run->image, &run->failure);
 	return false;
@@ -255,23 +264,27 @@ static bool call(struct cli_run *run)
 
 static void run_guest(struct cli_run *run)
 {
-	if (!open_guest(run))
+	run->observe.trace_path = run->options.trace;
+	run->observe.metrics_path = run->options.metrics;
+	if (!open_guest(run) ||
+	    !cli_observe_open(&run->observe, run->engine, &run->output,
+			      &run->failure))
 		return;
 	/*
-	 * All files are read; from here on the guest has its say. What is
+	 * All files are open; from here on the guest has its say. What is
 	 * saved is written after it, and needs the system calls for it.
 	 */
 	if (!run->options.saves)
 		cli_harden_run();
-	if (!make_sandbox(run)) {
+	if (!make_sandbox(run))
 		cli_output_end(&run->output);
-		return;
-	}
-	if ((run->options.saves && !run->options.function) || call(run)) {
-		if (run->options.saves)
-			(void)cli_run_save(run);
-	}
-	if (mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
+	else if (((run->options.saves && !run->options.function) ||
+		  call(run)) &&
+		 run->options.saves)
+		(void)cli_run_save(run);
+	(void)cli_observe_write(&run->observe, run->engine, &run->failure);
+	if (run->box &&
+	    mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
 		memset(&run->stats, 0, sizeof(run->stats));
 }
 
@@ -284,6 +297,7 @@ static void run_fini(struct cli_run *run)
 	cli_hosts_fini(&run->hosts);
 	cli_arguments_fini(&run->arguments);
 	cli_output_fini(&run->output);
+	cli_observe_fini(&run->observe);
 	free(run->samples);
 	free(run->result_json);
 	free(run->file);
@@ -299,6 +313,7 @@ static int run_command(int argc, char **argv, bool saves)
 		return CLI_EXIT_HOST;
 	}
 	cli_failure_init(&run->failure);
+	cli_observe_init(&run->observe);
 	run->stats.struct_size = (uint32_t)sizeof(run->stats);
 	run->options.saves = saves;
 	if (cli_run_options_read(argc, argv, &run->options, &run->failure) &&

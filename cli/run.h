@@ -14,6 +14,7 @@
 #include "argument.h"
 #include "failure.h"
 #include "hosts.h"
+#include "observe.h"
 #include "output.h"
 #include "prototype.h"
 #include "run_options.h"
@@ -33,6 +34,7 @@ struct cli_run {
 	struct cli_arguments arguments;
 	struct cli_hosts hosts;
 	struct cli_output output;
+	struct cli_observe observe;
 	int main_status;
 	char *result_json; /* owned */
 	uint64_t create_ns;

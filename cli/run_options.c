@@ -14,6 +14,8 @@ enum {
 	OPTION_STACK = 256,
 	OPTION_IO,
 	OPTION_SNAPSHOT,
+	OPTION_TRACE,
+	OPTION_METRICS,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -24,6 +26,8 @@ static const struct option longs[] = {
 	{ "stack", required_argument, NULL, OPTION_STACK },
 	{ "io", required_argument, NULL, OPTION_IO },
 	{ "snapshot", required_argument, NULL, OPTION_SNAPSHOT },
+	{ "trace", required_argument, NULL, OPTION_TRACE },
+	{ "metrics", required_argument, NULL, OPTION_METRICS },
 	{ "repeat", required_argument, NULL, 'n' },
 	{ "backend", required_argument, NULL, 'b' },
 	{ "host", required_argument, NULL, 'H' },
@@ -123,6 +127,12 @@ static void read_value(int option, struct cli_run_options *options,
 		break;
 	case 'b':
 		options->backend = optarg;
+		break;
+	case OPTION_TRACE:
+		options->trace = optarg;
+		break;
+	case OPTION_METRICS:
+		options->metrics = optarg;
 		break;
 	case 'H':
 		read_host(options, failure);

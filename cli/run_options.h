@@ -31,6 +31,8 @@ struct cli_run_options {
 	uint64_t io_bytes;
 	uint64_t repeat;
 	const char *backend; /* NULL: auto */
+	const char *trace;   /* NULL: none, as for the next */
+	const char *metrics;
 	struct cli_host_text hosts[CLI_HOSTS_MAX];
 	size_t host_count;
 	const char *guest;    /* NULL with snapshot */

@@ -113,14 +113,17 @@ typedef struct mote_engine_options {
 	 */
 	const char *backend;
 	mote_allocator allocator;
+	uint32_t flags; /* MOTE_ENGINE_* */
+	uint32_t reserved;
 } mote_engine_options;
 
-#define MOTE_ENGINE_OPTIONS_INIT                                  \
-	{                                                         \
-		(uint32_t)sizeof(mote_engine_options), 0, 0,      \
-		{                                                 \
-			0, 0, 0, 0                                \
-		}                                                 \
+/* Keep no metrics: all that mote_engine_get_metrics() gives is 0. */
+#define MOTE_ENGINE_NO_METRICS 1u
+
+#define MOTE_ENGINE_OPTIONS_INIT                                           \
+	{                                                                  \
+		(uint32_t)sizeof(mote_engine_options), 0, 0, { 0, 0, 0, 0 }, \
+			0, 0                                               \
 	}
 
 /*
@@ -320,8 +323,10 @@ typedef struct mote_log_record {
 } mote_log_record;
 
 /*
- * On the thread of the call. More than 1000 records a second of one sandbox
- * are dropped, and counted in the metrics.
+ * On the thread of the call; it may not use the sandbox. A sandbox may send
+ * 1000 records at once, and 1000 a second in the long run: what is beyond is
+ * dropped, and counted in the metrics. Texts end after 4096 bytes, names of
+ * modules and files after 255.
  */
 typedef void (*mote_log_fn)(void *user, const mote_log_record *record);
 
@@ -354,8 +359,11 @@ typedef struct mote_sandbox_options {
 	mote_log_fn log; /* NULL: records are dropped */
 	void *log_user;
 	/*
-	 * "level" or "module=level,...,level"; NULL is "error". The filter
-	 * works in the guest: a record that is not wanted costs no exit.
+	 * "level" or "module=level,...,level"; NULL is "error". Levels: off,
+	 * error, warn, info, debug, trace. A guest's modules are its source
+	 * files unless it says otherwise, the library's own is "mote". At most
+	 * 32 modules, names of at most 31 bytes. The filter works in the
+	 * guest: a record that is not wanted costs no exit.
 	 */
 	const char *log_filter;
 	/*

@@ -17,6 +17,7 @@
 #define DEFAULT_DEADLINE_NS UINT64_C(1000000000)
 #define DEFAULT_HOST_CALLS UINT64_C(1000000)
 #define DEFAULT_OUTPUT_BYTES (16 * MIB)
+#define DEFAULT_LOG_BYTES (1 * MIB)
 /* A hundred years: the sum with the clock must not wrap. */
 #define DEADLINE_MAX_NS (UINT64_C(100) * 365 * 86400 * 1000000000)
 #define HOST_FUNCTIONS_MAX 4096
@@ -86,6 +87,8 @@ static mote_status complete(mote_sandbox_options *options, mote_error *err)
 		options->max_host_calls = DEFAULT_HOST_CALLS;
 	if (options->max_output_bytes == 0)
 		options->max_output_bytes = DEFAULT_OUTPUT_BYTES;
+	if (options->max_log_bytes == 0)
+		options->max_log_bytes = DEFAULT_LOG_BYTES;
 	return status;
 }
 

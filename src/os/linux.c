@@ -112,6 +112,22 @@ int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset)
 	return (int64_t)done;
 }
 
+int mti_os_write(int fd, const void *data, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = write(fd, (const char *)data + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
 int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset)
 {
 	size_t done = 0;

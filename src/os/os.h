@@ -28,6 +28,8 @@ int mti_os_run(int fd, unsigned long request);
 int64_t mti_os_file_size(int fd);
 /* Reads until size bytes or end of file; the count. */
 int64_t mti_os_read(int fd, void *buffer, size_t size);
+/* Writes all of it, to whatever fd is. */
+int mti_os_write(int fd, const void *data, size_t size);
 /* Writes all of it. */
 int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset);
 /* Writes all pieces, one after the other; changes them. */

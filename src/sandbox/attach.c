@@ -35,6 +35,7 @@ static void make_settings(mote_sandbox *box)
 	settings->io_size = sizes->io;
 	settings->post_size = MTI_POST_BYTES;
 	settings->tick_ns = ops_of(box)->tick_ns(box->vm);
+	mti_observe_control(box);
 }
 
 mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
@@ -46,6 +47,10 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 	status = mti_seat_get(box->image->engine, template, store, &seat, err);
 	if (status != MOTE_OK)
 		return status;
+	mti_metric_count(&box->observe,
+			 seat.reused ? MTI_METRIC_VM_CACHE_HITS :
+				       MTI_METRIC_VM_CACHE_MISSES,
+			 1);
 	box->sizes = template->layout.sizes;
 	box->template = seat.template;
 	box->store = seat.store;
@@ -161,7 +166,9 @@ static mote_status put_control(mote_sandbox *box,
 	control->x87_control = (uint16_t)cpu->x87_control;
 	control->trace = settings->trace;
 	control->log_level = settings->log_level;
+	control->log_most = settings->log_most;
 	control->log_modules = settings->log_modules;
+	control->post_dropped = 0;
 	memcpy(control->log_filter, settings->log_filter,
 	       sizeof(control->log_filter));
 	if (random != MTI_RANDOM_KEEP)

@@ -91,6 +91,7 @@ mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
 		found = find(cache, template, store, seat);
 		pthread_mutex_unlock(&cache->lock);
 	}
+	seat->reused = found;
 	if (found && seat->store == store)
 		return MOTE_OK;
 	if (found && mti_memory_remap(&seat->memory, store, NULL) == MOTE_OK) {

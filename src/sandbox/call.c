@@ -92,10 +92,12 @@ static mote_status decode_answer(mote_sandbox *box, uint64_t *offset,
 	return MOTE_OK;
 }
 
-static void poison(mote_sandbox *box)
+static void poison(mote_sandbox *box, mote_status status,
+		   const mote_error *err)
 {
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
+	mti_observe_failed(box, status, err);
 }
 
 mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
@@ -116,20 +118,23 @@ mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
 	if (status != MOTE_OK)
 		return status;
 	entry = dispatch_entry(box, 1);
+	box->observe.name = function->name;
 	status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
 	if (status != MOTE_OK)
 		return status;
 	offset = box->result_offset;
 	status = decode_answer(box, &offset, function, id, &message, err);
 	if (status != MOTE_OK) {
-		poison(box);
+		poison(box, status, err);
 		return status;
 	}
-	if (message.head.kind == MOTE_MESSAGE_ERROR)
+	if (message.head.kind == MOTE_MESSAGE_ERROR) {
+		mti_metric_count(&box->observe, MTI_METRIC_GUEST_ERRORS, 1);
 		return mti_error_guest(err, MOTE_E_GUEST_ERROR,
 				       message.head.code,
 				       message.values[0].as.string.data,
 				       message.values[0].as.string.size);
+	}
 	if (result)
 		*result = message.values[0];
 	return MOTE_OK;
@@ -215,6 +220,8 @@ static mote_status decode_batch(mote_sandbox *box, mote_batch_item *items,
 		memset(&item->error_text, 0, sizeof(item->error_text));
 		item->guest_code = message.head.code;
 		if (message.head.kind == MOTE_MESSAGE_ERROR) {
+			mti_metric_count(&box->observe,
+					 MTI_METRIC_GUEST_ERRORS, 1);
 			item->status = MOTE_E_GUEST_ERROR;
 			item->error_text = message.values[0].as.string;
 		} else {
@@ -235,6 +242,7 @@ mote_status mti_sandbox_batch(mote_sandbox *box, mote_batch_item *items,
 	if (count == 0)
 		return MOTE_OK;
 	status = encode_batch(box, items, count, err);
+	box->observe.name = "batch";
 	if (status == MOTE_OK)
 		status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
 	if (status != MOTE_OK)
@@ -242,7 +250,7 @@ mote_status mti_sandbox_batch(mote_sandbox *box, mote_batch_item *items,
 	status = decode_batch(box, items, count, first_id, err);
 	if (status != MOTE_OK) {
 		fail_batch(items, count, status);
-		poison(box);
+		poison(box, status, err);
 	}
 	return status;
 }

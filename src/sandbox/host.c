@@ -181,10 +181,13 @@ static bool invoke(struct mote_host_call *call,
 		&box->host_functions[box->resolved[message->head.function]];
 	mote_error wrong = MOTE_ERROR_INIT;
 	mote_status status;
+	uint64_t start;
 
 	memset(result, 0, sizeof(*result));
+	start = mti_observe_host_begin(box, import->name);
 	status = host->fn(host->user, call, message->values, message->count,
 			  result);
+	mti_observe_host_end(box, start);
 	if (status == MOTE_OK && !call->failed) {
 		status = mti_result_check(import->name,
 					  import->signature.result, result,

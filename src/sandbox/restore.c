@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "os/os.h"
 #include "sandbox/sandbox.h"
 
 static const char operation[] = "restore";
@@ -77,15 +78,12 @@ mote_status mti_sandbox_begin(mote_sandbox *box, struct mti_template *template,
 	return status;
 }
 
-mote_status mti_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
-				mote_error *err)
+static mote_status restore(mote_sandbox *box, mote_snapshot *snapshot,
+			   mote_error *err)
 {
 	const struct mti_snap *snap = &snapshot->snap;
-	mote_status status = check_fit(box, snapshot, err);
+	mote_status status;
 
-	if (status != MOTE_OK)
-		return status;
-	set_state(box, MOTE_SANDBOX_POISONED);
 	/* Another plan of memory is another VM: see cache.c. */
 	if (box->template != snapshot->template)
 		mti_sandbox_detach(box);
@@ -97,5 +95,20 @@ mote_status mti_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
 					    err);
 	if (status == MOTE_OK)
 		set_state(box, MOTE_SANDBOX_READY);
+	return status;
+}
+
+mote_status mti_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
+				mote_error *err)
+{
+	uint64_t start_ns = box->observe.trace ? mti_os_monotonic_ns() : 0;
+	mote_status status = check_fit(box, snapshot, err);
+
+	if (status != MOTE_OK)
+		return status;
+	set_state(box, MOTE_SANDBOX_POISONED);
+	status = restore(box, snapshot, err);
+	if (status == MOTE_OK)
+		mti_observe_restored(box, start_ns, box->memory.dirty.count);
 	return status;
 }

@@ -13,6 +13,7 @@ static uint64_t refresh_clock(mote_sandbox *box)
 {
 	uint64_t now = mti_os_monotonic_ns();
 
+	box->observe.now_ns = now;
 	box->control->clock_monotonic_ns = now;
 	box->control->clock_realtime_ns = mti_os_realtime_ns();
 	return now;
@@ -134,6 +135,12 @@ static void drain_last_words(mote_sandbox *box)
 	(void)mti_post_drain(box, NULL);
 }
 
+static mote_status stray_kick(mote_sandbox *box)
+{
+	mti_metric_count(&box->observe, MTI_METRIC_STRAY_KICKS, 1);
+	return MOTE_OK;
+}
+
 static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 			 bool *done, mote_error *err)
 {
@@ -143,7 +150,7 @@ static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 	case MTI_EXIT_INTERRUPTED:
 		box->stats.interrupted++;
 		if (!mti_kick_expired())
-			return MOTE_OK;
+			return stray_kick(box);
 		drain_last_words(box);
 		return mti_deadline_error(box, err);
 	case MTI_EXIT_FAULT:
@@ -171,9 +178,11 @@ static mote_status loop(mote_sandbox *box, mote_error *err)
 
 	do {
 		box->stats.vm_entries++;
+		mti_observe_enter(&box->observe);
 		status = ops->run(box->vm, &exit, err);
 		if (status != MOTE_OK)
 			break;
+		mti_observe_exit(&box->observe, box->control, &exit);
 		status = serve(box, &exit, &done, err);
 		if (status == MOTE_OK && !done &&
 		    exit.kind != MTI_EXIT_INTERRUPTED)
@@ -193,6 +202,7 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	box->phase = phase;
 	box->host_calls_left = box->limits.host_calls;
 	box->output_left = box->limits.output_bytes;
+	box->log_left = box->limits.log_bytes;
 	now_ns = refresh_clock(box);
 	status = mti_kick_begin(&box->kick, now_ns,
 				now_ns + box->limits.deadline_ns, &outer, err);
@@ -200,6 +210,7 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 		return status;
 	box->stats.calls++;
 	box->clean = false;
+	mti_observe_begin(box);
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 	ops->set_entry(box->vm, entry);
@@ -212,5 +223,6 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	else if (status == MOTE_OK)
 		atomic_store_explicit(&box->state, MOTE_SANDBOX_EXITED,
 				      memory_order_relaxed);
+	mti_observe_end(box, status, err);
 	return status;
 }

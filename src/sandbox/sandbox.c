@@ -60,8 +60,11 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->limits.deadline_ns = options->deadline_ns;
 	box->limits.host_calls = options->max_host_calls;
 	box->limits.output_bytes = options->max_output_bytes;
+	box->limits.log_bytes = options->max_log_bytes;
 	box->stats.struct_size = sizeof(box->stats);
-	status = mti_host_resolve(box, options, err);
+	status = mti_observe_init(box, options, err);
+	if (status == MOTE_OK)
+		status = mti_host_resolve(box, options, err);
 	if (status != MOTE_OK)
 		return status;
 	if (!snapshot)
@@ -94,6 +97,7 @@ static mote_status new_sandbox(mote_image *image,
 		mti_sandbox_free(box);
 		return status;
 	}
+	mti_observe_created(box);
 	mti_sandbox_release(box);
 	*out = box;
 	return MOTE_OK;
@@ -123,6 +127,7 @@ void mti_sandbox_free(mote_sandbox *box)
 	image = box->image;
 	allocator = &image->engine->allocator;
 	mti_sandbox_detach(box);
+	mti_observe_fini(box);
 	mti_free(allocator, box->host_functions);
 	mti_free(allocator, box->resolved);
 	mti_free(allocator, box);

@@ -10,7 +10,8 @@
 /* engine.c: backend is NULL for the first that is ready. */
 mote_status mti_engine_new(const struct mti_allocator *allocator,
 			   const char *backend, int kick_signal,
-			   mote_engine **engine, mote_error *err);
+			   uint32_t flags, mote_engine **engine,
+			   mote_error *err);
 void mti_engine_ref(mote_engine *engine);
 void mti_engine_unref(mote_engine *engine);
 
@@ -180,6 +181,17 @@ static inline const struct mti_allocator *
 mti_sandbox_allocator(const mote_sandbox *box)
 {
 	return &box->image->engine->allocator;
+}
+
+/*
+ * Any thread: for what is not of one sandbox. What is belongs into its own
+ * shard, see mti_metric_count().
+ */
+static inline void mti_metric_add(mote_engine *engine, enum mti_metric which,
+				  uint64_t count)
+{
+	if (!(engine->flags & MOTE_ENGINE_NO_METRICS))
+		mti_metrics_add(&engine->metrics, which, count);
 }
 
 #endif

@@ -123,6 +123,7 @@ mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **out,
 	status = mti_snap_take(box, &snapshot->snap, err);
 	if (status == MOTE_OK) {
 		snapshot->own_files = new_files(snapshot->snap.store, before);
+		mti_metric_count(&box->observe, MTI_METRIC_SNAPSHOTS_TAKEN, 1);
 		*out = snapshot;
 	} else {
 		mti_snapshot_unref(snapshot);

@@ -21,6 +21,7 @@
 #include "mem/layout.h"
 #include "mem/memory.h"
 #include "sandbox/kick.h"
+#include "sandbox/observe.h"
 #include "snap/snap.h"
 
 /* A VM with its memory, while no sandbox uses it. */
@@ -31,6 +32,7 @@ struct mti_seat {
 	struct mti_vm *vm;
 	/* The CPU is new, or stands where a call ended. */
 	bool clean;
+	bool reused; /* it comes from the cache */
 };
 
 #define MTI_CACHE_MAX 16
@@ -51,12 +53,14 @@ struct mti_entropy {
 
 struct mote_engine {
 	_Atomic uint32_t references;
-	uint32_t generation; /* of the process that made it, see fork.c */
 	struct mti_allocator allocator;
 	const struct mti_hv_ops *ops;
 	struct mti_hv *hv;
 	struct mti_cache cache;
 	struct mti_entropy entropy;
+	uint32_t flags;      /* MOTE_ENGINE_* */
+	uint32_t generation; /* of the process that made it, see fork.c */
+	struct mti_metrics metrics;
 };
 
 /*
@@ -116,6 +120,7 @@ struct mti_limits {
 	uint64_t deadline_ns;
 	uint64_t host_calls;
 	uint64_t output_bytes;
+	uint64_t log_bytes;
 };
 
 struct mote_sandbox {
@@ -170,10 +175,12 @@ struct mote_sandbox {
 	uint64_t next_id;
 	uint64_t host_calls_left;
 	uint64_t output_left;
+	uint64_t log_left;
 	uint32_t result_offset; /* RETURN: in the out area */
 	uint32_t exit_status;   /* EXIT */
 
 	mote_sandbox_stats stats;
+	struct mti_observer observe;
 };
 
 /* A host function in progress. */
