@@ -36,7 +36,7 @@ struct mti_hv {
 	uint32_t ring_capability; /* KVM_CAP_DIRTY_LOG_RING*; 0: none */
 	uint8_t tss_type;
 	bool has_xcrs;
-	bool host_osxsave;
+	bool host_osxsave; /* programs of this host may use XSAVE, and so AVX */
 	uint64_t xcr0;
 	/*
 	 * CR4 bits that KVM accepts on this machine: tried at the first VM,
