@@ -99,7 +99,8 @@ int main(int argc, char **argv)
 			    &image, &err) != MOTE_OK) {
 		fprintf(stderr, "%s\n", err.text);
 	} else if (pthread_create(&worker, NULL, work, image) == 0) {
-		status = serve(engine, argc > 2 ? strtol(argv[2], NULL, 10) : 0);
+		status = serve(engine,
+			       argc > 2 ? strtol(argv[2], NULL, 10) : 0);
 		atomic_store(&stop, 1);
 		pthread_join(worker, NULL);
 	}
