@@ -204,7 +204,7 @@ static void test_before_entry(void **state)
 	(void)state;
 	for (i = 0; i < 2; i++) {
 		open_box();
-		*(volatile uint64_t *)(uintptr_t)box->out = 0;
+		villain_count_start(box);
 		at.before_entry = ways[i];
 		expect_cancelled(box, call("Count"));
 		assert_int_equal(*(volatile uint64_t *)(uintptr_t)box->out, 0);
@@ -213,25 +213,10 @@ static void test_before_entry(void **state)
 	}
 }
 
-/*
- * Returns when it has seen the guest count, so that it runs. Before that the
- * word is 0, or the head of a message of 64 bytes.
- */
-static void see_it_count(void)
-{
-	const volatile uint64_t *word =
-		(const volatile uint64_t *)(uintptr_t)box->out;
-	uint64_t count;
-
-	do {
-		count = *word;
-	} while (count < 2 || count >> 32 == 64);
-}
-
 static void *cancel_counting(void *unused)
 {
 	(void)unused;
-	see_it_count();
+	(void)villain_count_seen(box);
 	cancel();
 	return NULL;
 }
@@ -246,7 +231,7 @@ static void test_in_guest(void **state)
 	(void)state;
 	for (i = 0; i < 20; i++) {
 		open_box();
-		*(volatile uint64_t *)(uintptr_t)box->out = 0;
+		villain_count_start(box);
 		assert_int_equal(pthread_create(&thread, NULL, cancel_counting,
 						NULL),
 				 0);
@@ -744,7 +729,7 @@ static void cancel_in_handler(int number)
 
 static void *signal_counting(void *argument)
 {
-	see_it_count();
+	(void)villain_count_seen(box);
 	pthread_kill(*(pthread_t *)argument, SIGUSR1);
 	return NULL;
 }
@@ -761,7 +746,7 @@ static void test_from_handler(void **state)
 	memset(&action, 0, sizeof(action));
 	action.sa_handler = cancel_in_handler;
 	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
-	*(volatile uint64_t *)(uintptr_t)box->out = 0;
+	villain_count_start(box);
 	cancelled = -1;
 	assert_int_equal(pthread_create(&thread, NULL, signal_counting, &self),
 			 0);
