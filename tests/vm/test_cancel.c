@@ -721,10 +721,13 @@ static volatile sig_atomic_t errno_kept;
 
 static void cancel_in_handler(int number)
 {
+	int saved = errno;
+
 	(void)number;
 	errno = EDOM;
 	cancel();
 	errno_kept = errno == EDOM;
+	errno = saved;
 }
 
 static void *signal_counting(void *argument)
