@@ -80,8 +80,8 @@ export Fill, "I(UUu)"
 /* One call of HostAdd. */
 	.macro host_add
 	movabs $OUT_AREA, %rcx
+	movl $64, 4(%rcx)		/* first: see villain_count_seen */
 	movl $0x00040001, (%rcx)	/* version 1, a host call */
-	movl $64, 4(%rcx)
 	movq $7, MESSAGE_ID(%rcx)
 	movl $0, MESSAGE_FUNCTION(%rcx)
 	movl $2, 20(%rcx)
