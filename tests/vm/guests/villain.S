@@ -80,8 +80,8 @@ export Fill, "I(UUu)"
 /* One call of HostAdd. */
 	.macro host_add
 	movabs $OUT_AREA, %rcx
-	movl $64, 4(%rcx)		/* first: see villain_count_seen */
 	movl $0x00040001, (%rcx)	/* version 1, a host call */
+	movl $64, 4(%rcx)
 	movq $7, MESSAGE_ID(%rcx)
 	movl $0, MESSAGE_FUNCTION(%rcx)
 	movl $2, 20(%rcx)
@@ -205,9 +205,9 @@ export SpinHeap, "I()"
 	jb 1b
 	jmp 2b
 
-/* Counts in the out area, so that others see that it runs. */
+/* Counts in the second page of the out area: others see that it runs. */
 export Count, "I()"
-	movabs $OUT_AREA, %rcx
+	movabs $OUT_AREA + 4096, %rcx
 	movq $0, (%rcx)
 1:	incq (%rcx)
 	jmp 1b
