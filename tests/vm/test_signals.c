@@ -272,7 +272,7 @@ static void *send_counting(void *argument)
 	return NULL;
 }
 
-/* Signals are looked at anew at each entry: after the host function it comes. */
+/* Masks are for one entry: after the host function the signal comes. */
 static void test_unblocked_in_host_function(void **state)
 {
 	pthread_t self = pthread_self();
