@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <mote/control.h>
+#include <mote/snapshot.h>
 
 #include "harness/unit.h"
 #include "harness/vm.h"
@@ -27,6 +28,7 @@
 static struct vm vm;
 static mote_sandbox *box;
 static mote_interrupt *handle;
+static mote_snapshot *snapshot;
 
 /* ----------------------------------------------------------- pause points */
 
@@ -103,6 +105,8 @@ static void open_box(void)
 
 	vm_open(&vm, GUEST_bare_villain);
 	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_snapshot_take(box, &snapshot, &vm.err), MOTE_OK,
+		  &vm.err);
 	vm_expect(mote_interrupt_new(box, &handle, &vm.err), MOTE_OK, &vm.err);
 	memset(&at, 0, sizeof(at));
 	atomic_store(&signals_sent, 0);
@@ -112,6 +116,7 @@ static void close_box(void)
 {
 	villain_host_fn = NULL;
 	mote_interrupt_unref(handle);
+	mote_snapshot_unref(snapshot);
 	mote_sandbox_free(box);
 	vm_close(&vm);
 }
@@ -125,6 +130,7 @@ static void expect_answer(mote_sandbox *one)
 	assert_int_equal(result.as.i64, 42);
 }
 
+/* The call was cancelled; afterwards the sandbox is as new. */
 static void expect_cancelled(mote_sandbox *one, mote_status status)
 {
 	vm_expect(status, MOTE_E_CANCELLED, &vm.err);
@@ -135,6 +141,9 @@ static void expect_cancelled(mote_sandbox *one, mote_status status)
 		  MOTE_E_POISONED, &vm.err);
 	/* Nothing runs any more. */
 	assert_int_equal(mote_interrupt_cancel(handle), 0);
+	vm_expect(mote_sandbox_restore(one, snapshot, &vm.err), MOTE_OK,
+		  &vm.err);
+	expect_answer(one);
 }
 
 static mote_status call(const char *function)
@@ -237,13 +246,13 @@ static void test_in_guest(void **state)
 				 0);
 		vm_expect(call(functions[i % 2]), MOTE_E_CANCELLED, &vm.err);
 		pthread_join(thread, NULL);
-		expect_cancelled(box, MOTE_E_CANCELLED);
 		assert_int_equal(cancelled, 1);
 		assert_int_equal(atomic_load(&signals_sent), 1);
 		vm_expect(mote_sandbox_get_call_stats(box, &stats, &vm.err),
 			  MOTE_OK, &vm.err);
 		assert_int_equal(stats.status, MOTE_E_CANCELLED);
 		assert_true(stats.exits_interrupted >= 1);
+		expect_cancelled(box, MOTE_E_CANCELLED);
 		close_box();
 	}
 }
@@ -281,7 +290,7 @@ static void test_in_host_function(void **state)
 		in_host = ways[i];
 		host_calls = 0;
 		before = vm_stats(box);
-		expect_cancelled(box, call_host(2));
+		vm_expect(call_host(2), MOTE_E_CANCELLED, &vm.err);
 		assert_int_equal(cancelled, 1);
 		assert_int_equal(host_calls, 1);
 		assert_int_equal(polled_before, 0);
@@ -289,6 +298,7 @@ static void test_in_host_function(void **state)
 		/* The guest was not entered again, not even for nothing. */
 		assert_int_equal(vm_stats(box).vm_entries - before.vm_entries,
 				 1);
+		expect_cancelled(box, MOTE_E_CANCELLED);
 		close_box();
 	}
 }
@@ -593,6 +603,8 @@ static void test_handles(void **state)
 	expect_cancelled(box, call("Spin"));
 	mote_sandbox_free(box);
 	box = NULL;
+	mote_snapshot_unref(snapshot);
+	snapshot = NULL;
 	mote_image_unref(vm.image);
 	vm.image = NULL;
 	mote_engine_unref(vm.engine);
