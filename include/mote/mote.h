@@ -300,6 +300,11 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
  * same time or others of other sizes in between.
  */
 #define MOTE_SANDBOX_SHARE_INIT 8u
+/*
+ * Fill in cpu_ns, host_ns and pages_written of mote_call_stats: about a
+ * microsecond a call.
+ */
+#define MOTE_SANDBOX_CALL_STATS 16u
 
 /* Numbers as in the guest's filter: a record is wanted up to a level. */
 typedef enum mote_log_level {
@@ -348,12 +353,17 @@ typedef struct mote_sandbox_options {
 	uint64_t deadline_ns;      /* per call; default 1 s; wall clock */
 	uint64_t max_host_calls;   /* per call; default 1 million */
 	uint64_t max_output_bytes; /* per call; default 16 MiB */
-	/* Of guest and host functions, per call; default 1 s. CPU time. */
+	/*
+	 * CPU time of guest and host functions, per call; it may be exceeded
+	 * by 3 % and 0.1 ms. Default: bounded by the deadline alone.
+	 */
 	uint64_t cpu_ns;
 	uint64_t max_log_bytes; /* per call; default 1 MiB */
 	/*
-	 * Memory that a call may touch for the first time; default: all that
-	 * there is. Looked at when the guest exits.
+	 * Memory that a call may take: whole pages that the sandbox has not
+	 * written before. A restore keeps pages, unless this limit was
+	 * passed. Default: all that there is. Looked at when the guest exits
+	 * and when it has written to some thousand new pages.
 	 */
 	uint64_t max_growth_bytes;
 	mote_log_fn log; /* NULL: records are dropped */

@@ -9,6 +9,7 @@
 #ifndef MTI_HV_HV_H
 #define MTI_HV_HV_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,7 +41,7 @@ struct mti_entry {
 enum mti_exit_kind {
 	MTI_EXIT_PORT,        /* a 4-byte `out` to a user port */
 	MTI_EXIT_FAULT,       /* an exception stub; number is the vector */
-	MTI_EXIT_INTERRUPTED, /* a signal, or *kick was set */
+	MTI_EXIT_INTERRUPTED, /* a signal, a kick, or for the backend's sake */
 	MTI_EXIT_BAD_IO,      /* any other use of ports: text says what */
 	MTI_EXIT_MACHINE,     /* the VM cannot go on: text says why */
 };
@@ -127,6 +128,14 @@ struct mti_hv_ops {
 	 * back by off. Async-signal-safe. NULL operation: nothing ever runs.
 	 */
 	void (*kick)(struct mti_vm *vm, bool on);
+
+	/*
+	 * The signals that do not end a run with MTI_EXIT_INTERRUPTED; at
+	 * first none. All others do, also those that the thread blocks: these
+	 * stay pending. Should it fail, all is as before. NULL operation:
+	 * only what the thread does not block ends a run.
+	 */
+	void (*block)(struct mti_vm *vm, const sigset_t *blocked);
 
 	/*
 	 * After an exit: fills fault->registers as the guest's code left

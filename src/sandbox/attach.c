@@ -71,8 +71,9 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 	box->io_size = box->sizes.io;
 	memset(&box->call_mark, 0, sizeof(box->call_mark));
 	memset(&box->reply_mark, 0, sizeof(box->reply_mark));
-	box->kick.kick = ops_of(box)->kick;
+	box->kick.ops = ops_of(box);
 	box->kick.vm = box->vm;
+	box->kick.interrupt = box->interrupt;
 	make_settings(box);
 	return MOTE_OK;
 }

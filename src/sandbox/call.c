@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/usage.h"
 
 /* Looks the function up and checks the arguments; the caller's errors. */
 static mote_status check_call(const mote_sandbox *box, const char *name,
@@ -92,9 +93,11 @@ static mote_status decode_answer(mote_sandbox *box, uint64_t *offset,
 	return MOTE_OK;
 }
 
+/* The guest ran to its end, but its answer is not one. */
 static void poison(mote_sandbox *box, mote_status status,
 		   const mote_error *err)
 {
+	mti_usage_correct(box, status);
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 	mti_observe_failed(box, status, err);
@@ -130,6 +133,7 @@ mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
 	}
 	if (message.head.kind == MOTE_MESSAGE_ERROR) {
 		mti_metric_count(&box->observe, MTI_METRIC_GUEST_ERRORS, 1);
+		mti_usage_correct(box, MOTE_E_GUEST_ERROR);
 		return mti_error_guest(err, MOTE_E_GUEST_ERROR,
 				       message.head.code,
 				       message.values[0].as.string.data,

@@ -8,6 +8,7 @@
 #include "abi/call.h"
 #include "base/error.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/usage.h"
 
 static const char own_module[] = "mote";
 
@@ -67,13 +68,10 @@ mote_status mti_log_take(mote_sandbox *box, const uint8_t *data, size_t size,
 			 mote_error *err)
 {
 	struct mote_abi_log head;
+	mote_status status = mti_usage_log(box, size, err);
 
-	if (size > box->log_left)
-		return mti_error_set(
-			err, MOTE_E_LOG, "guest log",
-			"the guest logged more than max_log_bytes, %llu",
-			(unsigned long long)box->limits.log_bytes);
-	box->log_left -= size;
+	if (status != MOTE_OK)
+		return status;
 	if (size < sizeof(head))
 		return mti_error_set(err, MOTE_E_PROTOCOL, "guest log",
 				     "a log record of %zu bytes", size);

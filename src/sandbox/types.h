@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include <mote/control.h>
 #include <mote/mote.h>
 #include <mote/snapshot.h>
 
@@ -122,10 +123,11 @@ struct mti_mark {
 };
 
 struct mti_limits {
-	uint64_t deadline_ns;
+	struct mti_kick_limits time;
 	uint64_t host_calls;
 	uint64_t output_bytes;
 	uint64_t log_bytes;
+	uint64_t growth_bytes; /* UINT64_MAX: none */
 };
 
 struct mote_sandbox {
@@ -137,7 +139,8 @@ struct mote_sandbox {
 	struct mti_store *store; /* a reference: what a restore puts back */
 	struct mti_memory memory;
 	struct mti_vm *vm;
-	struct mti_kick_target kick;
+	struct mti_kick kick;
+	mote_interrupt *interrupt; /* a reference */
 	uint32_t flags; /* MOTE_SANDBOX_* */
 	uint32_t restores;
 
@@ -153,6 +156,7 @@ struct mote_sandbox {
 	mote_output_fn output;
 	void *output_user;
 	struct mti_limits limits;
+	bool measured; /* MOTE_SANDBOX_CALL_STATS */
 
 	/* Host addresses of the areas in guest memory. */
 	volatile struct mote_abi_control *control;
@@ -186,6 +190,13 @@ struct mote_sandbox {
 
 	mote_sandbox_stats stats;
 	struct mti_observer observe;
+	/* Of the call, or the last one: see usage.c. */
+	mote_sandbox_stats stats_before;
+	mote_call_stats usage;
+	uint64_t start_ns;
+	uint64_t start_cpu_ns;
+	uint64_t pages_before;
+	uint64_t pages_written; /* for the first time */
 };
 
 /* A host function in progress. */
