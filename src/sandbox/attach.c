@@ -5,7 +5,14 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "mem/check.h"
 #include "sandbox/sandbox.h"
+
+/* Of restores: see put_back. */
+#define SETTLE_PAGES 256u
+#define SETTLE_NOW_PAGES 4096u
+#define SETTLE_TURNS 16u
+#define GIVE_BACK_TURNS 64u
 
 static void *area(const mote_sandbox *box, enum mti_area which)
 {
@@ -86,7 +93,7 @@ mote_status mti_sandbox_collect(mote_sandbox *box, mote_error *err)
 	mote_status status = MOTE_OK;
 
 	mti_dirty_add(dirty, control->gpa, control->size);
-	if (ops_of(box)->dirty)
+	if (ops_of(box)->tracks(box->vm))
 		status = ops_of(box)->dirty(box->vm, found, dirty, err);
 	else
 		status = mti_memory_scan(&box->memory, err);
@@ -115,6 +122,43 @@ static mote_status remap(mote_sandbox *box, struct mti_store *store,
 	return MOTE_OK;
 }
 
+/* Gives the memory of a large message back; it is zero here. */
+static void trim(mote_sandbox *box, enum mti_area which, struct mti_mark *mark)
+{
+	const struct mti_region *region =
+		&box->template->layout.regions[which];
+
+	if (mark->peak <= SETTLE_PAGES * MOTE_PAGE_SIZE)
+		return;
+	mti_memory_give_back(&box->memory, region->gpa, region->size);
+	mark->peak = 0;
+}
+
+/*
+ * What was once written is copied at every restore from then on, and to fault
+ * a page in costs as much as to copy it a hundred times. So one look in 16 is
+ * at what has changed, and what has not in 64 restores is given back; at
+ * once if there is a lot of it.
+ */
+static mote_status put_back(mote_sandbox *box, mote_error *err)
+{
+	size_t pages = box->memory.dirty.count;
+	uint32_t turn = ++box->restores;
+
+	if (turn % GIVE_BACK_TURNS == 0) {
+		trim(box, MTI_AREA_CALL, &box->call_mark);
+		trim(box, MTI_AREA_REPLY, &box->reply_mark);
+	}
+	if (pages <= SETTLE_PAGES || turn % SETTLE_TURNS != 0) {
+		mti_memory_restore(&box->memory, box->store);
+		return MOTE_OK;
+	}
+	return mti_memory_settle(&box->memory, box->store,
+				 pages > SETTLE_NOW_PAGES ||
+					 turn % GIVE_BACK_TURNS == 0,
+				 err);
+}
+
 mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 			       mote_error *err)
 {
@@ -132,8 +176,10 @@ mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 	}
 	wipe(box->call, &box->call_mark);
 	wipe(box->reply, &box->reply_mark);
-	mti_memory_restore(&box->memory, store);
-	return MOTE_OK;
+	status = put_back(box, err);
+	if (status == MOTE_OK)
+		mti_memory_check(&box->memory, store);
+	return status;
 }
 
 /* The control page, whose other bytes are those of the state to go on from. */
@@ -181,7 +227,7 @@ mote_status mti_sandbox_resume(mote_sandbox *box,
 	};
 	mote_status status = put_control(box, cpu, random, err);
 
-	if (status == MOTE_OK && ops->state_set)
+	if (status == MOTE_OK)
 		status = ops->state_set(box->vm, &state, box->clean, err);
 	if (status != MOTE_OK)
 		return status;
@@ -216,8 +262,7 @@ void mti_sandbox_detach(mote_sandbox *box)
 
 	if (!box->vm)
 		return;
-	if (box->generation == mti_fork_generation() &&
-	    engine->ops->state_set && make_clean(box)) {
+	if (box->generation == mti_fork_generation() && make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
 	} else {

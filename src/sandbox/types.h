@@ -61,13 +61,18 @@ struct mote_engine {
 
 /*
  * What all sandboxes of one image with the same sizes share: the plan of
- * memory and the image part of it, a sealed file. Immutable.
+ * memory and the image part of it, a sealed file. Immutable but for started.
  */
 struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
 	struct mti_layout layout;
 	struct mti_store *store; /* a reference */
+	/*
+	 * The state after init, for MOTE_SANDBOX_SHARE_INIT; its store is a
+	 * reference, or NULL. Under the image's lock.
+	 */
+	struct mti_snap started;
 };
 
 struct mote_image {
