@@ -130,7 +130,9 @@ json_t *mti_json_parse(struct mti_json_reader *reader, const void *data,
 	}
 	root = json_loadb(data, size, JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
-		if (json_error_code(&error) == json_error_out_of_memory) {
+		/* It has a word for everything else. */
+		if (error.text[0] == '\0' ||
+		    json_error_code(&error) == json_error_out_of_memory) {
 			mti_json_no_memory(reader);
 			return NULL;
 		}
