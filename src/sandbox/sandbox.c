@@ -48,8 +48,8 @@ static mote_status create_vm(mote_sandbox *box, uint32_t flags, mote_error *err)
 	struct mti_vm_config config;
 	mote_status status;
 
-	status = mti_memory_init(&box->memory, &plan->layout, plan->fd,
-				 plan->image_size, err);
+	status = mti_memory_init(&box->memory, &engine->allocator,
+				 plan->store, err);
 	if (status != MOTE_OK)
 		return status;
 	box->control = area(box, MTI_AREA_CONTROL);

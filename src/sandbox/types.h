@@ -30,14 +30,13 @@ struct mote_engine {
 
 /*
  * What all sandboxes of one image with the same sizes share: the plan of
- * memory and the sealed file with the image part of it. Immutable.
+ * memory and the image part of it, a sealed file. Immutable.
  */
 struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
 	struct mti_layout layout;
-	int fd;
-	uint64_t image_size;
+	struct mti_store *store; /* a reference */
 };
 
 struct mote_image {

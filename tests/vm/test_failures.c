@@ -66,8 +66,11 @@ WRAP(int, mti_os_pwrite,
 WRAP(int, mti_os_memfd, (const char *name, uint64_t size), (name, size))
 WRAP(int, mti_os_memfd_seal, (int fd), (fd))
 WRAP(int, mti_os_reserve, (size_t size, void **address), (size, address))
-WRAP(int, mti_os_map_private, (void *address, size_t size, int fd),
-     (address, size, fd))
+WRAP(int, mti_os_map_private,
+     (void *address, size_t size, int fd, uint64_t offset),
+     (address, size, fd, offset))
+WRAP(int, mti_os_map_file, (size_t size, int fd, const void **address),
+     (size, fd, address))
 WRAP(int, mti_os_map_device, (size_t size, int fd, void **address),
      (size, fd, address))
 WRAP(int, mti_os_random, (void *buffer, size_t size), (buffer, size))
@@ -270,6 +273,7 @@ static const char *const functions[] = {
 	"mti_os_run",	     "mti_os_file_size",   "mti_os_read",
 	"mti_os_pwrite",     "mti_os_memfd",	   "mti_os_memfd_seal",
 	"mti_os_reserve",    "mti_os_map_private", "mti_os_map_device",
+	"mti_os_map_file",
 	"mti_os_random",     "mti_os_timer_new",   "mti_os_timer_arm",
 	"mti_os_signal_unblock",
 };
