@@ -160,7 +160,11 @@ struct mti_hv_ops {
 	mote_status (*map)(struct mti_vm *vm, uint32_t slot,
 			   const struct mti_vm_mapping *mapping,
 			   mote_error *err);
-	void (*unmap)(struct mti_vm *vm, uint32_t slot);
+	/*
+	 * If it fails the guest may still have the memory; it can be tried
+	 * again. Afterwards the CPU knows nothing of what it was.
+	 */
+	mote_status (*unmap)(struct mti_vm *vm, uint32_t slot, mote_error *err);
 
 	/*
 	 * Debugging; the CPU has left the guest. After MTI_EXIT_FAULT

@@ -19,6 +19,7 @@
 #include "hv/hv.h"
 #include "mem/layout.h"
 #include "mem/memory.h"
+#include "mem/window.h"
 #include "sandbox/kick.h"
 
 struct mote_engine {
@@ -74,6 +75,7 @@ struct mote_sandbox {
 	mote_image *image; /* a reference */
 	struct mti_template *template; /* a reference */
 	struct mti_memory memory;
+	struct mti_window window; /* what is mapped beside it */
 	struct mti_vm *vm;
 	struct mti_kick_target kick;
 
