@@ -183,7 +183,7 @@ static mote_status template_new(const mote_image *image,
 	return MOTE_OK;
 }
 
-static void template_ref(struct mti_template *plan)
+void mti_template_ref(struct mti_template *plan)
 {
 	atomic_fetch_add_explicit(&plan->references, 1, memory_order_relaxed);
 }
@@ -219,7 +219,7 @@ mote_status mti_template_get(mote_image *image,
 		}
 	}
 	if (status == MOTE_OK) {
-		template_ref(found);
+		mti_template_ref(found);
 		*out = found;
 	}
 	pthread_mutex_unlock(&image->lock);
