@@ -13,27 +13,6 @@ _Static_assert(MOTE_MAP_ADDRESS_FIRST == MOTE_GVA_MAP &&
 		       MOTE_MAP_ADDRESS_LIMIT == MOTE_GVA_MAP_LIMIT,
 	       "what the header says is what the layout has");
 
-/* Takes the sandbox, if something can be mapped into it. */
-static mote_status begin(mote_sandbox *box, mote_error *err)
-{
-	mote_status status = mti_sandbox_acquire(box, err);
-	uint32_t state;
-
-	if (status != MOTE_OK)
-		return status;
-	state = atomic_load_explicit(&box->state, memory_order_relaxed);
-	if (state == MOTE_SANDBOX_READY)
-		return MOTE_OK;
-	mti_sandbox_release(box);
-	if (state == MOTE_SANDBOX_EXITED)
-		return mti_error_set(err, MOTE_E_STATE, mapping,
-				     "main has ended; restore or free the "
-				     "sandbox");
-	return mti_error_set(err, MOTE_E_POISONED, mapping,
-			     "an earlier call did not run to its end; restore "
-			     "or free the sandbox");
-}
-
 mote_status mote_map_file(mote_sandbox *box, int fd, uint64_t offset,
 			  uint64_t size, uint32_t flags, uint64_t *address,
 			  mote_error *err)
@@ -53,7 +32,7 @@ mote_status mote_map_file(mote_sandbox *box, int fd, uint64_t offset,
 				     "page, 0x%x",
 				     (unsigned long long)offset,
 				     MOTE_PAGE_SIZE);
-	status = begin(box, err);
+	status = mti_sandbox_acquire_ready(box, mapping, err);
 	if (status != MOTE_OK)
 		return status;
 	status = mti_mapping_file(box, fd, offset, size,
@@ -86,7 +65,7 @@ mote_status mote_map_memory(mote_sandbox *box, const void *memory,
 				     "0x%llx bytes of memory at %p: there is "
 				     "no such range",
 				     (unsigned long long)size, memory);
-	status = begin(box, err);
+	status = mti_sandbox_acquire_ready(box, mapping, err);
 	if (status != MOTE_OK)
 		return status;
 	status = mti_mapping_memory(box, memory, size, address, err);

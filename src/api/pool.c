@@ -32,7 +32,7 @@ mote_status mote_pool_new(mote_snapshot *snapshot,
 			  const mote_pool_options *options, mote_pool **pool,
 			  mote_error *err)
 {
-	mote_sandbox_options sandbox = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_sandbox_options sandbox;
 	mote_pool_options full = MOTE_POOL_OPTIONS_INIT;
 	mote_status status = MOTE_OK;
 
@@ -46,8 +46,8 @@ mote_status mote_pool_new(mote_snapshot *snapshot,
 	if (status == MOTE_OK)
 		status = complete(&full, err);
 	if (status == MOTE_OK)
-		status = mti_options_from_snapshot(snapshot, full.sandbox,
-						   &sandbox, err);
+		status = mti_options_for_snapshot(snapshot, full.sandbox,
+						  &sandbox, err);
 	if (status == MOTE_OK && sandbox.gdb)
 		status = mti_error_set(err, MOTE_E_INVALID, "new pool",
 				       "gdb is \"%.100s\": the sandboxes of a "

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sandbox/mapping.h"
 #include "sandbox/sandbox.h"
 
 static void *area(const mote_sandbox *box, enum mti_area which)
@@ -217,7 +218,8 @@ void mti_sandbox_detach(mote_sandbox *box)
 	if (!box->vm)
 		return;
 	if (box->generation == mti_fork_generation() &&
-	    engine->ops->state_set && make_clean(box)) {
+	    engine->ops->state_set &&
+	    mti_mapping_drop_all(box, NULL) == MOTE_OK && make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
 	} else {
@@ -225,6 +227,8 @@ void mti_sandbox_detach(mote_sandbox *box)
 		mti_seat_free(engine, &seat);
 	}
 	box->vm = NULL;
+	/* What the VM would not give back, if anything. */
+	(void)mti_mapping_drop_all(box, NULL);
 	box->template = NULL;
 	box->store = NULL;
 }

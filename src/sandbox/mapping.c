@@ -180,8 +180,8 @@ mote_status mti_mapping_remove(mote_sandbox *box, uint64_t address,
 			       mote_error *err)
 {
 	const struct mti_hv_ops *ops = box->image->engine->ops;
-	const struct mti_window_tables tables = tables_of(box);
 	size_t index = mti_window_find(&box->window, address);
+	struct mti_window_tables tables;
 	struct mti_mapping *mapping;
 	mote_status hidden = MOTE_OK;
 	mote_status status;
@@ -190,6 +190,7 @@ mote_status mti_mapping_remove(mote_sandbox *box, uint64_t address,
 		return mti_error_set(err, MOTE_E_INVALID, "unmap from guest",
 				     "no mapping starts at 0x%llx",
 				     (unsigned long long)address);
+	tables = tables_of(box);
 	mapping = &box->window.mappings[index];
 	if (!mapping->hidden)
 		hidden = mti_window_hide(&tables, mapping, err);

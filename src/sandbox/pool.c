@@ -307,7 +307,7 @@ mote_status mti_pool_new(mote_snapshot *snapshot, uint32_t min, uint32_t max,
 			 mote_error *err)
 {
 	const struct mti_allocator *allocator =
-		mti_snapshot_allocator(snapshot);
+		&snapshot->image->engine->allocator;
 	mote_pool *pool = mti_alloc(allocator, 1,
 				    sizeof(*pool) + max * sizeof(struct slot));
 	mote_status status;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sandbox/mapping.h"
 #include "sandbox/sandbox.h"
 
 static const char operation[] = "restore";
@@ -86,6 +87,9 @@ mote_status mti_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
 	if (status != MOTE_OK)
 		return status;
 	set_state(box, MOTE_SANDBOX_POISONED);
+	status = mti_mapping_drop_all(box, err);
+	if (status != MOTE_OK)
+		return status;
 	/* Another plan of memory is another VM: see cache.c. */
 	if (box->template != snapshot->template)
 		mti_sandbox_detach(box);
