@@ -137,7 +137,8 @@ static bool append_same(const struct mti_store *base, uint64_t from,
 	const struct mti_extent *extent = mti_store_find(base, from);
 	const struct mti_extent *end = base->extents + base->extent_count;
 
-	for (; extent && extent < end && extent->gpa < to; extent++) {
+	for (; from < to && extent && extent < end && extent->gpa < to;
+	     extent++) {
 		struct piece piece = { .kind = PIECE_SAME };
 		uint64_t stop = extent->gpa + extent->size;
 
