@@ -86,9 +86,10 @@ static void map_memory(struct machine *machine, const void *code, size_t size)
 		mti_os_pwrite(fd, tables.pages, tables.used, tables.base_gpa),
 		0);
 	assert_int_equal(mti_os_reserve(layout->memory_size, &memory), 0);
-	assert_int_equal(
-		mti_os_map_private(memory, tables.base_gpa + tables.used, fd),
-		0);
+	assert_int_equal(mti_os_map_private(memory,
+					    tables.base_gpa + tables.used, fd,
+					    0),
+			 0);
 	mti_os_close(fd);
 	mti_tables_fini(&tables);
 	machine->memory = memory;
