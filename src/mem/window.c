@@ -257,3 +257,38 @@ void mti_window_clear(struct mti_window *window,
 	mti_free(allocator, window->tables);
 	memset(window, 0, sizeof(*window));
 }
+
+uint64_t mti_window_end(const struct mti_window *window, uint64_t memory_size)
+{
+	uint64_t end = memory_size;
+	size_t i;
+
+	for (i = 0; i < window->count; i++) {
+		const struct mti_mapping *mapping = &window->mappings[i];
+
+		if (mapping->gpa + mapping->size > end)
+			end = mapping->gpa + mapping->size;
+	}
+	/* Far below the end of all addresses. */
+	(void)mti_align_up_u64(end, LARGE_PAGE, &end);
+	return end;
+}
+
+void mti_window_extend(const struct mti_window *window,
+		       struct mti_layout *layout)
+{
+	size_t i;
+
+	for (i = 0; i < window->count; i++) {
+		const struct mti_mapping *mapping = &window->mappings[i];
+
+		layout->regions[layout->region_count++] = (struct mti_region){
+			.gva = mapping->gva,
+			.gpa = mapping->gpa,
+			.size = mapping->size,
+			.flags = MTI_PT_USER |
+				 (mapping->writable ? MTI_PT_WRITE : 0),
+		};
+	}
+	layout->memory_size = mti_window_end(window, layout->memory_size);
+}

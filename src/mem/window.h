@@ -66,6 +66,15 @@ void mti_window_remove(struct mti_window *window, size_t index);
 void mti_window_clear(struct mti_window *window,
 		      const struct mti_allocator *allocator);
 
+/* The size of memory that holds what is mapped, too. */
+uint64_t mti_window_end(const struct mti_window *window, uint64_t memory_size);
+/*
+ * What is mapped becomes part of the plan, where it is. There is room for it
+ * in a layout that mti_window_place was given.
+ */
+void mti_window_extend(const struct mti_window *window,
+		       struct mti_layout *layout);
+
 /* What is edited: the tables of one sandbox. */
 struct mti_window_tables {
 	const struct mti_arch *arch;

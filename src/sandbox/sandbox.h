@@ -24,6 +24,10 @@ void mti_image_unref(mote_image *image);
 mote_status mti_template_get(mote_image *image,
 			     const struct mti_layout_sizes *sizes,
 			     struct mti_template **out, mote_error *err);
+/* Of a snapshot that has a plan of its own; without a store. NULL fills err. */
+struct mti_template *mti_template_new(const struct mti_allocator *allocator,
+				      const struct mti_layout *layout,
+				      mote_error *err);
 void mti_template_ref(struct mti_template *plan);
 void mti_template_unref(struct mti_template *plan);
 

@@ -26,6 +26,7 @@ static mote_status freeze_memory(mote_sandbox *box, struct mti_store **store,
 		.base = box->store,
 		.transient = regions,
 		.transient_count = TRANSIENT,
+		.window = &box->window,
 	};
 	mote_status status = mti_sandbox_collect(box, err);
 	size_t i;
@@ -62,6 +63,7 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 	if (status != MOTE_OK)
 		return status;
 	snap->layout = box->template->layout;
+	mti_window_extend(&box->window, &snap->layout);
 	snap->cpu.fs_base = state.fs_base;
 	snap->cpu.gs_base = state.gs_base;
 	snap->cpu.mxcsr = state.mxcsr;
@@ -69,6 +71,9 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 	snap->cpu.dispatch_pc = box->dispatch_pc;
 	snap->cpu.dispatch_sp = box->dispatch_sp;
 	describe_origin(box, &snap->origin);
+	/* That has another plan: box keeps the store that fits its own. */
+	if (box->window.count > 0)
+		return MOTE_OK;
 	/* What is the same in both stores is so in memory too. */
 	mti_store_ref(snap->store);
 	mti_store_unref(box->store);
@@ -109,6 +114,21 @@ static uint32_t new_files(const struct mti_store *store,
 	return files;
 }
 
+/* The plan that its memory has: that of box, and what is mapped. */
+static mote_status take_plan(const mote_sandbox *box, mote_snapshot *snapshot,
+			     mote_error *err)
+{
+	if (box->window.count > 0) {
+		snapshot->template =
+			mti_template_new(mti_sandbox_allocator(box),
+					 &snapshot->snap.layout, err);
+		return snapshot->template ? MOTE_OK : MOTE_E_NO_MEMORY;
+	}
+	snapshot->template = box->template;
+	mti_template_ref(box->template);
+	return MOTE_OK;
+}
+
 mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **out,
 			      mote_error *err)
 {
@@ -119,10 +139,10 @@ mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **out,
 	if (!snapshot)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "take snapshot",
 				     "no memory for the snapshot");
-	snapshot->template = box->template;
-	mti_template_ref(box->template);
 	mti_store_ref(before);
 	status = mti_snap_take(box, &snapshot->snap, err);
+	if (status == MOTE_OK)
+		status = take_plan(box, snapshot, err);
 	if (status == MOTE_OK) {
 		snapshot->own_files = new_files(snapshot->snap.store, before);
 		*out = snapshot;

@@ -183,6 +183,23 @@ static mote_status template_new(const mote_image *image,
 	return MOTE_OK;
 }
 
+struct mti_template *mti_template_new(const struct mti_allocator *allocator,
+				      const struct mti_layout *layout,
+				      mote_error *err)
+{
+	struct mti_template *made = mti_alloc(allocator, 1, sizeof(*made));
+
+	if (!made) {
+		mti_error_set(err, MOTE_E_NO_MEMORY, "take snapshot",
+			      "no memory for the plan");
+		return NULL;
+	}
+	made->references = 1;
+	made->allocator = allocator;
+	made->layout = *layout;
+	return made;
+}
+
 void mti_template_ref(struct mti_template *plan)
 {
 	atomic_fetch_add_explicit(&plan->references, 1, memory_order_relaxed);

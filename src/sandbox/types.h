@@ -68,7 +68,8 @@ struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
 	struct mti_layout layout;
-	struct mti_store *store; /* a reference */
+	/* A reference; NULL for the plan of a snapshot with mappings. */
+	struct mti_store *store;
 };
 
 struct mote_image {
