@@ -165,8 +165,8 @@ struct mti_hv_ops {
 			   const struct mti_vm_mapping *mapping,
 			   mote_error *err);
 	/*
-	 * If it fails the guest may still have the memory; it can be tried
-	 * again. Afterwards the CPU knows nothing of what it was.
+	 * The memory is the caller's again; if it fails, because the VM never
+	 * runs again. The CPU has forgotten what the page tables said.
 	 */
 	mote_status (*unmap)(struct mti_vm *vm, uint32_t slot, mote_error *err);
 

@@ -29,7 +29,6 @@ struct mti_mapping {
 	uint32_t slot; /* of the hypervisor, from 1 */
 	bool writable;
 	bool owned; /* memory is unmapped with it */
-	bool hidden; /* it is no longer in the page tables */
 };
 
 struct mti_window {

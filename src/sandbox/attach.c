@@ -217,9 +217,9 @@ void mti_sandbox_detach(mote_sandbox *box)
 
 	if (!box->vm)
 		return;
-	if (box->generation == mti_fork_generation() &&
-	    engine->ops->state_set &&
-	    mti_mapping_drop_all(box, NULL) == MOTE_OK && make_clean(box)) {
+	mti_mapping_drop_all(box);
+	if (box->generation == mti_fork_generation() && !box->vm_lost &&
+	    engine->ops->state_set && make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
 	} else {
@@ -227,8 +227,7 @@ void mti_sandbox_detach(mote_sandbox *box)
 		mti_seat_free(engine, &seat);
 	}
 	box->vm = NULL;
-	/* What the VM would not give back, if anything. */
-	(void)mti_mapping_drop_all(box, NULL);
+	box->vm_lost = false;
 	box->template = NULL;
 	box->store = NULL;
 }

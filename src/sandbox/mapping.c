@@ -165,25 +165,33 @@ mote_status mti_mapping_file(mote_sandbox *box, int fd, uint64_t offset,
 	return status;
 }
 
-/* Its memory is nobody's any more. */
-static void forget(mote_sandbox *box, size_t index)
+/*
+ * Takes it from the VM, which also makes the CPU forget what the page tables
+ * said. If that fails the VM never runs again, and a restore replaces it.
+ */
+static mote_status forget(mote_sandbox *box, size_t index, mote_error *err)
 {
+	const struct mti_hv_ops *ops = box->image->engine->ops;
 	struct mti_mapping *mapping = &box->window.mappings[index];
+	mote_status status = MOTE_OK;
 
+	if (box->vm)
+		status = ops->unmap(box->vm, mapping->slot, err);
+	if (status != MOTE_OK)
+		box->vm_lost = true;
 	/* A child has none of its parent's guest memory. */
 	if (mapping->owned && box->generation == mti_fork_generation())
 		mti_os_unmap(mapping->memory, mapping->size);
 	mti_window_remove(&box->window, index);
+	return status;
 }
 
 mote_status mti_mapping_remove(mote_sandbox *box, uint64_t address,
 			       mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
 	size_t index = mti_window_find(&box->window, address);
 	struct mti_window_tables tables;
-	struct mti_mapping *mapping;
-	mote_status hidden = MOTE_OK;
+	mote_status hidden;
 	mote_status status;
 
 	if (index == box->window.count)
@@ -191,36 +199,18 @@ mote_status mti_mapping_remove(mote_sandbox *box, uint64_t address,
 				     "no mapping starts at 0x%llx",
 				     (unsigned long long)address);
 	tables = tables_of(box);
-	mapping = &box->window.mappings[index];
-	if (!mapping->hidden)
-		hidden = mti_window_hide(&tables, mapping, err);
-	mapping->hidden = true;
-	/* Also makes the CPU forget what the tables said. */
-	status = ops->unmap(box->vm, mapping->slot,
-			    hidden == MOTE_OK ? err : NULL);
-	if (hidden != MOTE_OK || status != MOTE_OK)
+	hidden = mti_window_hide(&tables, &box->window.mappings[index], err);
+	status = forget(box, index, hidden == MOTE_OK ? err : NULL);
+	if (hidden != MOTE_OK)
+		status = hidden;
+	if (status != MOTE_OK)
 		poison(box);
-	if (status == MOTE_OK)
-		forget(box, index);
-	return hidden != MOTE_OK ? hidden : status;
+	return status;
 }
 
-mote_status mti_mapping_drop_all(mote_sandbox *box, mote_error *err)
+void mti_mapping_drop_all(mote_sandbox *box)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
-	mote_status status = MOTE_OK;
-
-	while (box->window.count > 0 && status == MOTE_OK) {
-		size_t last = box->window.count - 1;
-
-		if (box->vm)
-			status = ops->unmap(box->vm,
-					    box->window.mappings[last].slot,
-					    err);
-		if (status == MOTE_OK)
-			forget(box, last);
-	}
-	if (status == MOTE_OK)
-		mti_window_clear(&box->window, mti_sandbox_allocator(box));
-	return status;
+	while (box->window.count > 0)
+		(void)forget(box, box->window.count - 1, NULL);
+	mti_window_clear(&box->window, mti_sandbox_allocator(box));
 }

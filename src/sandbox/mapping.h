@@ -15,17 +15,16 @@ mote_status mti_mapping_memory(mote_sandbox *box, const void *memory,
 			       uint64_t size, uint64_t *address,
 			       mote_error *err);
 /*
- * Fails if there is none, or if the guest may still reach it: then it stays
- * in the list, and the sandbox is poisoned.
+ * If it fails there is none at that address; or what is left of it in the
+ * sandbox, which is poisoned then, is for a restore to put right.
  */
 mote_status mti_mapping_remove(mote_sandbox *box, uint64_t address,
 			       mote_error *err);
 
 /*
- * Takes all mappings from the VM. What they have left in the page tables is
- * in the set of dirty pages, to be put back. If it fails, some are still
- * there, and it can be tried again. Without a VM it does not fail.
+ * What they have left in the page tables is in the set of dirty pages, to be
+ * put back. Sets box->vm_lost if the VM is of no use any more.
  */
-mote_status mti_mapping_drop_all(mote_sandbox *box, mote_error *err);
+void mti_mapping_drop_all(mote_sandbox *box);
 
 #endif

@@ -87,11 +87,9 @@ mote_status mti_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
 	if (status != MOTE_OK)
 		return status;
 	set_state(box, MOTE_SANDBOX_POISONED);
-	status = mti_mapping_drop_all(box, err);
-	if (status != MOTE_OK)
-		return status;
+	mti_mapping_drop_all(box);
 	/* Another plan of memory is another VM: see cache.c. */
-	if (box->template != snapshot->template)
+	if (box->template != snapshot->template || box->vm_lost)
 		mti_sandbox_detach(box);
 	if (!box->vm)
 		return mti_sandbox_begin(box, snapshot->template, snap, err);

@@ -130,6 +130,7 @@ struct mote_sandbox {
 	struct mti_memory memory;
 	struct mti_window window; /* what is mapped beside it */
 	struct mti_vm *vm;
+	bool vm_lost; /* it does not run any more */
 	struct mti_kick_target kick;
 	uint32_t flags; /* MOTE_SANDBOX_* */
 	uint32_t restores;

@@ -240,7 +240,7 @@ static void test_large(void **state)
 	assert_int_equal(address % LARGE, 0);
 	mapping_expect(box, address, all, size, 511);
 	address = map_file_at(box, fd, PAGE, size - PAGE, MOTE_MAP_PRIVATE,
-			      MOTE_MAP_ADDRESS_FIRST + (UINT64_C(1) << 40) +
+			      MOTE_MAP_ADDRESS_FIRST + (UINT64_C(1) << 39) +
 				      5 * PAGE);
 	mapping_expect(box, address, all + PAGE, size - PAGE, 509);
 	mapping_write(box, address + size - PAGE - 1, 3);
