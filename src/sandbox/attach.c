@@ -5,7 +5,11 @@
 #include <string.h>
 
 #include "base/error.h"
+<<<<<<< HEAD
 #include "sandbox/mapping.h"
+=======
+#include "mem/check.h"
+>>>>>>> core
 #include "sandbox/sandbox.h"
 
 static void *area(const mote_sandbox *box, enum mti_area which)
@@ -87,7 +91,7 @@ mote_status mti_sandbox_collect(mote_sandbox *box, mote_error *err)
 	mote_status status = MOTE_OK;
 
 	mti_dirty_add(dirty, control->gpa, control->size);
-	if (ops_of(box)->dirty)
+	if (ops_of(box)->tracks(box->vm))
 		status = ops_of(box)->dirty(box->vm, found, dirty, err);
 	else
 		status = mti_memory_scan(&box->memory, err);
@@ -134,6 +138,7 @@ mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 	wipe(box->call, &box->call_mark);
 	wipe(box->reply, &box->reply_mark);
 	mti_memory_restore(&box->memory, store);
+	mti_memory_check(&box->memory, store);
 	return MOTE_OK;
 }
 
@@ -182,7 +187,7 @@ mote_status mti_sandbox_resume(mote_sandbox *box,
 	};
 	mote_status status = put_control(box, cpu, random, err);
 
-	if (status == MOTE_OK && ops->state_set)
+	if (status == MOTE_OK)
 		status = ops->state_set(box->vm, &state, box->clean, err);
 	if (status != MOTE_OK)
 		return status;
@@ -214,14 +219,19 @@ void mti_sandbox_detach(mote_sandbox *box)
 		.vm = box->vm,
 		.clean = box->clean,
 	};
+	bool own_plan;
 
 	if (!box->vm)
 		return;
+	own_plan = !box->template->store;
 	mti_mapping_drop_all(box);
 	if (box->generation == mti_fork_generation() && !box->vm_lost &&
-	    engine->ops->state_set && make_clean(box)) {
+	    make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
+		/* It may be the last one of a snapshot that is gone. */
+		if (own_plan)
+			mti_cache_sweep(engine);
 	} else {
 		seat.memory = box->memory;
 		mti_seat_free(engine, &seat);

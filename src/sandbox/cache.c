@@ -140,7 +140,8 @@ static bool is_dead(const struct mti_cache *cache,
 void mti_cache_sweep(mote_engine *engine)
 {
 	struct mti_cache *cache = &engine->cache;
-	struct mti_seat dead[MTI_CACHE_MAX];
+	struct mti_seat gone[MTI_CACHE_MAX];
+	bool dead[MTI_CACHE_MAX];
 	size_t count = 0;
 	size_t kept = 0;
 	size_t i;
@@ -148,17 +149,17 @@ void mti_cache_sweep(mote_engine *engine)
 	if (engine->generation != mti_fork_generation())
 		return;
 	pthread_mutex_lock(&cache->lock);
-	/* Taken out first, so that each is judged by the same list. */
 	for (i = 0; i < cache->count; i++)
-		if (is_dead(cache, cache->seats[i].template))
-			dead[count++] = cache->seats[i];
+		dead[i] = is_dead(cache, cache->seats[i].template);
 	for (i = 0; i < cache->count; i++)
-		if (!is_dead(cache, cache->seats[i].template))
+		if (dead[i])
+			gone[count++] = cache->seats[i];
+		else
 			cache->seats[kept++] = cache->seats[i];
 	cache->count = kept;
 	pthread_mutex_unlock(&cache->lock);
 	while (count > 0)
-		mti_seat_free(engine, &dead[--count]);
+		mti_seat_free(engine, &gone[--count]);
 }
 
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more)

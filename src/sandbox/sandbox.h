@@ -47,6 +47,8 @@ void mti_seat_put(mote_engine *engine, struct mti_seat *seat);
 void mti_seat_free(mote_engine *engine, struct mti_seat *seat);
 /* Whether memory, and more bytes, may lie in the cache. */
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more);
+/* Frees the seats of plans that nobody else has any more. */
+void mti_cache_sweep(mote_engine *engine);
 void mti_cache_init(struct mti_cache *cache);
 void mti_cache_fini(mote_engine *engine);
 

@@ -53,11 +53,9 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 			  mote_error *err)
 {
 	struct mti_cpu_state state = { 0 };
-	mote_status status = MOTE_OK;
+	mote_status status;
 
-	const struct mti_hv_ops *ops = box->image->engine->ops;
-	if (ops->state_get)
-		status = ops->state_get(box->vm, &state, err);
+	status = box->image->engine->ops->state_get(box->vm, &state, err);
 	if (status == MOTE_OK)
 		status = freeze_memory(box, &snap->store, err);
 	if (status != MOTE_OK)
@@ -161,14 +159,18 @@ void mti_snapshot_ref(mote_snapshot *snapshot)
 
 void mti_snapshot_unref(mote_snapshot *snapshot)
 {
+	bool own_plan;
 	mote_image *image;
 
 	if (!snapshot || atomic_fetch_sub_explicit(&snapshot->references, 1,
 						   memory_order_acq_rel) != 1)
 		return;
 	image = snapshot->image;
+	own_plan = snapshot->template && !snapshot->template->store;
 	mti_store_unref(snapshot->snap.store);
 	mti_template_unref(snapshot->template);
+	if (own_plan)
+		mti_cache_sweep(image->engine);
 	mti_free(&image->engine->allocator, snapshot);
 	mti_image_unref(image);
 }

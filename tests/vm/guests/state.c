@@ -85,7 +85,7 @@ MOTE_EXPORT(u64, Sum, (u32, count), (u32, stride))
 
 MOTE_EXPORT(void, Crash, void)
 {
-	*(volatile int *)1 = 0;
+	__asm__ volatile("ud2");
 }
 
 MOTE_EXPORT(void, Spin, void)
