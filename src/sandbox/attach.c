@@ -5,11 +5,8 @@
 #include <string.h>
 
 #include "base/error.h"
-<<<<<<< HEAD
-#include "sandbox/mapping.h"
-=======
 #include "mem/check.h"
->>>>>>> core
+#include "sandbox/mapping.h"
 #include "sandbox/sandbox.h"
 
 static void *area(const mote_sandbox *box, enum mti_area which)
