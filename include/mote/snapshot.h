@@ -108,27 +108,39 @@ mote_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
 
 /*
  * Shows the guest size bytes of a file from offset on, through the page
- * cache, without a copy; a multiple of a page in offset and address; size is
- * rounded up, the rest of the last page is zero. size 0 is all that follows
- * offset. *address 0 lets the library choose one and stores it there.
+ * cache, without a copy; a multiple of a page in offset and address. All of
+ * the pages that they touch are shown, and what lies in the last one beyond
+ * the end of the file is zero. size 0 is all that follows offset. *address 0
+ * lets the library choose one and stores it there.
  * Between calls; until mote_unmap, a restore or the end of the sandbox. The
- * descriptor may be closed afterwards. Read-only unless MOTE_MAP_PRIVATE.
- * A file that is cut short while mapped: a guest that reads beyond its end
- * gets MOTE_E_GUEST_FAULT.
+ * descriptor may be closed afterwards. Read-only unless MOTE_MAP_PRIVATE,
+ * and never to be executed. A file that is cut short while mapped: a guest
+ * that reads beyond its end gets MOTE_E_GUEST_FAULT.
+ *
+ * Regular files only. MOTE_E_INVALID names what is not aligned, not within
+ * the file or the window, or the range that it would overlap; MOTE_E_STATE
+ * inside a call, or if there are too many (some 200); MOTE_E_POISONED;
+ * MOTE_E_NO_MEMORY also if the guest's page tables are full.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_map_file(mote_sandbox *box, int fd, uint64_t offset, uint64_t size,
 	      uint32_t flags, uint64_t *address, mote_error *err);
 
 /*
- * The same with the program's own memory, page-aligned, which must stay
- * there until it is unmapped. Read-only for the guest.
+ * The same with the program's own memory, whole pages, which must stay there
+ * until it is unmapped. Read-only for the guest, which sees what the program
+ * writes there.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_map_memory(mote_sandbox *box, const void *memory, uint64_t size,
 		uint64_t *address, mote_error *err);
 
-/* Exactly one mapping, by its address. */
+/*
+ * Exactly one mapping, by its address; in any state, but not in a call. What
+ * a snapshot had mapped is memory of its sandboxes, and no mapping of theirs.
+ * If it fails and the sandbox is poisoned, the guest had destroyed its page
+ * tables, or the system failed: the mapping is gone all the same.
+ */
 MOTE_API MOTE_MUST_USE mote_status
 mote_unmap(mote_sandbox *box, uint64_t address, mote_error *err);
 
@@ -136,14 +148,15 @@ mote_unmap(mote_sandbox *box, uint64_t address, mote_error *err);
 
 /*
  * Ready sandboxes of one snapshot. Thread-safe. Not in a child of the
- * process that made it (MOTE_E_STATE).
+ * process that made it (MOTE_E_STATE). Those that were made stay; a pool does
+ * not shrink.
  */
 typedef struct mote_pool mote_pool;
 
 typedef struct mote_pool_options {
 	uint32_t struct_size;
 	uint32_t min; /* made at once; default 0 */
-	uint32_t max; /* alive at the same time; default 64 */
+	uint32_t max; /* alive at the same time; default 64, at least min */
 	uint32_t reserved;
 	/* Of every sandbox; NULL is the defaults. Copied. */
 	const mote_sandbox_options *sandbox;
@@ -160,26 +173,31 @@ mote_pool_new(mote_snapshot *snapshot, const mote_pool_options *options,
 
 /*
  * A sandbox in the state of the snapshot, which is the caller's until
- * mote_pool_release. Waits up to timeout_ns when max are out: MOTE_E_TIMEOUT;
- * 0 does not wait.
+ * mote_pool_release, but not to be freed. Waits up to timeout_ns when max are
+ * out: MOTE_E_TIMEOUT; 0 does not wait. Who waits longest is served first.
+ * MOTE_E_STATE if the pool is freed meanwhile; an error of
+ * mote_sandbox_from_snapshot if one had to be made, which another call may
+ * try again.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_pool_acquire(mote_pool *pool, uint64_t timeout_ns, mote_sandbox **box,
 		  mote_error *err);
 
 /*
- * Gives it back, in any state: it is restored, or replaced if that fails.
- * Not inside a call of it.
+ * Gives it back, in any state: it is restored, or replaced if that fails, and
+ * has the limits of the options again. Until it is acquired again, using it
+ * is MOTE_E_BUSY. Inside a call of it nothing happens, and it is still the
+ * caller's; nothing happens to what is not out of this pool.
  */
 MOTE_API void mote_pool_release(mote_pool *pool, mote_sandbox *box);
 
 typedef struct mote_pool_stats {
 	uint32_t struct_size;
 	uint32_t idle;
-	uint32_t busy;
+	uint32_t busy;     /* out, or being restored */
 	uint32_t waiting;  /* threads */
 	uint64_t acquired; /* since the pool was made, as all that follow */
-	uint64_t waited;
+	uint64_t waited;   /* calls of acquire, not time */
 	uint64_t timeouts;
 	uint64_t created;
 	uint64_t restored;
@@ -195,7 +213,11 @@ MOTE_API MOTE_MUST_USE mote_status mote_pool_get_stats(mote_pool *pool,
 						       mote_pool_stats *stats,
 						       mote_error *err);
 
-/* All its sandboxes must have been released; those that are out leak. */
+/*
+ * Who waits for a sandbox gets MOTE_E_STATE. Sandboxes that are out stay
+ * usable, and are freed when they are released: mote_pool_release is all that
+ * may still be called, and the last one frees what is left.
+ */
 MOTE_API void mote_pool_free(mote_pool *pool);
 
 /* ----------------------------------------------------------------- files */

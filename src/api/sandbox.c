@@ -4,6 +4,7 @@
 #include <mote/mote.h>
 #include <mote/snapshot.h>
 
+#include "api/options.h"
 #include "api/records.h"
 #include "base/checked.h"
 #include "base/error.h"
@@ -133,24 +134,36 @@ static mote_status adopt_sizes(mote_sandbox_options *options,
 	return status;
 }
 
+mote_status mti_options_for_snapshot(const mote_snapshot *snapshot,
+				     const mote_sandbox_options *options,
+				     mote_sandbox_options *full,
+				     mote_error *err)
+{
+	mote_status status = MOTE_OK;
+
+	*full = (mote_sandbox_options)MOTE_SANDBOX_OPTIONS_INIT;
+	if (options)
+		status = mti_record_read(full, sizeof(*full), options,
+					 "sandbox options", err);
+	if (status == MOTE_OK)
+		status = adopt_sizes(full, &snapshot->snap.layout.sizes, err);
+	if (status == MOTE_OK)
+		status = complete(full, err);
+	return status;
+}
+
 mote_status mote_sandbox_from_snapshot(mote_snapshot *snapshot,
 				       const mote_sandbox_options *options,
 				       mote_sandbox **box, mote_error *err)
 {
-	mote_sandbox_options full = MOTE_SANDBOX_OPTIONS_INIT;
-	mote_status status = MOTE_OK;
+	mote_sandbox_options full;
+	mote_status status;
 
 	if (!snapshot || !box)
 		return mti_error_set(err, MOTE_E_INVALID,
 				     "new sandbox from snapshot", "%s is NULL",
 				     snapshot ? "box" : "snapshot");
-	if (options)
-		status = mti_record_read(&full, sizeof(full), options,
-					 "sandbox options", err);
-	if (status == MOTE_OK)
-		status = adopt_sizes(&full, &snapshot->snap.layout.sizes, err);
-	if (status == MOTE_OK)
-		status = complete(&full, err);
+	status = mti_options_for_snapshot(snapshot, options, &full, err);
 	if (status != MOTE_OK)
 		return status;
 	return mti_sandbox_from_snapshot(snapshot, &full, box, err);

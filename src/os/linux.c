@@ -260,6 +260,31 @@ int mti_os_map_file(size_t size, int fd, const void **address)
 	return 0;
 }
 
+int mti_os_map_part(int fd, uint64_t offset, size_t size, bool private,
+		    void **address)
+{
+	void *p = mmap(NULL, size, private ? PROT_READ | PROT_WRITE : PROT_READ,
+		       private ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED, fd,
+		       (off_t)offset);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	mti_os_advise_guest(p, size);
+	*address = p;
+	return 0;
+}
+
+int mti_os_copy_memory(void *to, const void *from, size_t size)
+{
+	const struct iovec remote = { (void *)(uintptr_t)from, size };
+	const struct iovec local = { to, size };
+	ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EFAULT;
+}
+
 int mti_os_map_device(size_t size, int fd, void **address)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -79,6 +79,17 @@ void mti_os_advise_guest(void *address, size_t size);
 int mti_os_discard(void *address, size_t size);
 /* A file, read-only, through the page cache. */
 int mti_os_map_file(size_t size, int fd, const void **address);
+/*
+ * A piece of a file for a guest, with the advice above: read-only and
+ * shared, or private and writable.
+ */
+int mti_os_map_part(int fd, uint64_t offset, size_t size, bool private,
+		    void **address);
+/*
+ * Copies memory that may not be there, or not any more: -EFAULT, where a
+ * plain copy would end the process.
+ */
+int mti_os_copy_memory(void *to, const void *from, size_t size);
 /* Shared mapping of a device's memory. */
 int mti_os_map_device(size_t size, int fd, void **address);
 void mti_os_unmap(void *address, size_t size);

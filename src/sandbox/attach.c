@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "mem/check.h"
+#include "sandbox/mapping.h"
 #include "sandbox/sandbox.h"
 
 /* Of restores: see put_back. */
@@ -267,17 +268,25 @@ void mti_sandbox_detach(mote_sandbox *box)
 		.vm = box->vm,
 		.clean = box->clean,
 	};
+	bool own_plan;
 
 	if (!box->vm)
 		return;
-	if (box->generation == mti_fork_generation() && make_clean(box)) {
+	own_plan = !box->template->store;
+	mti_mapping_drop_all(box);
+	if (box->generation == mti_fork_generation() && !box->vm_lost &&
+	    make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
+		/* It may be the last one of a snapshot that is gone. */
+		if (own_plan)
+			mti_cache_sweep(engine);
 	} else {
 		seat.memory = box->memory;
 		mti_seat_free(engine, &seat);
 	}
 	box->vm = NULL;
+	box->vm_lost = false;
 	box->template = NULL;
 	box->store = NULL;
 }

@@ -125,6 +125,44 @@ void mti_seat_put(mote_engine *engine, struct mti_seat *seat)
 		mti_seat_free(engine, &oldest);
 }
 
+/* Whether only seats of the cache have that template. */
+static bool is_dead(const struct mti_cache *cache,
+		    const struct mti_template *template)
+{
+	uint32_t seats = 0;
+	size_t i;
+
+	for (i = 0; i < cache->count; i++)
+		seats += cache->seats[i].template == template;
+	return atomic_load_explicit(&template->references,
+				    memory_order_relaxed) == seats;
+}
+
+void mti_cache_sweep(mote_engine *engine)
+{
+	struct mti_cache *cache = &engine->cache;
+	struct mti_seat gone[MTI_CACHE_MAX];
+	bool dead[MTI_CACHE_MAX];
+	size_t count = 0;
+	size_t kept = 0;
+	size_t i;
+
+	if (engine->generation != mti_fork_generation())
+		return;
+	pthread_mutex_lock(&cache->lock);
+	for (i = 0; i < cache->count; i++)
+		dead[i] = is_dead(cache, cache->seats[i].template);
+	for (i = 0; i < cache->count; i++)
+		if (dead[i])
+			gone[count++] = cache->seats[i];
+		else
+			cache->seats[kept++] = cache->seats[i];
+	cache->count = kept;
+	pthread_mutex_unlock(&cache->lock);
+	while (count > 0)
+		mti_seat_free(engine, &gone[--count]);
+}
+
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more)
 {
 	return memory->dirty.count * MOTE_PAGE_SIZE + more <= KEPT_BYTES;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "os/os.h"
+#include "sandbox/mapping.h"
 #include "sandbox/sandbox.h"
 
 static const char operation[] = "restore";
@@ -84,8 +85,9 @@ static mote_status restore(mote_sandbox *box, mote_snapshot *snapshot,
 	const struct mti_snap *snap = &snapshot->snap;
 	mote_status status;
 
+	mti_mapping_drop_all(box);
 	/* Another plan of memory is another VM: see cache.c. */
-	if (box->template != snapshot->template)
+	if (box->template != snapshot->template || box->vm_lost)
 		mti_sandbox_detach(box);
 	if (!box->vm)
 		return mti_sandbox_begin(box, snapshot->template, snap, err);

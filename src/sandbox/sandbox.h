@@ -25,7 +25,10 @@ void mti_image_unref(mote_image *image);
 mote_status mti_template_get(mote_image *image,
 			     const struct mti_layout_sizes *sizes,
 			     struct mti_template **out, mote_error *err);
-/* Of a plan that is there; references store. NULL if memory ran out. */
+/*
+ * Of a plan that is there; references store, which is NULL for a snapshot
+ * with mappings. NULL if memory ran out.
+ */
 struct mti_template *mti_template_new(const struct mti_allocator *allocator,
 				      const struct mti_layout *layout,
 				      struct mti_store *store);
@@ -48,6 +51,8 @@ void mti_seat_put(mote_engine *engine, struct mti_seat *seat);
 void mti_seat_free(mote_engine *engine, struct mti_seat *seat);
 /* Whether memory, and more bytes, may lie in the cache. */
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more);
+/* Frees the seats of plans that nobody else has any more. */
+void mti_cache_sweep(mote_engine *engine);
 void mti_cache_init(struct mti_cache *cache);
 void mti_cache_fini(mote_engine *engine);
 
@@ -127,6 +132,13 @@ mote_status mti_sandbox_acquire_ready(mote_sandbox *box, const char *operation,
 void mti_sandbox_release(mote_sandbox *box);
 /* Whether this thread is inside a call of it. */
 bool mti_sandbox_inside(const mote_sandbox *box);
+
+/*
+ * owner.c: it is the keeper's, an object that is no thread: MOTE_E_BUSY for
+ * all until unpark. It is nobody's, or this thread's, before.
+ */
+void mti_sandbox_park(mote_sandbox *box, const void *keeper);
+void mti_sandbox_unpark(mote_sandbox *box);
 
 /* fork.c: the number changes in a child after fork(). */
 mote_status mti_fork_watch(mote_error *err);

@@ -26,6 +26,7 @@ static mote_status freeze_memory(mote_sandbox *box, struct mti_store **store,
 		.base = box->store,
 		.transient = regions,
 		.transient_count = TRANSIENT,
+		.window = &box->window,
 	};
 	mote_status status = mti_sandbox_collect(box, err);
 	size_t i;
@@ -60,6 +61,7 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 	if (status != MOTE_OK)
 		return status;
 	snap->layout = box->template->layout;
+	mti_window_extend(&box->window, &snap->layout);
 	snap->cpu.fs_base = state.fs_base;
 	snap->cpu.gs_base = state.gs_base;
 	snap->cpu.mxcsr = state.mxcsr;
@@ -67,6 +69,9 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 	snap->cpu.dispatch_pc = box->dispatch_pc;
 	snap->cpu.dispatch_sp = box->dispatch_sp;
 	describe_origin(box, &snap->origin);
+	/* That has another plan: box keeps the store that fits its own. */
+	if (box->window.count > 0)
+		return MOTE_OK;
 	/* What is the same in both stores is so in memory too. */
 	mti_store_ref(snap->store);
 	mti_store_unref(box->store);
@@ -107,6 +112,24 @@ static uint32_t new_files(const struct mti_store *store,
 	return files;
 }
 
+/* The plan that its memory has: that of box, and what is mapped. */
+static mote_status take_plan(const mote_sandbox *box, mote_snapshot *snapshot,
+			     mote_error *err)
+{
+	if (box->window.count > 0) {
+		snapshot->template =
+			mti_template_new(mti_sandbox_allocator(box),
+					 &snapshot->snap.layout, NULL);
+		if (snapshot->template)
+			return MOTE_OK;
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "take snapshot",
+				     "no memory for the plan");
+	}
+	snapshot->template = box->template;
+	mti_template_ref(box->template);
+	return MOTE_OK;
+}
+
 mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **out,
 			      mote_error *err)
 {
@@ -117,10 +140,10 @@ mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **out,
 	if (!snapshot)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "take snapshot",
 				     "no memory for the snapshot");
-	snapshot->template = box->template;
-	mti_template_ref(box->template);
 	mti_store_ref(before);
 	status = mti_snap_take(box, &snapshot->snap, err);
+	if (status == MOTE_OK)
+		status = take_plan(box, snapshot, err);
 	if (status == MOTE_OK) {
 		snapshot->own_files = new_files(snapshot->snap.store, before);
 		mti_metric_count(&box->observe, MTI_METRIC_SNAPSHOTS_TAKEN, 1);
@@ -213,14 +236,18 @@ void mti_snapshot_ref(mote_snapshot *snapshot)
 
 void mti_snapshot_unref(mote_snapshot *snapshot)
 {
+	bool own_plan;
 	mote_image *image;
 
 	if (!snapshot || atomic_fetch_sub_explicit(&snapshot->references, 1,
 						   memory_order_acq_rel) != 1)
 		return;
 	image = snapshot->image;
+	own_plan = snapshot->template && !snapshot->template->store;
 	mti_store_unref(snapshot->snap.store);
 	mti_template_unref(snapshot->template);
+	if (own_plan)
+		mti_cache_sweep(image->engine);
 	mti_free(&image->engine->allocator, snapshot);
 	mti_image_unref(image);
 }

@@ -195,7 +195,8 @@ struct mti_template *mti_template_new(const struct mti_allocator *allocator,
 	made->allocator = allocator;
 	made->layout = *layout;
 	made->store = store;
-	mti_store_ref(store);
+	if (store)
+		mti_store_ref(store);
 	return made;
 }
 

@@ -21,6 +21,7 @@
 #include "hv/hv.h"
 #include "mem/layout.h"
 #include "mem/memory.h"
+#include "mem/window.h"
 #include "sandbox/kick.h"
 #include "sandbox/observe.h"
 #include "snap/snap.h"
@@ -72,7 +73,8 @@ struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
 	struct mti_layout layout;
-	struct mti_store *store; /* a reference */
+	/* A reference; NULL for the plan of a snapshot with mappings. */
+	struct mti_store *store;
 	/*
 	 * The state after init, for MOTE_SANDBOX_SHARE_INIT; its store is a
 	 * reference, or NULL. Under the image's lock.
@@ -138,7 +140,9 @@ struct mote_sandbox {
 	struct mti_template *template; /* a reference */
 	struct mti_store *store; /* a reference: what a restore puts back */
 	struct mti_memory memory;
+	struct mti_window window; /* what is mapped beside it */
 	struct mti_vm *vm;
+	bool vm_lost; /* it does not run any more */
 	struct mti_kick kick;
 	mote_interrupt *interrupt; /* a reference */
 	uint32_t flags; /* MOTE_SANDBOX_* */

@@ -15,6 +15,7 @@ const struct mti_arch mti_arch_amd64 = {
 	.pc_register = MTI_RIP,
 	.fault = mti_amd64_fault,
 	.map = mti_amd64_map,
+	.unmap = mti_amd64_unmap,
 	.translate = mti_amd64_translate,
 	.supervisor_page = mti_amd64_supervisor_page,
 	.syscall_page = mti_amd64_syscall_page,
