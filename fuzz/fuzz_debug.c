@@ -85,7 +85,7 @@ static void unwind(const struct mti_debug_info *info,
 
 	for (i = 0; i < 8; i++) {
 		general[MTI_RIP] = info->cfi.count > i ?
-					   info->cfi.ranges[i].start + 1 + BIAS :
+					   info->cfi.ranges[i].start + BIAS :
 					   0x401001 + i;
 		general[MTI_RSP] = 8 * i;
 		general[MTI_RBP] = 64 * i;
