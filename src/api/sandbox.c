@@ -16,10 +16,11 @@
 #define DEFAULT_DEADLINE_NS UINT64_C(1000000000)
 #define DEFAULT_HOST_CALLS UINT64_C(1000000)
 #define DEFAULT_OUTPUT_BYTES (16 * MIB)
+#define DEFAULT_LOG_BYTES (1 * MIB)
 /* A hundred years: the sum with the clock must not wrap. */
 #define DEADLINE_MAX_NS (UINT64_C(100) * 365 * 86400 * 1000000000)
 #define HOST_FUNCTIONS_MAX 4096
-#define KNOWN_FLAGS MOTE_SANDBOX_OUTPUT_LINES
+#define KNOWN_FLAGS (MOTE_SANDBOX_OUTPUT_LINES | MOTE_SANDBOX_CALL_STATS)
 
 /* Default, upper bound, whole pages. */
 static mote_status check_size(uint64_t *size, uint64_t fallback, uint64_t most,
@@ -83,6 +84,13 @@ static mote_status complete(mote_sandbox_options *options, mote_error *err)
 		options->max_host_calls = DEFAULT_HOST_CALLS;
 	if (options->max_output_bytes == 0)
 		options->max_output_bytes = DEFAULT_OUTPUT_BYTES;
+	/* CPU time cannot pass faster than the deadline comes. */
+	if (options->cpu_ns == 0)
+		options->cpu_ns = MTI_KICK_NO_CPU_LIMIT;
+	if (options->max_log_bytes == 0)
+		options->max_log_bytes = DEFAULT_LOG_BYTES;
+	if (options->max_growth_bytes == 0)
+		options->max_growth_bytes = UINT64_MAX;
 	return status;
 }
 
@@ -134,7 +142,7 @@ mote_status mote_sandbox_set_deadline(mote_sandbox *box, uint64_t deadline_ns,
 		status = mti_sandbox_acquire(box, err);
 	if (status != MOTE_OK)
 		return status;
-	box->limits.deadline_ns = deadline_ns;
+	box->limits.time.deadline_ns = deadline_ns;
 	mti_sandbox_release(box);
 	return MOTE_OK;
 }

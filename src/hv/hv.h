@@ -9,6 +9,7 @@
 #ifndef MTI_HV_HV_H
 #define MTI_HV_HV_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -125,6 +126,14 @@ struct mti_hv_ops {
 	 * back by off. Async-signal-safe. NULL operation: nothing ever runs.
 	 */
 	void (*kick)(struct mti_vm *vm, bool on);
+
+	/*
+	 * The signals that do not end a run with MTI_EXIT_INTERRUPTED; at
+	 * first none. All others do, also those that the thread blocks: these
+	 * stay pending. Should it fail, all is as before. NULL operation:
+	 * only what the thread does not block ends a run.
+	 */
+	void (*block)(struct mti_vm *vm, const sigset_t *blocked);
 
 	/*
 	 * After an exit: fills fault->registers as the guest's code left

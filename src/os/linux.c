@@ -201,6 +201,11 @@ uint64_t mti_os_realtime_ns(void)
 	return clock_ns(CLOCK_REALTIME);
 }
 
+uint64_t mti_os_thread_cpu_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int mti_os_random(void *buffer, size_t size)
 {
 	size_t done = 0;
@@ -222,7 +227,7 @@ int mti_os_timer_new(int signal, timer_t *timer)
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
 				  .sigev_signo = signal };
 
-	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	event._sigev_un._tid = mti_os_thread_id();
 	return result(timer_create(CLOCK_MONOTONIC, &event, timer));
 }
 
@@ -269,4 +274,38 @@ int mti_os_signal_unblock(int signal)
 	sigemptyset(&set);
 	sigaddset(&set, signal);
 	return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int32_t mti_os_thread_id(void)
+{
+	return (int32_t)syscall(SYS_gettid);
+}
+
+int mti_os_thread_signal(int32_t thread, int signal)
+{
+	int saved = errno;
+	int status = result(
+		(int)syscall(SYS_tgkill, getpid(), (pid_t)thread, signal));
+
+	errno = saved;
+	return status;
+}
+
+int mti_os_signal_take(int signal)
+{
+	const struct timespec at_once = { 0 };
+	sigset_t set;
+	int taken;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	do {
+		taken = sigtimedwait(&set, NULL, &at_once);
+	} while (taken < 0 && errno == EINTR);
+	return taken == signal;
+}
+
+int mti_os_signal_pending(sigset_t *set)
+{
+	return result(sigpending(set));
 }

@@ -49,6 +49,8 @@ void mti_os_unmap(void *address, size_t size);
 /* Nanoseconds; no system call where the kernel offers a vDSO. */
 uint64_t mti_os_monotonic_ns(void);
 uint64_t mti_os_realtime_ns(void);
+/* What the calling thread has used; a system call. Async-signal-safe. */
+uint64_t mti_os_thread_cpu_ns(void);
 
 int mti_os_random(void *buffer, size_t size);
 
@@ -64,5 +66,17 @@ void mti_os_timer_free(timer_t timer);
  */
 int mti_os_signal_install(int signal, void (*handler)(int));
 int mti_os_signal_unblock(int signal);
+
+/* For mti_os_thread_signal. */
+int32_t mti_os_thread_id(void);
+/*
+ * Sends signal to a thread of this process; -ESRCH if there is none of that
+ * id. Async-signal-safe; errno stays as it is.
+ */
+int mti_os_thread_signal(int32_t thread, int signal);
+/* Takes a signal that the thread blocks and that is pending: 1, or 0. */
+int mti_os_signal_take(int signal);
+/* The signals that the thread blocks and that are pending. */
+int mti_os_signal_pending(sigset_t *set);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/usage.h"
 
 /* Looks the function up and checks the arguments; the caller's errors. */
 static mote_status check_call(const mote_sandbox *box, const char *name,
@@ -88,8 +89,10 @@ static mote_status decode_answer(mote_sandbox *box, uint64_t *offset,
 	return MOTE_OK;
 }
 
-static void poison(mote_sandbox *box)
+/* The guest ran to its end, but its answer is not one. */
+static void poison(mote_sandbox *box, mote_status status)
 {
+	mti_usage_correct(box, status);
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 }
@@ -118,14 +121,16 @@ mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
 	offset = box->result_offset;
 	status = decode_answer(box, &offset, function, id, &message, err);
 	if (status != MOTE_OK) {
-		poison(box);
+		poison(box, status);
 		return status;
 	}
-	if (message.head.kind == MOTE_MESSAGE_ERROR)
+	if (message.head.kind == MOTE_MESSAGE_ERROR) {
+		mti_usage_correct(box, MOTE_E_GUEST_ERROR);
 		return mti_error_guest(err, MOTE_E_GUEST_ERROR,
 				       message.head.code,
 				       message.values[0].as.string.data,
 				       message.values[0].as.string.size);
+	}
 	if (result)
 		*result = message.values[0];
 	return MOTE_OK;
@@ -238,7 +243,7 @@ mote_status mti_sandbox_batch(mote_sandbox *box, mote_batch_item *items,
 	status = decode_batch(box, items, count, first_id, err);
 	if (status != MOTE_OK) {
 		fail_batch(items, count, status);
-		poison(box);
+		poison(box, status);
 	}
 	return status;
 }

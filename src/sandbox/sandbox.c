@@ -64,8 +64,9 @@ static mote_status create_vm(mote_sandbox *box, uint32_t flags, mote_error *err)
 	status = engine->ops->vm_new(engine->hv, &config, &box->vm, err);
 	if (status != MOTE_OK)
 		return status;
-	box->kick.kick = engine->ops->kick;
+	box->kick.ops = engine->ops;
 	box->kick.vm = box->vm;
+	box->kick.interrupt = box->interrupt;
 	return fill_control(box, flags, err);
 }
 
@@ -93,7 +94,11 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 
 	box->output = options->output;
 	box->output_user = options->output_user;
-	box->limits.deadline_ns = options->deadline_ns;
+	box->measured = options->flags & MOTE_SANDBOX_CALL_STATS;
+	box->limits.time.deadline_ns = options->deadline_ns;
+	box->limits.time.cpu_ns = options->cpu_ns;
+	box->limits.log_bytes = options->max_log_bytes;
+	box->limits.growth_bytes = options->max_growth_bytes;
 	box->limits.host_calls = options->max_host_calls;
 	box->limits.output_bytes = options->max_output_bytes;
 	box->stats.struct_size = sizeof(box->stats);
@@ -122,6 +127,12 @@ mote_status mti_sandbox_new(mote_image *image,
 	box->image = image;
 	box->generation = mti_fork_generation();
 	mti_image_ref(image);
+	box->interrupt = mti_interrupt_new(image->engine);
+	if (!box->interrupt) {
+		mti_sandbox_free(box);
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "new sandbox",
+				     "no memory for its interrupt handle");
+	}
 	/* Host functions that the constructors call may not use it. */
 	status = mti_sandbox_acquire(box, err);
 	if (status == MOTE_OK)
@@ -152,6 +163,7 @@ void mti_sandbox_free(mote_sandbox *box)
 	mti_template_unref(box->template);
 	mti_free(allocator, box->host_functions);
 	mti_free(allocator, box->resolved);
+	mti_interrupt_unref(box->interrupt);
 	mti_free(allocator, box);
 	mti_image_unref(image);
 }

@@ -87,12 +87,9 @@ mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
 /* NULL if the fault has no such register. */
 const char *mti_fault_register_name(const mote_fault *fault, uint32_t index);
 
-/* run.c: fills err, returns MOTE_E_DEADLINE. */
-mote_status mti_deadline_error(const mote_sandbox *box, mote_error *err);
-
 /*
  * post.c: hands out and empties what the guest has queued. Calls that it has
- * posted are not made after the deadline: MOTE_E_DEADLINE.
+ * posted are not made once the call is to stop: as mti_kick_stopped.
  */
 mote_status mti_post_drain(mote_sandbox *box, mote_error *err);
 

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include <mote/control.h>
 #include <mote/mote.h>
 
 #include "abi/layout.h"
@@ -66,9 +67,11 @@ enum mti_phase {
 };
 
 struct mti_limits {
-	uint64_t deadline_ns;
+	struct mti_kick_limits time;
 	uint64_t host_calls;
 	uint64_t output_bytes;
+	uint64_t log_bytes;
+	uint64_t growth_bytes; /* UINT64_MAX: none */
 };
 
 struct mote_sandbox {
@@ -76,7 +79,8 @@ struct mote_sandbox {
 	struct mti_template *template; /* a reference */
 	struct mti_memory memory;
 	struct mti_vm *vm;
-	struct mti_kick_target kick;
+	struct mti_kick kick;
+	mote_interrupt *interrupt; /* a reference */
 
 	/* 0, or the address of a thread-local variable of the user. */
 	_Atomic uintptr_t owner;
@@ -90,6 +94,7 @@ struct mote_sandbox {
 	mote_output_fn output;
 	void *output_user;
 	struct mti_limits limits;
+	bool measured; /* MOTE_SANDBOX_CALL_STATS */
 
 	/* Host addresses of the areas in guest memory. */
 	volatile struct mote_abi_control *control;
@@ -108,10 +113,17 @@ struct mote_sandbox {
 	uint64_t next_id;
 	uint64_t host_calls_left;
 	uint64_t output_left;
+	uint64_t log_left;
 	uint32_t result_offset; /* RETURN: in the out area */
 	uint32_t exit_status;   /* EXIT */
 
 	mote_sandbox_stats stats;
+	/* Of the call, or the last one: see usage.c. */
+	mote_sandbox_stats stats_before;
+	mote_call_stats usage;
+	uint64_t start_ns;
+	uint64_t start_cpu_ns;
+	uint64_t pages_written; /* for the first time */
 };
 
 /* A host function in progress. */

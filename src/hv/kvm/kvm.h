@@ -49,6 +49,10 @@ mote_status mti_kvm_open(const struct mti_allocator *allocator,
 			 struct mti_hv **hv, mote_error *err);
 void mti_kvm_close(struct mti_hv *hv);
 
+/* signals.c: the mask of signals during KVM_RUN; 0 or -errno. */
+int mti_kvm_set_signal_mask(struct mti_vm *vm, const sigset_t *blocked);
+void mti_kvm_block(struct mti_vm *vm, const sigset_t *blocked);
+
 /* vcpu_amd64.c */
 mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 			      mote_error *err);

@@ -49,6 +49,7 @@ static mote_status set_memory(struct mti_vm *vm,
 
 static mote_status create_vcpu(struct mti_vm *vm, mote_error *err)
 {
+	sigset_t none;
 	void *run;
 	int status;
 
@@ -62,6 +63,11 @@ static mote_status create_vcpu(struct mti_vm *vm, mote_error *err)
 		return mti_error_os(err, MOTE_E_OS, "create VM", -status,
 				    "mapping the virtual CPU");
 	vm->run = run;
+	sigemptyset(&none);
+	status = mti_kvm_set_signal_mask(vm, &none);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, "create VM",
+				    -status, "KVM_SET_SIGNAL_MASK");
 	return MOTE_OK;
 }
 
@@ -135,6 +141,7 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.set_entry = mti_kvm_vcpu_set_entry,
 	.run = mti_kvm_vcpu_run,
 	.kick = kick,
+	.block = mti_kvm_block,
 	.registers = mti_kvm_vcpu_registers,
 	.set_fs_base = mti_kvm_vcpu_set_fs_base,
 };
