@@ -20,7 +20,9 @@
 /* A hundred years: the sum with the clock must not wrap. */
 #define DEADLINE_MAX_NS (UINT64_C(100) * 365 * 86400 * 1000000000)
 #define HOST_FUNCTIONS_MAX 4096
-#define KNOWN_FLAGS (MOTE_SANDBOX_OUTPUT_LINES | MOTE_SANDBOX_CALL_STATS)
+#define KNOWN_FLAGS                                         \
+	(MOTE_SANDBOX_OUTPUT_LINES | MOTE_SANDBOX_NO_DUMP | \
+	 MOTE_SANDBOX_CALL_STATS)
 
 /* Default, upper bound, whole pages. */
 static mote_status check_size(uint64_t *size, uint64_t fallback, uint64_t most,

@@ -192,17 +192,18 @@ static enum outcome by_frame_pointer(struct walk *walk)
 }
 
 /*
- * A word behind a call: of the function that starts at callee, or of any if
- * that is 0.
+ * A word behind a call, within the next `words` of the stack: of the function
+ * that starts at callee, or of any if that is 0.
  */
-static enum outcome by_search(struct walk *walk, uint64_t callee)
+static enum outcome by_search(struct walk *walk, uint64_t callee,
+			      unsigned int words)
 {
 	uint64_t at = (stack_pointer(walk) + 7) & ~UINT64_C(7);
 	uint64_t target;
 	uint64_t word;
 	unsigned int i;
 
-	for (i = 0; i < MTI_UNWIND_WORDS; i++, at += sizeof(word)) {
+	for (i = 0; i < words; i++, at += sizeof(word)) {
 		if (!read_word(walk, at, &word))
 			break;
 		if (!behind_call(walk, word, &target) ||
@@ -225,21 +226,21 @@ static uint64_t start_of_function(const struct walk *walk)
 
 static bool step(struct walk *walk)
 {
-	enum outcome outcome = LOST;
+	enum outcome outcome;
 	uint64_t callee;
 
-	/* A jump to nowhere: whoever called is on top of the stack. */
-	if (is_code(walk, walk->pc))
-		outcome = by_cfi(walk);
+	/* A call of nowhere: whoever made it is on top of the stack. */
+	outcome = is_code(walk, walk->pc) ? by_cfi(walk) :
+					    by_search(walk, 0, 1);
 	if (outcome != LOST)
 		return outcome == FOUND;
 	callee = start_of_function(walk);
 	if (callee)
-		outcome = by_search(walk, callee);
+		outcome = by_search(walk, callee, MTI_UNWIND_WORDS);
 	if (outcome == LOST)
 		outcome = by_frame_pointer(walk);
 	if (outcome == LOST)
-		outcome = by_search(walk, 0);
+		outcome = by_search(walk, 0, MTI_UNWIND_WORDS);
 	return outcome == FOUND;
 }
 

@@ -8,7 +8,7 @@
  * word behind any call.
  *
  * Bounds: for each frame one look-up in the index of .eh_frame, and at most
- * 2 * MTI_UNWIND_WORDS words of the stack.
+ * 2 * MTI_UNWIND_WORDS + 1 words of the stack.
  */
 #ifndef MTI_DEBUG_UNWIND_H
 #define MTI_DEBUG_UNWIND_H

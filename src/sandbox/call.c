@@ -34,6 +34,13 @@ static struct mti_entry dispatch_entry(const mote_sandbox *box, size_t count)
 	};
 }
 
+/* name lives as long as the image. */
+static void set_called(mote_sandbox *box, const char *name, size_t more)
+{
+	box->last.function = name;
+	box->last.more = more;
+}
+
 static mote_status encode_call(mote_sandbox *box, size_t offset,
 			       const struct mti_elf_function *function,
 			       const mote_value *args, size_t count,
@@ -90,9 +97,14 @@ static mote_status decode_answer(mote_sandbox *box, uint64_t *offset,
 }
 
 /* The guest ran to its end, but its answer is not one. */
-static void poison(mote_sandbox *box, mote_status status)
+static void poison(mote_sandbox *box, mote_status status,
+		   const mote_error *err)
 {
 	mti_usage_correct(box, status);
+	/* A shorter record of the caller's may lack the text. */
+	if (err && err->struct_size >= sizeof(*err))
+		mti_error_copy(&box->last.error, err);
+	box->last.error.code = (int32_t)status;
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 }
@@ -115,13 +127,14 @@ mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
 	if (status != MOTE_OK)
 		return status;
 	entry = dispatch_entry(box, 1);
+	set_called(box, function->name, 0);
 	status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
 	if (status != MOTE_OK)
 		return status;
 	offset = box->result_offset;
 	status = decode_answer(box, &offset, function, id, &message, err);
 	if (status != MOTE_OK) {
-		poison(box, status);
+		poison(box, status, err);
 		return status;
 	}
 	if (message.head.kind == MOTE_MESSAGE_ERROR) {
@@ -236,14 +249,19 @@ mote_status mti_sandbox_batch(mote_sandbox *box, mote_batch_item *items,
 	if (count == 0)
 		return MOTE_OK;
 	status = encode_batch(box, items, count, err);
-	if (status == MOTE_OK)
-		status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
+	if (status != MOTE_OK)
+		return status;
+	set_called(box,
+		   mti_elf_find_export(&box->image->elf, items[0].function)
+			   ->name,
+		   count - 1);
+	status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
 	if (status != MOTE_OK)
 		return status;
 	status = decode_batch(box, items, count, first_id, err);
 	if (status != MOTE_OK) {
 		fail_batch(items, count, status);
-		poison(box, status);
+		poison(box, status, err);
 	}
 	return status;
 }
@@ -278,6 +296,7 @@ mote_status mti_sandbox_main(mote_sandbox *box, size_t argc,
 	if (status != MOTE_OK)
 		return status;
 	entry = dispatch_entry(box, 1);
+	set_called(box, "main", 0);
 	status = mti_sandbox_run(box, MTI_PHASE_MAIN, &entry, err);
 	if (status != MOTE_OK)
 		return status;

@@ -287,7 +287,11 @@ static void test_jump_to_nowhere(void **state)
 	text[64 * 2 + AFTER_CALL - 2] = 0xff;
 	text[64 * 2 + AFTER_CALL - 1] = 0xd2;
 	stack[10] = RETURN_TO(2);
-	assert_int_equal(unwind(16, 10, 0, out, 8), 2);
+	/* Although the frame pointer leads further. */
+	stack[30] = 0;
+	stack[31] = RETURN_TO(2);
+	stack[9] = 0;
+	assert_int_equal(unwind(16, 10, STACK + 8 * 30, out, 8), 2);
 	assert_int_equal(out[0].pc, 16);
 	assert_int_equal(out[1].pc, RETURN_TO(2));
 	assert_int_equal(unwind(16, STACK_WORDS + 5, 0, out, 8), 1);
