@@ -49,6 +49,9 @@ struct mti_trap {
 	uint64_t stack;
 };
 
+/* The longest call instruction, and one byte. */
+#define MTI_ARCH_CALL_BYTES 8
+
 struct mti_arch {
 	const char *name;
 	uint32_t machine; /* e_machine of its ELF files */
@@ -58,6 +61,21 @@ struct mti_arch {
 	const char *const *register_names;
 	uint32_t register_count;
 	uint32_t pc_register;
+
+	/*
+	 * By the number that DWARF gives a register: its index in
+	 * register_names. The last stands for the return address.
+	 */
+	const uint8_t *dwarf_registers;
+	uint32_t dwarf_count;
+	uint32_t dwarf_stack; /* number of the stack pointer */
+	uint32_t dwarf_frame; /* number of the frame pointer */
+	/*
+	 * Whether the bytes before an address end with a call. *target is
+	 * where it goes, 0 if only the CPU knows.
+	 */
+	bool (*call_before)(const uint8_t code[MTI_ARCH_CALL_BYTES],
+			    uint64_t address, uint64_t *target);
 
 	/*
 	 * Completes a fault whose registers are those of the exception stub:

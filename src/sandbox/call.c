@@ -34,6 +34,13 @@ static struct mti_entry dispatch_entry(const mote_sandbox *box, size_t count)
 	};
 }
 
+/* name lives as long as the image. */
+static void set_called(mote_sandbox *box, const char *name, size_t more)
+{
+	box->last.function = name;
+	box->last.more = more;
+}
+
 static mote_status encode_call(mote_sandbox *box, size_t offset,
 			       const struct mti_elf_function *function,
 			       const mote_value *args, size_t count,
@@ -98,6 +105,10 @@ static void poison(mote_sandbox *box, mote_status status,
 		   const mote_error *err)
 {
 	mti_usage_correct(box, status);
+	/* A shorter record of the caller's may lack the text. */
+	if (err && err->struct_size >= sizeof(*err))
+		mti_error_copy(&box->last.error, err);
+	box->last.error.code = (int32_t)status;
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 	mti_observe_failed(box, status, err);
@@ -122,6 +133,7 @@ mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
 		return status;
 	entry = dispatch_entry(box, 1);
 	box->observe.name = function->name;
+	set_called(box, function->name, 0);
 	status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
 	if (status != MOTE_OK)
 		return status;
@@ -246,9 +258,14 @@ mote_status mti_sandbox_batch(mote_sandbox *box, mote_batch_item *items,
 	if (count == 0)
 		return MOTE_OK;
 	status = encode_batch(box, items, count, err);
+	if (status != MOTE_OK)
+		return status;
 	box->observe.name = "batch";
-	if (status == MOTE_OK)
-		status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
+	set_called(box,
+		   mti_elf_find_export(&box->image->elf, items[0].function)
+			   ->name,
+		   count - 1);
+	status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
 	if (status != MOTE_OK)
 		return status;
 	status = decode_batch(box, items, count, first_id, err);
@@ -290,6 +307,7 @@ mote_status mti_sandbox_main(mote_sandbox *box, size_t argc,
 		return status;
 	mti_sandbox_mark(&box->call_mark, size);
 	entry = dispatch_entry(box, 1);
+	set_called(box, "main", 0);
 	status = mti_sandbox_run(box, MTI_PHASE_MAIN, &entry, err);
 	if (status != MOTE_OK)
 		return status;

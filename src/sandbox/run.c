@@ -220,7 +220,12 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 	ops->set_entry(box->vm, entry);
-	status = finish(box, loop(box, err), err);
+	/* Kept for backtraces and core dumps, also if the caller wants none. */
+	box->last.error.code = MOTE_OK;
+	status = loop(box, &box->last.error);
+	status = finish(box, status, &box->last.error);
+	if (status != MOTE_OK)
+		mti_error_copy(err, &box->last.error);
 	box->clean = status == MOTE_OK;
 	if (status == MOTE_OK && phase != MTI_PHASE_MAIN)
 		atomic_store_explicit(&box->state, MOTE_SANDBOX_READY,
@@ -228,6 +233,6 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	else if (status == MOTE_OK)
 		atomic_store_explicit(&box->state, MOTE_SANDBOX_EXITED,
 				      memory_order_relaxed);
-	mti_observe_end(box, status, err);
+	mti_observe_end(box, status, &box->last.error);
 	return status;
 }

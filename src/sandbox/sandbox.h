@@ -5,6 +5,7 @@
 #ifndef MTI_SANDBOX_SANDBOX_H
 #define MTI_SANDBOX_SANDBOX_H
 
+#include "debug/unwind.h"
 #include "sandbox/types.h"
 
 /* engine.c: backend is NULL for the first that is ready. */
@@ -20,6 +21,11 @@ mote_status mti_image_new(mote_engine *engine, uint8_t *file, size_t size,
 			  mote_image **image, mote_error *err);
 void mti_image_ref(mote_image *image);
 void mti_image_unref(mote_image *image);
+
+/* image.c: made when it is first asked for; lives as long as the image. */
+mote_status mti_image_debug(mote_image *image,
+			    const struct mti_debug_info **info,
+			    mote_error *err);
 
 /* template.c: the result is a reference. */
 mote_status mti_template_get(mote_image *image,
@@ -183,6 +189,28 @@ mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
 			    const uint64_t *pc, mote_error *err);
 /* NULL if the fault has no such register. */
 const char *mti_fault_register_name(const mote_fault *fault, uint32_t index);
+
+/*
+ * inspect.c. All want an acquired sandbox in any state, and refuse one that
+ * must not be looked into.
+ */
+mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err);
+size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
+			void *buffer, size_t size);
+/*
+ * The registers as the guest's code left them, where its last call ended or
+ * went wrong; in the order of arch->register_names.
+ */
+mote_status mti_inspect_registers(mote_sandbox *box, uint64_t *general,
+				  mote_error *err);
+/*
+ * From there on, innermost first; *count is at least 1. Some of the first
+ * may be dropped: MTI_INSPECT_SPARE should be added to what is wanted.
+ */
+#define MTI_INSPECT_SPARE 16
+mote_status mti_inspect_unwind(mote_sandbox *box,
+			       struct mti_unwind_frame *frames, size_t max,
+			       size_t *count, mote_error *err);
 
 /*
  * post.c: hands out and empties what the guest has queued. Calls that it has

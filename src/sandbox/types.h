@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/signature.h"
 #include "call/codec.h"
+#include "debug/info.h"
 #include "elf/elf.h"
 #include "hv/hv.h"
 #include "mem/layout.h"
@@ -91,6 +92,7 @@ struct mote_image {
 	const struct mti_arch *arch;
 	pthread_mutex_t lock;
 	struct mti_template *last; /* the last one made, a reference or NULL */
+	struct mti_debug_info *debug; /* NULL before it is asked for */
 };
 
 struct mti_host_function {
@@ -132,6 +134,13 @@ struct mti_limits {
 	uint64_t growth_bytes; /* UINT64_MAX: none */
 };
 
+/* What is known of the last call, for backtraces and core dumps. */
+struct mti_last_call {
+	const char *function; /* "" for the start of the guest */
+	size_t more;          /* calls of a batch after it */
+	mote_error error;     /* code is MOTE_OK unless it failed */
+};
+
 struct mote_sandbox {
 	mote_image *image; /* a reference */
 	struct mti_layout_sizes sizes;
@@ -161,6 +170,7 @@ struct mote_sandbox {
 	void *output_user;
 	struct mti_limits limits;
 	bool measured; /* MOTE_SANDBOX_CALL_STATS */
+	bool no_dump;  /* MOTE_SANDBOX_NO_DUMP */
 
 	/* Host addresses of the areas in guest memory. */
 	volatile struct mote_abi_control *control;
@@ -191,6 +201,7 @@ struct mote_sandbox {
 	uint64_t log_left;
 	uint32_t result_offset; /* RETURN: in the out area */
 	uint32_t exit_status;   /* EXIT */
+	struct mti_last_call last;
 
 	mote_sandbox_stats stats;
 	struct mti_observer observe;
