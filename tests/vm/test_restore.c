@@ -159,6 +159,7 @@ static void shrink(mote_sandbox *box, mote_snapshot *snapshot, uint32_t pages)
 		assert_true(after < pages / 2);
 		assert_true(after >= 300);
 	}
+	assert_int_equal(state_sum(box, 1200, 1), 6000);
 	assert_int_equal(state_i32(box, "Count"), 101);
 }
 
@@ -168,6 +169,7 @@ static void shrink_all(void)
 	mote_sandbox *box;
 
 	box = state_new(&host);
+	state_touch(box, 1200, 1, 5);
 	snapshot = state_take(box);
 	/* Mapped from another store than it goes back to, and then not. */
 	shrink(box, snapshot, 1000);
