@@ -234,8 +234,8 @@ typedef int (*mote_progress_fn)(void *user, uint64_t done, uint64_t total);
  * The directory is made if only its last component is missing. A tag that
  * is there is replaced, atomically: after a crash or a full disk the old
  * index is whole. MOTE_E_SNAPSHOT says what is wrong with what is there.
- * progress may be NULL. digest, if not NULL, gets "sha256:..." of the
- * manifest.
+ * progress may be NULL; the layout is locked while it runs, MOTE_E_CANCELLED
+ * if it broke off. digest, if not NULL, gets "sha256:..." of the manifest.
  */
 #define MOTE_DIGEST_BYTES 72
 MOTE_API MOTE_MUST_USE mote_status
@@ -245,19 +245,30 @@ mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
 
 /* Check every digest: reads all of it. */
 #define MOTE_LOAD_VERIFY 1u
+/*
+ * Read memory into memory of the process, sealed, instead of mapping it: the
+ * files may then be changed and deleted while the snapshot lives.
+ */
+#define MOTE_LOAD_COPY 2u
 
 /*
- * reference is a tag or "sha256:...". Memory is mapped from the file, which
- * must not be changed while the snapshot or a sandbox of it lives. The file
- * is not trusted: whatever is in it, the worst that comes of it is a guest
- * that misbehaves.
+ * reference is a tag or "sha256:..."; MOTE_E_NOT_FOUND names the tags that
+ * there are. Memory is mapped from the file, which must not be cut short
+ * while the snapshot or a sandbox of it lives, without MOTE_LOAD_COPY: that
+ * would kill the process. What is in the file is not trusted: the worst that
+ * comes of it is a guest that misbehaves. MOTE_E_SNAPSHOT names the file and
+ * the field that is wrong, or does not fit this machine and backend. With the
+ * backend "none" those of any can be looked at.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_snapshot_load(mote_engine *engine, const char *directory,
 		   const char *reference, uint32_t flags,
 		   mote_snapshot **snapshot, mote_error *err);
 
-/* Takes the tag out of the index, then deletes blobs that nothing names. */
+/*
+ * Takes the tag out of the index, then deletes those of its blobs that
+ * nothing else names. MOTE_E_NOT_FOUND names the tags that there are.
+ */
 MOTE_API MOTE_MUST_USE mote_status
 mote_snapshot_remove(const char *directory, const char *tag, mote_error *err);
 
@@ -265,14 +276,14 @@ mote_snapshot_remove(const char *directory, const char *tag, mote_error *err);
 typedef struct mote_layout_entry {
 	uint32_t struct_size;
 	uint32_t reserved;
-	uint64_t bytes; /* of all its blobs */
-	char tag[128 + 1];
+	uint64_t bytes; /* of all its blobs; 0: its manifest cannot be read */
+	char tag[128 + 1]; /* "": none */
 	char digest[MOTE_DIGEST_BYTES];
 } mote_layout_entry;
 
 /*
- * Calls found for each entry of the index, in its order; not 0 from it ends
- * the walk.
+ * Calls found for each snapshot of the index, in its order; not 0 from it
+ * ends the walk.
  */
 typedef int (*mote_layout_fn)(void *user, const mote_layout_entry *entry);
 MOTE_API MOTE_MUST_USE mote_status

@@ -75,11 +75,31 @@ static void read_features(const struct mti_json_node *cpu,
 	}
 	keys[i] = NULL;
 	mti_json_only(&features, keys);
+	if (!here->backend[0])
+		return;
 	mti_features_missing(origin->features, here->features, missing,
 			     sizeof(missing));
 	if (missing[0])
 		mti_json_fail(&features, "this machine's CPU lacks %s",
 			      missing);
+}
+
+static void read_backend(const struct mti_json_node *root,
+			 const struct mti_snap_origin *here,
+			 struct mti_snap_origin *origin)
+{
+	const char *text = mti_json_text(root, "backend");
+	size_t length = strlen(text);
+
+	if (here->backend[0]) {
+		mti_json_expect(root, "backend", here->backend);
+		return;
+	}
+	if (length == 0 || length >= sizeof(origin->backend))
+		mti_json_fail(root, "backend: \"%.32s\" is no name of one",
+			      text);
+	else
+		memcpy(origin->backend, text, length);
 }
 
 static void read_origin(const struct mti_json_node *root,
@@ -97,7 +117,7 @@ static void read_origin(const struct mti_json_node *root,
 		mti_json_fail(root,
 			      "abi: %" PRIu64 "; this library has %" PRIu32,
 			      number, here->abi_version);
-	mti_json_expect(root, "backend", here->backend);
+	read_backend(root, here, origin);
 	number = mti_json_number(root, "page_size", UINT32_MAX);
 	if (number != MOTE_PAGE_SIZE)
 		mti_json_fail(root, "page_size: %" PRIu64 " is not %u", number,

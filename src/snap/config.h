@@ -39,8 +39,9 @@ struct mti_config {
 };
 
 /*
- * Reads and checks a config for a machine like *here. What is wrong is in
- * reader; the config is to be finished all the same.
+ * Reads and checks a config for a machine like *here; if that has no backend
+ * ("") the snapshot will not run, and backend and CPU may be any. What is
+ * wrong is in reader; the config is to be finished all the same.
  */
 void mti_config_read(struct mti_json_reader *reader, const void *data,
 		     size_t size, const struct mti_snap_origin *here,
