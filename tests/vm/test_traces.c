@@ -108,6 +108,7 @@ static void test_spans(void **state)
 {
 	const struct trace_event *outer;
 	const struct trace_event *span;
+	size_t requests;
 	uint64_t before;
 	uint64_t start;
 	size_t i;
@@ -115,9 +116,11 @@ static void test_spans(void **state)
 	(void)state;
 	open_box();
 	before = entries();
+	requests = atomic_load(&vm.allocator.requests);
 	start = mti_os_monotonic_ns();
 	call_number("Spans", 10);
 	assert_int_equal(entries() - before, 1);
+	assert_int_equal(atomic_load(&vm.allocator.requests), requests);
 	mote_trace_span(trace, "the program's", start, mti_os_monotonic_ns());
 	trace_read(trace, &got);
 	assert_int_equal(got.dropped, 0);
