@@ -185,18 +185,17 @@ static mote_status template_new(const mote_image *image,
 
 struct mti_template *mti_template_new(const struct mti_allocator *allocator,
 				      const struct mti_layout *layout,
-				      mote_error *err)
+				      struct mti_store *store)
 {
 	struct mti_template *made = mti_alloc(allocator, 1, sizeof(*made));
 
-	if (!made) {
-		mti_error_set(err, MOTE_E_NO_MEMORY, "take snapshot",
-			      "no memory for the plan");
+	if (!made)
 		return NULL;
-	}
 	made->references = 1;
 	made->allocator = allocator;
 	made->layout = *layout;
+	made->store = store;
+	mti_store_ref(store);
 	return made;
 }
 
@@ -211,6 +210,7 @@ void mti_template_unref(struct mti_template *plan)
 					       memory_order_acq_rel) != 1)
 		return;
 	mti_store_unref(plan->store);
+	mti_store_unref(plan->started.store);
 	mti_free(plan->allocator, plan);
 }
 

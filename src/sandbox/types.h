@@ -62,14 +62,18 @@ struct mote_engine {
 
 /*
  * What all sandboxes of one image with the same sizes share: the plan of
- * memory and the image part of it, a sealed file. Immutable.
+ * memory and the image part of it, a sealed file. Immutable but for started.
  */
 struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
 	struct mti_layout layout;
-	/* A reference; NULL for the plan of a snapshot with mappings. */
-	struct mti_store *store;
+	struct mti_store *store; /* a reference */
+	/*
+	 * The state after init, for MOTE_SANDBOX_SHARE_INIT; its store is a
+	 * reference, or NULL. Under the image's lock.
+	 */
+	struct mti_snap started;
 };
 
 struct mote_image {
@@ -111,7 +115,8 @@ struct mote_snapshot {
 /* An area that the host writes from its start on. */
 struct mti_mark {
 	size_t used; /* bytes written since memory was last put back */
-	size_t peak; /* ever, since it was last mapped */
+	size_t recent; /* the same, since trim last looked */
+	size_t peak; /* the same, since the area was last mapped */
 };
 
 struct mti_limits {

@@ -297,24 +297,7 @@ mote_status mti_kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
 		return mti_error_os(err, MOTE_E_HYPERVISOR, "read registers",
 				    -status, "KVM_GET_SREGS");
 	fault->register_count = MTI_AMD64_REGISTERS;
-	out[MTI_RAX] = regs->rax;
-	out[MTI_RBX] = regs->rbx;
-	out[MTI_RCX] = regs->rcx;
-	out[MTI_RDX] = regs->rdx;
-	out[MTI_RSI] = regs->rsi;
-	out[MTI_RDI] = regs->rdi;
-	out[MTI_RBP] = regs->rbp;
-	out[MTI_RSP] = regs->rsp;
-	out[MTI_R8] = regs->r8;
-	out[MTI_R9] = regs->r9;
-	out[MTI_R10] = regs->r10;
-	out[MTI_R11] = regs->r11;
-	out[MTI_R12] = regs->r12;
-	out[MTI_R13] = regs->r13;
-	out[MTI_R14] = regs->r14;
-	out[MTI_R15] = regs->r15;
-	out[MTI_RIP] = regs->rip;
-	out[MTI_RFLAGS] = regs->rflags;
+	mti_kvm_general_get(regs, out);
 	out[MTI_FS_BASE] = sregs.fs.base;
 	out[MTI_GS_BASE] = sregs.gs.base;
 	*fault_address = sregs.cr2;

@@ -149,4 +149,6 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.dirty = mti_kvm_dirty,
 	.map = mti_kvm_map,
 	.unmap = mti_kvm_unmap,
+	.machine_get = mti_kvm_machine_get,
+	.machine_set = mti_kvm_machine_set,
 };
