@@ -27,9 +27,9 @@ struct mti_freeze {
 };
 
 /*
- * The price is that of the pages in the set and of all that is mapped. The result, a reference, has the
- * first file of base and one of what differs from it, or one new file with
- * everything if that is more than half.
+ * The price is that of the pages in the set and of all that is mapped. The
+ * result, a reference, has the first file of base and one of what differs
+ * from it, or one new file with everything if that is more than half.
  */
 mote_status mti_store_freeze(const struct mti_freeze *freeze,
 			     struct mti_store **out, mote_error *err);

@@ -169,4 +169,3 @@ mote_status mti_window_hide(const struct mti_window_tables *tables,
 			     (unsigned long long)(mapping->gva +
 						  mapping->size));
 }
-

@@ -276,19 +276,16 @@ void mti_sandbox_detach(mote_sandbox *box)
 		.generation = box->generation,
 		.clean = box->clean,
 	};
-	bool own_plan;
 
 	if (!box->vm)
 		return;
-	own_plan = !box->template->store;
 	mti_mapping_drop_all(box);
 	if (box->generation == mti_fork_generation() && !box->vm_lost &&
 	    make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
 		/* It may be the last one of a snapshot that is gone. */
-		if (own_plan)
-			mti_cache_sweep(engine);
+		mti_cache_sweep(engine);
 	} else {
 		seat.memory = box->memory;
 		mti_seat_free(engine, &seat);

@@ -31,10 +31,7 @@ mote_status mti_image_debug(mote_image *image,
 mote_status mti_template_get(mote_image *image,
 			     const struct mti_layout_sizes *sizes,
 			     struct mti_template **out, mote_error *err);
-/*
- * Of a plan that is there; references store, which is NULL for a snapshot
- * with mappings. NULL if memory ran out.
- */
+/* Of a plan that is there; references store. NULL if memory ran out. */
 struct mti_template *mti_template_new(const struct mti_allocator *allocator,
 				      const struct mti_layout *layout,
 				      struct mti_store *store);

@@ -119,11 +119,13 @@ static mote_status take_plan(const mote_sandbox *box, mote_snapshot *snapshot,
 	if (box->window.count > 0) {
 		snapshot->template =
 			mti_template_new(mti_sandbox_allocator(box),
-					 &snapshot->snap.layout, NULL);
-		if (snapshot->template)
-			return MOTE_OK;
-		return mti_error_set(err, MOTE_E_NO_MEMORY, "take snapshot",
-				     "no memory for the plan");
+					 &snapshot->snap.layout,
+					 snapshot->snap.store);
+		if (!snapshot->template)
+			return mti_error_set(err, MOTE_E_NO_MEMORY,
+					     "take snapshot",
+					     "no memory for the plan");
+		return MOTE_OK;
 	}
 	snapshot->template = box->template;
 	mti_template_ref(box->template);
@@ -236,18 +238,15 @@ void mti_snapshot_ref(mote_snapshot *snapshot)
 
 void mti_snapshot_unref(mote_snapshot *snapshot)
 {
-	bool own_plan;
 	mote_image *image;
 
 	if (!snapshot || atomic_fetch_sub_explicit(&snapshot->references, 1,
 						   memory_order_acq_rel) != 1)
 		return;
 	image = snapshot->image;
-	own_plan = snapshot->template && !snapshot->template->store;
 	mti_store_unref(snapshot->snap.store);
 	mti_template_unref(snapshot->template);
-	if (own_plan)
-		mti_cache_sweep(image->engine);
+	mti_cache_sweep(image->engine);
 	mti_free(&image->engine->allocator, snapshot);
 	mti_image_unref(image);
 }

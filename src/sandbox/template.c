@@ -195,8 +195,7 @@ struct mti_template *mti_template_new(const struct mti_allocator *allocator,
 	made->allocator = allocator;
 	made->layout = *layout;
 	made->store = store;
-	if (store)
-		mti_store_ref(store);
+	mti_store_ref(store);
 	return made;
 }
 

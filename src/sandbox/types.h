@@ -75,8 +75,7 @@ struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
 	struct mti_layout layout;
-	/* A reference; NULL for the plan of a snapshot with mappings. */
-	struct mti_store *store;
+	struct mti_store *store; /* a reference */
 	/*
 	 * The state after init, for MOTE_SANDBOX_SHARE_INIT; its store is a
 	 * reference, or NULL. Under the image's lock.

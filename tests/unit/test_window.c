@@ -46,9 +46,9 @@ static struct mti_store *make_store(const struct mti_layout *layout)
 	size = tables.base_gpa + tables.used;
 	fd = mti_os_memfd("test", size);
 	assert_true(fd >= 0);
-	assert_int_equal(mti_os_pwrite(fd, tables.pages, tables.used,
-				       tables.base_gpa),
-			 0);
+	assert_int_equal(
+		mti_os_pwrite(fd, tables.pages, tables.used, tables.base_gpa),
+		0);
 	store = mti_store_new(&allocator.allocator, layout->memory_size);
 	assert_non_null(store);
 	assert_int_equal(mti_backing_new(&allocator.allocator, fd, size,
@@ -119,8 +119,7 @@ static void take_away(uint64_t gva)
 
 	assert_true(index < box.window.count);
 	assert_int_equal(mti_window_hide(&box.tables,
-					 &box.window.mappings[index],
-					 &box.err),
+					 &box.window.mappings[index], &box.err),
 			 MOTE_OK);
 	mti_window_remove(&box.window, index);
 }
@@ -155,9 +154,9 @@ static void expect_shown(const struct mti_mapping *mapping)
 
 		assert_true(translate(mapping->gva + at, &found));
 		assert_int_equal(found.gpa, mapping->gpa + at);
-		assert_int_equal(found.flags,
-				 MTI_PT_USER |
-					 (mapping->writable ? MTI_PT_WRITE : 0));
+		assert_int_equal(
+			found.flags,
+			MTI_PT_USER | (mapping->writable ? MTI_PT_WRITE : 0));
 	}
 }
 
@@ -216,8 +215,7 @@ static void test_refused(void **state)
 	expect_text("0x720000000000 to 0x730000000000");
 	assert_int_equal(place(0, UINT64_MAX & ~(PAGE - 1), &other),
 			 MOTE_E_INVALID);
-	assert_int_equal(place(MOTE_GVA_MAP + 8, PAGE, &other),
-			 MOTE_E_INVALID);
+	assert_int_equal(place(MOTE_GVA_MAP + 8, PAGE, &other), MOTE_E_INVALID);
 	expect_text("0x720000000008 is not a multiple");
 	assert_int_equal(place(MOTE_GVA_MAP - PAGE, PAGE, &other),
 			 MOTE_E_INVALID);
@@ -235,10 +233,8 @@ static void test_refused(void **state)
 			 MOTE_E_INVALID);
 	expect_text("0x720000007000 to 0x720000009000");
 	expect_text("mapping from 0x720000004000 to 0x720000008000");
-	assert_int_equal(place(MOTE_GVA_MAP, 5 * PAGE, &other),
-			 MOTE_E_INVALID);
-	assert_int_equal(place(MOTE_GVA_MAP + 8 * PAGE, PAGE, &other),
-			 MOTE_OK);
+	assert_int_equal(place(MOTE_GVA_MAP, 5 * PAGE, &other), MOTE_E_INVALID);
+	assert_int_equal(place(MOTE_GVA_MAP + 8 * PAGE, PAGE, &other), MOTE_OK);
 	assert_int_equal(place(MOTE_GVA_MAP, 4 * PAGE, &other), MOTE_OK);
 	/* No hole of that size is left. */
 	assert_int_equal(place(0, WINDOW, &other), MOTE_E_INVALID);
@@ -407,10 +403,10 @@ static void spoil_tables(void)
 	uint64_t i;
 
 	for (i = 0; i < box.layout.page_table_max; i += 8) {
-		uint64_t entry = base +
-				 random_below(&source,
-					      box.layout.page_table_max / PAGE) *
-					 PAGE;
+		uint64_t entry =
+			base + random_below(&source,
+					    box.layout.page_table_max / PAGE) *
+				       PAGE;
 
 		/* Most lead to tables, some to anywhere. */
 		if (random_below(&source, 8) == 0)
@@ -442,9 +438,8 @@ static void test_hostile(void **state)
 			(void)add(0, some_size(), &mapping);
 		spoil_tables();
 		for (i = 0; i < box.window.count; i++)
-			(void)mti_window_hide(&box.tables,
-					      &box.window.mappings[i],
-					      &box.err);
+			(void)mti_window_hide(
+				&box.tables, &box.window.mappings[i], &box.err);
 		for (i = 0; i < 5; i++)
 			(void)add(0, some_size(), &mapping);
 		assert_memory_equal(box.memory.base, before, start);
