@@ -13,8 +13,8 @@ struct group {
 };
 
 static const struct group groups[] = {
-	{ "calls", bench_calls },     { "observe", bench_observe },
-	{ "create", bench_create },
+	{ "calls", bench_calls },     { "control", bench_control },
+	{ "observe", bench_observe }, { "create", bench_create },
 	{ "compute", bench_compute }, { "bytes", bench_bytes },
 	{ "idle", bench_idle },	      { "restore", bench_restore },
 	{ "clone", bench_clone },     { "many", bench_many },

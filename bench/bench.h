@@ -67,12 +67,16 @@ int bench_private_kib(struct bench *bench, double *kib);
 const cpu_set_t *bench_cpus(void);
 /* The host function that the big guest imports. */
 extern const mote_host_function bench_host;
-/* Opens the big guest: options may be NULL. */
+/*
+ * Opens the big guest: options may be NULL. Its import, Nothing, does just
+ * that unless the options have host functions.
+ */
 int bench_open(struct bench *bench, const mote_sandbox_options *options,
 	       mote_engine **engine, mote_image **image, mote_sandbox **box);
 
 /* One group of figures each. */
 int bench_calls(struct bench *bench);
+int bench_control(struct bench *bench);
 int bench_observe(struct bench *bench);
 int bench_create(struct bench *bench);
 int bench_compute(struct bench *bench);
