@@ -47,7 +47,7 @@ struct mti_load {
 struct mti_loaded {
 	const struct mti_allocator *allocator;
 	struct mti_snap snap;      /* its store is a reference, or NULL */
-	struct mti_bytes program;  /* owned, or NULL */
+	struct mti_content program;  /* owned, or NULL */
 	struct mti_config config;  /* for mti_loaded_check_tables */
 };
 

@@ -95,7 +95,7 @@ static mote_status regular_size(const struct mti_folder *folder,
 
 /* All of an open file, which has size bytes. */
 static mote_status read_all(const struct mti_folder *folder, const char *name,
-			    int fd, uint64_t size, struct mti_bytes *bytes,
+			    int fd, uint64_t size, struct mti_content *bytes,
 			    mote_error *err)
 {
 	uint8_t *data;
@@ -120,7 +120,7 @@ static mote_status read_all(const struct mti_folder *folder, const char *name,
 }
 
 mote_status mti_folder_read(const struct mti_folder *folder, const char *name,
-			    struct mti_bytes *bytes, mote_error *err)
+			    struct mti_content *bytes, mote_error *err)
 {
 	mote_status status;
 	uint64_t size;
@@ -193,7 +193,7 @@ static mote_status check_version(const struct mti_folder *folder, bool *absent,
 					  .document = MTI_FILE_LAYOUT,
 					  .err = err };
 	struct mti_json_node root;
-	struct mti_bytes bytes;
+	struct mti_content bytes;
 	mote_status status;
 	json_t *document;
 
@@ -297,7 +297,7 @@ static mote_status make_blobs(struct mti_folder *folder, mote_error *err)
 static mote_status make_layout(const struct mti_folder *folder,
 			       mote_error *err)
 {
-	struct mti_bytes index;
+	struct mti_content index;
 	mote_status status;
 	bool replaced;
 
@@ -462,7 +462,7 @@ mote_status mti_blob_verify(const struct mti_folder *folder, const char *kind,
 
 mote_status mti_blob_read(const struct mti_folder *folder, const char *kind,
 			  const struct mti_descriptor *descriptor,
-			  uint64_t max, struct mti_bytes *bytes,
+			  uint64_t max, struct mti_content *bytes,
 			  mote_error *err)
 {
 	char name[MTI_BLOB_NAME_BYTES];
@@ -486,7 +486,7 @@ mote_status mti_blob_read(const struct mti_folder *folder, const char *kind,
 
 mote_status mti_blob_check(const struct mti_folder *folder, const char *kind,
 			   const struct mti_descriptor *descriptor,
-			   const struct mti_bytes *bytes, mote_error *err)
+			   const struct mti_content *bytes, mote_error *err)
 {
 	char name[MTI_BLOB_NAME_BYTES];
 	struct mti_digest digest;

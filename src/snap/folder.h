@@ -32,7 +32,7 @@ struct mti_folder {
 };
 
 /* A document or small blob. */
-struct mti_bytes {
+struct mti_content {
 	uint8_t *data; /* owned: mti_free */
 	size_t size;
 };
@@ -56,7 +56,7 @@ mote_status mti_folder_make(struct mti_folder *folder, mote_error *err);
 
 /* A document of at most MTI_JSON_MAX bytes. *data is NULL if it is absent. */
 mote_status mti_folder_read(const struct mti_folder *folder, const char *name,
-			    struct mti_bytes *bytes, mote_error *err);
+			    struct mti_content *bytes, mote_error *err);
 /* Puts data in its place at once, or not at all. *replaced even on failure. */
 mote_status mti_folder_write(const struct mti_folder *folder,
 			     const char *name, const void *data, size_t size,
@@ -76,12 +76,12 @@ mote_status mti_blob_verify(const struct mti_folder *folder, const char *kind,
 /* The whole of a blob of at most max bytes. */
 mote_status mti_blob_read(const struct mti_folder *folder, const char *kind,
 			  const struct mti_descriptor *descriptor,
-			  uint64_t max, struct mti_bytes *bytes,
+			  uint64_t max, struct mti_content *bytes,
 			  mote_error *err);
 /* Whether bytes that were read have the digest. */
 mote_status mti_blob_check(const struct mti_folder *folder, const char *kind,
 			   const struct mti_descriptor *descriptor,
-			   const struct mti_bytes *bytes, mote_error *err);
+			   const struct mti_content *bytes, mote_error *err);
 
 /* For errors: "memory blob sha256:...". */
 #define MTI_BLOB_NAME_BYTES 128

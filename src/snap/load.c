@@ -40,7 +40,7 @@ mote_status mti_index_load(const struct mti_folder *folder,
 	struct mti_json_reader reader = { .operation = folder->operation,
 					  .document = MTI_FILE_INDEX,
 					  .err = err };
-	struct mti_bytes bytes;
+	struct mti_content bytes;
 	mote_status status;
 
 	status = mti_folder_read(folder, MTI_FILE_INDEX, &bytes, err);
@@ -65,7 +65,7 @@ mote_status mti_index_load(const struct mti_folder *folder,
 static mote_status check_document(const struct loader *loader, bool before,
 				  const char *kind,
 				  const struct mti_descriptor *descriptor,
-				  const struct mti_bytes *bytes)
+				  const struct mti_content *bytes)
 {
 	if (before != loader->load->verify)
 		return MOTE_OK;
@@ -99,7 +99,7 @@ static mote_status read_manifest(struct loader *loader,
 	struct mti_json_reader reader = { .operation = OPERATION,
 					  .document = name,
 					  .err = loader->err };
-	struct mti_bytes bytes;
+	struct mti_content bytes;
 	mote_status status;
 
 	mti_blob_name("manifest", descriptor, name);
@@ -127,7 +127,7 @@ static mote_status read_config(struct loader *loader)
 	struct mti_json_reader reader = { .operation = OPERATION,
 					  .document = name,
 					  .err = loader->err };
-	struct mti_bytes bytes;
+	struct mti_content bytes;
 	mote_status status;
 
 	mti_blob_name("config", descriptor, name);
@@ -156,7 +156,7 @@ static mote_status read_config(struct loader *loader)
 static mote_status read_program(struct loader *loader)
 {
 	const struct mti_descriptor *descriptor = &loader->manifest.program;
-	struct mti_bytes *program = &loader->loaded->program;
+	struct mti_content *program = &loader->loaded->program;
 	mote_status status;
 
 	status = mti_blob_read(&loader->folder, "program", descriptor,

@@ -41,7 +41,7 @@ mote_status mti_index_store(const struct mti_folder *folder,
 /* What there is to be known of a manifest. */
 enum found { FOUND_SNAPSHOT, FOUND_OTHER, FOUND_BROKEN };
 
-static enum found look_at(const struct mti_bytes *bytes,
+static enum found look_at(const struct mti_content *bytes,
 			  struct mti_manifest *manifest)
 {
 	struct mti_json_reader reader = { .operation = "", .document = "" };
@@ -65,7 +65,7 @@ static enum found read_manifest(const struct mti_folder *folder,
 				const struct mti_descriptor *descriptor,
 				struct mti_manifest *manifest)
 {
-	struct mti_bytes bytes;
+	struct mti_content bytes;
 	enum found found;
 
 	if (mti_blob_read(folder, "manifest", descriptor, MTI_JSON_MAX, &bytes,
@@ -175,7 +175,7 @@ static bool spare_entry(const struct mti_folder *folder,
 {
 	struct mti_json_reader reader = { .operation = "", .document = "" };
 	struct mti_descriptor descriptor;
-	struct mti_bytes bytes;
+	struct mti_content bytes;
 	json_t *document;
 
 	/* Another index, say: what that leads to is not followed. */
