@@ -272,8 +272,9 @@ typedef struct mote_sandbox mote_sandbox;
 
 typedef enum mote_sandbox_state_kind {
 	MOTE_SANDBOX_READY = 0,
-	MOTE_SANDBOX_POISONED = 1, /* a call was not finished: restore or free */
-	MOTE_SANDBOX_EXITED = 2    /* main ended: restore or free */
+	/* Only to be restored or freed: a call was not finished, main ended. */
+	MOTE_SANDBOX_POISONED = 1,
+	MOTE_SANDBOX_EXITED = 2
 } mote_sandbox_state_kind;
 
 #define MOTE_STREAM_STDOUT 1u
