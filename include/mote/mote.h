@@ -290,7 +290,7 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
  * Constructors run in the first sandbox of an image with this flag and the
  * same sizes; further ones start in the state after them. What they print
  * and call happens once, or more often if the first ones are made at the
- * same time.
+ * same time or others of other sizes in between.
  */
 #define MOTE_SANDBOX_SHARE_INIT 8u
 /*

@@ -74,6 +74,8 @@ struct mti_machine {
 	/* amd64: the XSAVE area, standard format (SDM 1, 13.4). */
 	uint8_t vector[4096];
 	uint32_t vector_size; /* bytes that are valid */
+	/* amd64: where in it state component i lies, 0: it does not. */
+	uint32_t vector_offset[8];
 };
 
 struct mti_exit {
@@ -177,8 +179,12 @@ struct mti_hv_ops {
 
 	/*
 	 * Debugging; the CPU has left the guest. After MTI_EXIT_FAULT
-	 * machine_get gives the registers of the stub; machine_set makes the
-	 * next entry, without set_entry, go on in user mode with these.
+	 * machine_get gives the registers of the stub, after MTI_EXIT_PORT
+	 * those behind the instruction. machine_set makes the next entry,
+	 * without set_entry, go on in user mode with these: flags that user
+	 * mode cannot change are as they must be, and fs_base and gs_base
+	 * count, not what general has of them. MOTE_E_INVALID, and nothing
+	 * has changed: no guest can have these.
 	 */
 	mote_status (*machine_get)(struct mti_vm *vm,
 				   struct mti_machine *machine,

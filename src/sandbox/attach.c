@@ -5,7 +5,16 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "mem/check.h"
 #include "sandbox/sandbox.h"
+
+/* Of restores: see put_back. */
+#define SETTLE_PAGES 256u
+#define SETTLE_NOW_PAGES 4096u
+#define SETTLE_TURNS 16u
+#define GIVE_BACK_TURNS 64u
+/* Of an area for messages, that is not worth giving back. */
+#define TRIM_BYTES 65536u
 
 static void *area(const mote_sandbox *box, enum mti_area which)
 {
@@ -70,6 +79,8 @@ void mti_sandbox_mark(struct mti_mark *mark, size_t used)
 {
 	if (used > mark->used)
 		mark->used = used;
+	if (used > mark->recent)
+		mark->recent = used;
 	if (used > mark->peak)
 		mark->peak = used;
 }
@@ -116,6 +127,46 @@ static mote_status remap(mote_sandbox *box, struct mti_store *store,
 	return MOTE_OK;
 }
 
+/* Gives the memory of a large message back; it is zero here. */
+static void trim(mote_sandbox *box, enum mti_area which, struct mti_mark *mark)
+{
+	const struct mti_region *region =
+		&box->template->layout.regions[which];
+
+	size_t recent = mark->recent;
+
+	mark->recent = 0;
+	if (mark->peak <= TRIM_BYTES || recent > mark->peak / 2)
+		return;
+	mti_memory_give_back(&box->memory, region->gpa, region->size);
+	mark->peak = 0;
+}
+
+/*
+ * What was once written is copied at every restore from then on, and to fault
+ * a page in costs as much as to copy it a hundred times. So one look in 16 is
+ * at what has changed, and what has not in 64 restores is given back; at
+ * once if there is a lot of it.
+ */
+static mote_status put_back(mote_sandbox *box, mote_error *err)
+{
+	size_t pages = box->memory.dirty.count;
+	uint32_t turn = ++box->restores;
+
+	if (turn % GIVE_BACK_TURNS == 0) {
+		trim(box, MTI_AREA_CALL, &box->call_mark);
+		trim(box, MTI_AREA_REPLY, &box->reply_mark);
+	}
+	if (pages <= SETTLE_PAGES || turn % SETTLE_TURNS != 0) {
+		mti_memory_restore(&box->memory, box->store);
+		return MOTE_OK;
+	}
+	return mti_memory_settle(&box->memory, box->store,
+				 pages > SETTLE_NOW_PAGES ||
+					 turn % GIVE_BACK_TURNS == 0,
+				 err);
+}
+
 mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 			       mote_error *err)
 {
@@ -133,8 +184,10 @@ mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 	}
 	wipe(box->call, &box->call_mark);
 	wipe(box->reply, &box->reply_mark);
-	mti_memory_restore(&box->memory, store);
-	return MOTE_OK;
+	status = put_back(box, err);
+	if (status == MOTE_OK)
+		mti_memory_check(&box->memory, store);
+	return status;
 }
 
 /* The control page, whose other bytes are those of the state to go on from. */
@@ -212,6 +265,7 @@ void mti_sandbox_detach(mote_sandbox *box)
 		.store = box->store,
 		.memory = box->memory,
 		.vm = box->vm,
+		.generation = box->generation,
 		.clean = box->clean,
 	};
 

@@ -25,6 +25,51 @@ static mote_status run_init(mote_sandbox *box, mote_error *err)
 	return mti_sandbox_run(box, MTI_PHASE_INIT, &entry, err);
 }
 
+static mote_status run_from_start(mote_sandbox *box,
+				  struct mti_template *template,
+				  mote_error *err)
+{
+	mote_status status = mti_sandbox_attach(box, template, template->store,
+						err);
+
+	if (status == MOTE_OK)
+		status = mti_sandbox_resume(box, &new_cpu, MTI_RANDOM_FIRST,
+					    err);
+	if (status == MOTE_OK)
+		status = run_init(box, err);
+	return status;
+}
+
+/* false if nobody has put it there yet; else its store is a reference. */
+static bool get_started(mote_image *image, struct mti_template *template,
+			struct mti_snap *started)
+{
+	pthread_mutex_lock(&image->lock);
+	*started = template->started;
+	if (started->store)
+		mti_store_ref(started->store);
+	pthread_mutex_unlock(&image->lock);
+	return started->store != NULL;
+}
+
+/* If it fails, constructors will run once more: no harm. */
+static void put_started(mote_sandbox *box, struct mti_template *template)
+{
+	struct mti_snap snap;
+	struct mti_store *unused;
+
+	if (mti_snap_take(box, &snap, NULL) != MOTE_OK)
+		return;
+	unused = snap.store;
+	pthread_mutex_lock(&box->image->lock);
+	if (!template->started.store) {
+		template->started = snap;
+		unused = NULL;
+	}
+	pthread_mutex_unlock(&box->image->lock);
+	mti_store_unref(unused);
+}
+
 static mote_status start(mote_sandbox *box, const mote_sandbox_options *options,
 			 mote_error *err)
 {
@@ -34,18 +79,22 @@ static mote_status start(mote_sandbox *box, const mote_sandbox_options *options,
 		.io = options->io_bytes,
 	};
 	struct mti_template *template = NULL;
+	bool share = (options->flags & MOTE_SANDBOX_SHARE_INIT) != 0;
+	struct mti_snap started;
 	mote_status status;
 
 	status = mti_template_get(box->image, &sizes, &template, err);
-	if (status == MOTE_OK)
-		status = mti_sandbox_attach(box, template, template->store,
-					    err);
+	if (status != MOTE_OK)
+		return status;
+	if (share && get_started(box->image, template, &started)) {
+		status = mti_sandbox_begin(box, template, &started, err);
+		mti_store_unref(started.store);
+	} else {
+		status = run_from_start(box, template, err);
+		if (status == MOTE_OK && share)
+			put_started(box, template);
+	}
 	mti_template_unref(template);
-	if (status == MOTE_OK)
-		status = mti_sandbox_resume(box, &new_cpu, MTI_RANDOM_FIRST,
-					    err);
-	if (status == MOTE_OK)
-		status = run_init(box, err);
 	return status;
 }
 

@@ -24,6 +24,10 @@ void mti_image_unref(mote_image *image);
 mote_status mti_template_get(mote_image *image,
 			     const struct mti_layout_sizes *sizes,
 			     struct mti_template **out, mote_error *err);
+/* Of a plan that is there; references store. NULL if memory ran out. */
+struct mti_template *mti_template_new(const struct mti_allocator *allocator,
+				      const struct mti_layout *layout,
+				      struct mti_store *store);
 void mti_template_ref(struct mti_template *plan);
 void mti_template_unref(struct mti_template *plan);
 
@@ -84,9 +88,9 @@ mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **snapshot,
 void mti_snapshot_ref(mote_snapshot *snapshot);
 void mti_snapshot_unref(mote_snapshot *snapshot);
 /*
- * snapshot.c: from a file. The image is what is trusted: everything else is
- * checked against it and itself, MOTE_E_SNAPSHOT. Takes snap->store over,
- * also when it fails.
+ * snapshot.c: from a file. layout and cpu are sound in themselves, as snap/
+ * has checked; the rest, and how they fit each other and the image, is
+ * checked here: MOTE_E_SNAPSHOT. Takes snap->store over, also when it fails.
  */
 mote_status mti_snapshot_from_parts(mote_image *image,
 				    const struct mti_snap *snap,

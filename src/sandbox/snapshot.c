@@ -131,6 +131,79 @@ mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **out,
 	return status;
 }
 
+static mote_status bad(mote_error *err, const char *text)
+{
+	return mti_error_set(err, MOTE_E_SNAPSHOT, "load snapshot", "%s", text);
+}
+
+/* Of what the host writes or reads nothing comes from the file. */
+static bool is_apart(const struct mti_store *store,
+		     const struct mti_region *region)
+{
+	const struct mti_extent *extent = mti_store_find(store, region->gpa);
+
+	return !extent || extent->gpa >= region->gpa + region->size;
+}
+
+static mote_status check_parts(const mote_image *image,
+			       const struct mti_snap *snap, mote_error *err)
+{
+	const struct mti_hv_ops *ops = image->engine->ops;
+	const struct mti_arch *arch = image->arch;
+	size_t i;
+
+	if (!mti_store_valid(snap->store) ||
+	    snap->store->memory_size != snap->layout.memory_size)
+		return bad(err, "its memory does not fit its layout");
+	for (i = 0; i < TRANSIENT; i++)
+		if (!is_apart(snap->store,
+			      &snap->layout.regions[transient[i]]))
+			return bad(err, "it has memory where messages are");
+	if (snap->cpu.dispatch_pc >= arch->user_limit ||
+	    snap->cpu.dispatch_sp >= arch->user_limit)
+		return bad(err, "its entry is not the guest's");
+	if (snap->origin.machine != arch->machine ||
+	    snap->origin.abi_version != image->elf.abi_version)
+		return bad(err, "it is not of this program's machine and ABI");
+	/* Without a backend it can only be looked at. */
+	if (ops->state_set && strcmp(snap->origin.backend, ops->name) != 0)
+		return mti_error_set(err, MOTE_E_INCOMPATIBLE, "load snapshot",
+				     "backend: the snapshot has %.15s, the "
+				     "engine %s",
+				     snap->origin.backend, ops->name);
+	return MOTE_OK;
+}
+
+mote_status mti_snapshot_from_parts(mote_image *image,
+				    const struct mti_snap *snap,
+				    mote_snapshot **out, mote_error *err)
+{
+	mote_status status = check_parts(image, snap, err);
+	struct mti_template *template = NULL;
+	mote_snapshot *made = NULL;
+
+	if (status != MOTE_OK)
+		goto fail;
+	template = mti_template_new(&image->engine->allocator, &snap->layout,
+				    snap->store);
+	made = template ? new_snapshot(image) : NULL;
+	if (!made) {
+		status = mti_error_set(err, MOTE_E_NO_MEMORY, "load snapshot",
+				       "no memory for the snapshot");
+		goto fail;
+	}
+	made->template = template;
+	made->snap = *snap;
+	made->own_files = snap->store->files[1] ? 2 : 1;
+	made->from_file = true;
+	*out = made;
+	return MOTE_OK;
+fail:
+	mti_template_unref(template);
+	mti_store_unref(snap->store);
+	return status;
+}
+
 void mti_snapshot_ref(mote_snapshot *snapshot)
 {
 	atomic_fetch_add_explicit(&snapshot->references, 1,

@@ -30,6 +30,7 @@ struct mti_seat {
 	struct mti_store *store; /* a reference: what memory holds */
 	struct mti_memory memory;
 	struct mti_vm *vm;
+	uint32_t generation; /* of the process that made it, see fork.c */
 	/* The CPU is new, or stands where a call ended. */
 	bool clean;
 };
@@ -62,13 +63,18 @@ struct mote_engine {
 
 /*
  * What all sandboxes of one image with the same sizes share: the plan of
- * memory and the image part of it, a sealed file. Immutable.
+ * memory and the image part of it, a sealed file. Immutable but for started.
  */
 struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
 	struct mti_layout layout;
 	struct mti_store *store; /* a reference */
+	/*
+	 * The state after init, for MOTE_SANDBOX_SHARE_INIT; its store is a
+	 * reference, or NULL. Under the image's lock.
+	 */
+	struct mti_snap started;
 };
 
 struct mote_image {
@@ -110,7 +116,8 @@ struct mote_snapshot {
 /* An area that the host writes from its start on. */
 struct mti_mark {
 	size_t used; /* bytes written since memory was last put back */
-	size_t peak; /* ever, since it was last mapped */
+	size_t recent; /* the same, since trim last looked */
+	size_t peak; /* the same, since the area was last mapped */
 };
 
 struct mti_limits {

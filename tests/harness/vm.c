@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "harness/unit.h"
+#include "mem/check.h"
 
 static bool refuse(struct vm_allocator *allocator)
 {
@@ -73,7 +74,8 @@ static size_t count_descriptors(void)
 
 static size_t count_mappings(void)
 {
-	static const char *const ours[] = { "kvm-vcpu", "mote-image" };
+	static const char *const ours[] = { "kvm-vcpu", "mote-image",
+					    "mote-snapshot" };
 	char line[512];
 	size_t count = 0;
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -167,11 +169,21 @@ void vm_open_image(struct vm *vm, const char *path)
 		  MOTE_OK, &vm->err);
 }
 
+void vm_check_restores(bool on)
+{
+#ifdef MOTE_CHECK_RESTORE
+	mti_check_restores = on;
+#else
+	(void)on;
+#endif
+}
+
 void vm_open(struct vm *vm, const char *path)
 {
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
 
 	memset(vm, 0, sizeof(*vm));
+	vm_check_restores(true);
 	vm->err.struct_size = sizeof(vm->err);
 	vm_allocator_init(&vm->allocator);
 	vm->before = vm_resources_now();

@@ -72,6 +72,12 @@ int vm_require(void);
 /* Ends the process if the test program hangs for so long. */
 void vm_watchdog(unsigned int seconds);
 
+/*
+ * Whether each restore is followed by a look at all memory, in builds that
+ * have it (mem/check.h). vm_open switches it on.
+ */
+void vm_check_restores(bool on);
+
 /* path NULL: no image. The test fails if anything does. */
 void vm_open(struct vm *vm, const char *path);
 void vm_open_image(struct vm *vm, const char *path);
