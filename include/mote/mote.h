@@ -95,14 +95,10 @@ typedef struct mote_allocator {
 typedef struct mote_engine_options {
 	uint32_t struct_size;
 	/*
-	 * The signal that ends a guest at its deadline; 0 is SIGRTMIN + 6. It
-	 * is installed once for the whole process and stays: all engines of a
-	 * process use the same one. If the program already handles it,
-	 * mote_engine_new fails with MOTE_E_STATE. Programs must not block it
-	 * in threads that make calls. The library unblocks it when it arms a
-	 * thread's timer, which it does not where the timer of an earlier call
-	 * still runs and expires in time: with the signal blocked between two
-	 * such calls, the second has no deadline.
+	 * The signal that stops guests; 0 is SIGRTMIN + 6. It is installed
+	 * once for the whole process and stays: all engines of a process use
+	 * the same one. If the program already handles it, mote_engine_new
+	 * fails with MOTE_E_STATE. Threads may block it.
 	 * MOTE_E_INVALID for a signal that faults raise.
 	 */
 	int32_t kick_signal;

@@ -534,6 +534,81 @@ static void test_incremental(void **state)
 	state_close(&host);
 }
 
+/* ------------------------------------------------------------ from parts */
+
+static mote_status from_parts(const mote_snapshot *of,
+			      const struct mti_snap *snap)
+{
+	mote_snapshot *snapshot = NULL;
+	mote_sandbox *box;
+	mote_status status;
+
+	mti_store_ref(snap->store);
+	status = mti_snapshot_from_parts(of->image, snap, &snapshot, err);
+	if (status == MOTE_OK) {
+		box = state_clone(&host, snapshot);
+		state_expect_text(box, "parts");
+		state_fail(box, "Crash", MOTE_E_GUEST_FAULT);
+		state_restore(box, snapshot);
+		state_expect_text(box, "parts");
+		mote_sandbox_free(box);
+	} else {
+		assert_null(snapshot);
+	}
+	mote_snapshot_unref(snapshot);
+	return status;
+}
+
+/* A snapshot made of what another says, as loading one does. */
+static void test_parts(void **state)
+{
+	mote_snapshot *snapshot;
+	struct mti_store *store;
+	struct mti_snap snap;
+
+	(void)state;
+	open_host();
+	snapshot = first_snapshot("parts");
+	snap = snapshot->snap;
+	vm_expect(from_parts(snapshot, &snap), MOTE_OK, err);
+	snap.cpu.dispatch_pc = UINT64_C(1) << 47;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	snap = snapshot->snap;
+	snap.cpu.dispatch_sp = UINT64_MAX;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	snap = snapshot->snap;
+	snap.origin.machine++;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	snap = snapshot->snap;
+	snap.origin.abi_version++;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	snap = snapshot->snap;
+	memcpy(snap.origin.backend, "other", 6);
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_INCOMPATIBLE, err);
+	vm_expect_text(err, "backend: the snapshot has other, the engine kvm");
+	snap = snapshot->snap;
+	snap.layout.memory_size += 4096;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	/* An extent in an area for messages, and one that is no good. */
+	snap = snapshot->snap;
+	store = mti_store_new(&host.vm.engine->allocator,
+			      snap.layout.memory_size);
+	assert_non_null(store);
+	store->files[0] = snap.store->files[0];
+	mti_backing_ref(store->files[0]);
+	store->extent_count = 1;
+	store->extents[0].size = 4096;
+	store->extents[0].gpa = snap.layout.regions[MTI_AREA_CALL].gpa;
+	snap.store = store;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	vm_expect_text(err, "messages");
+	store->extents[0].gpa = snap.layout.memory_size;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	mti_store_unref(store);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -548,6 +623,7 @@ int main(void)
 		cmocka_unit_test(test_share_threads),
 		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_incremental),
+		cmocka_unit_test(test_parts),
 	};
 	int skip = vm_require();
 
