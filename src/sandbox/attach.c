@@ -265,6 +265,7 @@ void mti_sandbox_detach(mote_sandbox *box)
 		.store = box->store,
 		.memory = box->memory,
 		.vm = box->vm,
+		.generation = box->generation,
 		.clean = box->clean,
 	};
 

@@ -30,6 +30,7 @@ struct mti_seat {
 	struct mti_store *store; /* a reference: what memory holds */
 	struct mti_memory memory;
 	struct mti_vm *vm;
+	uint32_t generation; /* of the process that made it, see fork.c */
 	/* The CPU is new, or stands where a call ended. */
 	bool clean;
 };
