@@ -270,6 +270,31 @@ static void test_everything(void **state)
 	machine_close(&machine);
 }
 
+/* What the guest has never used can be changed all the same. */
+static void test_first_state(void **state)
+{
+	const uint8_t *seen;
+
+	(void)state;
+	open_machine();
+	machine_enter(&machine, m_break, 0, 0);
+	go_fault(3);
+	memset(registers.vector + XMM0, 0x55, 16);
+	if (what_it_has() & MACHINE_HAS_AVX)
+		memset(registers.vector + registers.vector_offset[2], 0x66,
+		       16);
+	registers.general[MTI_RIP] = address_of(m_look);
+	registers.general[MTI_RDI] = AREA;
+	registers.general[MTI_RSI] = what_it_has();
+	set(&registers);
+	machine_go(&machine, MTI_EXIT_PORT);
+	seen = machine_at(&machine, AREA);
+	assert_int_equal(seen[XMM0], 0x55);
+	if (what_it_has() & MACHINE_HAS_AVX)
+		assert_int_equal(seen[registers.vector_offset[2]], 0x66);
+	machine_close(&machine);
+}
+
 /* Exits after which nothing was to go on. */
 static void test_after_the_end(void **state)
 {
@@ -365,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_first_state),
 		cmocka_unit_test(test_after_the_end),
 		cmocka_unit_test(test_refused),
 	};

@@ -172,7 +172,8 @@ static void test_stale_pages(void **state)
 		machine_call(&machine, m_touch, MOTE_GVA_MAP, GAP_PAGES);
 		machine_call(&machine, m_touch, MOTE_GVA_HEAP, 3);
 		expect_unmap(3);
-		expect_map(3, MACHINE_GAP_GPA, memory, PAGE, true);
+		expect_map(3, MACHINE_GAP_GPA, memory, MACHINE_GAP_BYTES,
+			   true);
 		harvest();
 		assert_in_range(reports, 3, 40);
 		for (i = 0; i < GAP_PAGES; i++)

@@ -217,17 +217,6 @@ static uint8_t tss_type(const struct mti_hv *hv)
 	return TSS_BUSY;
 }
 
-/* Whether the kernel of this host lets programs use XSAVE and so AVX. */
-static bool host_osxsave(void)
-{
-	uint32_t eax;
-	uint32_t ebx;
-	uint32_t ecx = 0;
-	uint32_t edx;
-
-	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & bit_OSXSAVE;
-}
-
 /* SDM 1, "Guidelines for Writing to the MXCSR Register". */
 static uint32_t mxcsr_mask(void)
 {
@@ -292,7 +281,8 @@ static void read_cpu(struct mti_hv *hv)
 	const struct kvm_cpuid_entry2 *xsave = find_leaf(&hv->cpuid, 0xd, 0);
 
 	hv->physical_bits = address ? address->eax & 0xff : 36;
-	hv->host_osxsave = host_osxsave();
+	/* KVM lists the components that the host's kernel has enabled. */
+	hv->host_osxsave = xsave && xsave->eax != 0;
 	hv->mxcsr_mask = mxcsr_mask();
 	hv->ring_capability = ring_capability(hv->fd);
 	hv->cr4 = wanted_cr4(hv);

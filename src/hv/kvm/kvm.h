@@ -36,7 +36,7 @@ struct mti_hv {
 	uint32_t ring_capability; /* KVM_CAP_DIRTY_LOG_RING*; 0: none */
 	uint8_t tss_type;
 	bool has_xcrs;
-	bool host_osxsave;
+	bool host_osxsave; /* programs of this host may use XSAVE, and so AVX */
 	uint64_t xcr0;
 	/*
 	 * CR4 bits that KVM accepts on this machine: tried at the first VM,
@@ -73,7 +73,7 @@ struct mti_vm {
 	bool broken; /* it must not run any more */
 	/* Of the last run; PORT if there was none. */
 	enum mti_exit_kind last_exit;
-	/* state_set was called with clean, and nothing was entered since. */
+	/* state_set was called, and nothing was entered since. */
 	bool restoring;
 	struct mti_cpu_state state;
 	/* The dirty ring; NULL: there is none. Indexes are free-running. */
