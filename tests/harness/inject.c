@@ -69,6 +69,11 @@ WRAP(int, mti_os_map_private,
      (address, size, fd, offset))
 WRAP(int, mti_os_map_file, (size_t size, int fd, const void **address),
      (size, fd, address))
+WRAP(int, mti_os_map_part,
+     (int fd, uint64_t offset, size_t size, bool private, void **address),
+     (fd, offset, size, private, address))
+WRAP(int, mti_os_copy_memory, (void *to, const void *from, size_t size),
+     (to, from, size))
 WRAP(int, mti_os_map_device, (size_t size, int fd, void **address),
      (size, fd, address))
 WRAP(int, mti_os_random, (void *buffer, size_t size), (buffer, size))
@@ -96,6 +101,8 @@ const char *const injectable[] = {
 	"mti_os_scan_private",
 	"mti_os_map_private",
 	"mti_os_map_file",
+	"mti_os_map_part",
+	"mti_os_copy_memory",
 	"mti_os_map_device",
 	"mti_os_random",
 	"mti_os_timer_new",
