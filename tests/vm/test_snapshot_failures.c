@@ -118,9 +118,9 @@ static void after_take(mote_status status)
 static void after_restore(mote_status status, mote_snapshot *snapshot,
 			  const char *text)
 {
-	assert_int_equal(mote_sandbox_state(box), status == MOTE_OK ?
-							  MOTE_SANDBOX_READY :
-							  MOTE_SANDBOX_POISONED);
+	assert_int_equal(mote_sandbox_state(box),
+			 status == MOTE_OK ? MOTE_SANDBOX_READY :
+					     MOTE_SANDBOX_POISONED);
 	if (status != MOTE_OK) {
 		state_fail(box, "Text", MOTE_E_POISONED);
 		state_restore(box, snapshot);
