@@ -31,6 +31,20 @@ static void check_page(const struct mti_memory *memory,
 	abort();
 }
 
+/* All that either of two stores has. */
+static void check_extents(const struct mti_memory *memory,
+			  const struct mti_store *extents,
+			  const struct mti_store *store)
+{
+	uint32_t i;
+	uint64_t at;
+
+	for (i = 0; i < extents->extent_count; i++)
+		for (at = 0; at < extents->extents[i].size;
+		     at += MOTE_PAGE_SIZE)
+			check_page(memory, store, extents->extents[i].gpa + at);
+}
+
 void mti_memory_check(const struct mti_memory *memory,
 		      const struct mti_store *store)
 {
@@ -39,7 +53,14 @@ void mti_memory_check(const struct mti_memory *memory,
 	int count = 0;
 	int i;
 
-	while (mti_check_restores && from < memory->size && count >= 0) {
+	if (!mti_check_restores)
+		return;
+	/* Else what is not private cannot differ. */
+	if (memory->mapped != store) {
+		check_extents(memory, memory->mapped, store);
+		check_extents(memory, store, store);
+	}
+	while (from < memory->size && count >= 0) {
 		count = mti_os_scan_private(memory->base, memory->size, &from,
 					    runs, RUNS);
 		if (count == -ENOTTY)

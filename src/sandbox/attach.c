@@ -13,6 +13,8 @@
 #define SETTLE_NOW_PAGES 4096u
 #define SETTLE_TURNS 16u
 #define GIVE_BACK_TURNS 64u
+/* Of an area for messages, that is not worth giving back. */
+#define TRIM_BYTES 65536u
 
 static void *area(const mote_sandbox *box, enum mti_area which)
 {
@@ -76,6 +78,8 @@ void mti_sandbox_mark(struct mti_mark *mark, size_t used)
 {
 	if (used > mark->used)
 		mark->used = used;
+	if (used > mark->recent)
+		mark->recent = used;
 	if (used > mark->peak)
 		mark->peak = used;
 }
@@ -128,7 +132,10 @@ static void trim(mote_sandbox *box, enum mti_area which, struct mti_mark *mark)
 	const struct mti_region *region =
 		&box->template->layout.regions[which];
 
-	if (mark->peak <= SETTLE_PAGES * MOTE_PAGE_SIZE)
+	size_t recent = mark->recent;
+
+	mark->recent = 0;
+	if (mark->peak <= TRIM_BYTES || recent > mark->peak / 2)
 		return;
 	mti_memory_give_back(&box->memory, region->gpa, region->size);
 	mark->peak = 0;
@@ -257,6 +264,7 @@ void mti_sandbox_detach(mote_sandbox *box)
 		.store = box->store,
 		.memory = box->memory,
 		.vm = box->vm,
+		.generation = box->generation,
 		.clean = box->clean,
 	};
 

@@ -18,7 +18,7 @@ void mti_seat_free(mote_engine *engine, struct mti_seat *seat)
 	if (seat->vm)
 		engine->ops->vm_free(seat->vm);
 	/* A child has no guest memory; what is there now is not ours. */
-	if (engine->generation != mti_fork_generation())
+	if (seat->generation != mti_fork_generation())
 		seat->memory.base = NULL;
 	mti_memory_fini(&seat->memory);
 	mti_store_unref(seat->store);
@@ -43,6 +43,7 @@ static mote_status new_seat(mote_engine *engine, struct mti_template *template,
 		mti_memory_fini(&seat->memory);
 		return status;
 	}
+	seat->generation = mti_fork_generation();
 	seat->clean = true;
 	seat->template = template;
 	mti_template_ref(template);
@@ -111,6 +112,11 @@ void mti_seat_put(mote_engine *engine, struct mti_seat *seat)
 	struct mti_seat oldest = { 0 };
 	size_t i;
 
+	/* In a child the cache is its parent's. */
+	if (engine->generation != mti_fork_generation()) {
+		mti_seat_free(engine, seat);
+		return;
+	}
 	pthread_mutex_lock(&cache->lock);
 	if (cache->count == MTI_CACHE_MAX) {
 		oldest = cache->seats[0];

@@ -29,6 +29,7 @@ struct mti_seat {
 	struct mti_store *store; /* a reference: what memory holds */
 	struct mti_memory memory;
 	struct mti_vm *vm;
+	uint32_t generation; /* of the process that made it, see fork.c */
 	/* The CPU is new, or stands where a call ended. */
 	bool clean;
 };
@@ -114,7 +115,8 @@ struct mote_snapshot {
 /* An area that the host writes from its start on. */
 struct mti_mark {
 	size_t used; /* bytes written since memory was last put back */
-	size_t peak; /* ever, since it was last mapped */
+	size_t recent; /* the same, since trim last looked */
+	size_t peak; /* the same, since the area was last mapped */
 };
 
 struct mti_limits {

@@ -53,7 +53,7 @@ static void test_back(void **state)
 static void test_several(void **state)
 {
 	mote_snapshot *snapshots[4];
-	char text[16];
+	char text[32];
 	mote_sandbox *box;
 	int i;
 	int j;
@@ -116,7 +116,7 @@ static void test_clones(void **state)
 	mote_snapshot *snapshot;
 	mote_snapshot *again;
 	mote_sandbox *box;
-	char text[16];
+	char text[32];
 	int i;
 
 	(void)state;
