@@ -8,6 +8,7 @@
 int cli_cmd_run(int argc, char **argv);
 int cli_cmd_inspect(int argc, char **argv);
 int cli_cmd_doctor(int argc, char **argv);
+int cli_cmd_core(int argc, char **argv);
 
 /* Prints a help text on standard output; exit status. */
 int cli_print_help(const char *text);
@@ -15,5 +16,6 @@ int cli_print_help(const char *text);
 extern const char cli_run_help[];
 extern const char cli_inspect_help[];
 extern const char cli_doctor_help[];
+extern const char cli_core_help[];
 
 #endif

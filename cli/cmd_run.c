@@ -28,6 +28,8 @@ const char cli_run_help[] =
 	"  -H, --host NAME=TEXT  offer host function NAME; its result is TEXT\n"
 	"  -b, --backend NAME    auto (default) or kvm\n"
 	"  -n, --repeat N        call FUNCTION N times in one sandbox\n"
+	"      --core FILE       write a core dump there if the guest crashes\n"
+	"                        or is stopped; see 'mote core'\n"
 	"  -x, --hex             print bytes as hex, as on a terminal\n"
 	"  -j, --json            print one JSON object, errors included\n"
 	"  -s, --stats           print times and counts on standard error\n"
@@ -92,12 +94,26 @@ static bool check_main(struct cli_run *run)
 			run->options.arg_count);
 }
 
+/* For the core: debuggers look for the guest's file where it says. */
+static void note_path(struct cli_run *run)
+{
+	char *path;
+
+	if (strcmp(run->options.guest, "-") == 0)
+		return;
+	path = realpath(run->options.guest, NULL);
+	if (path && mote_image_set_path(run->image, path, NULL) != MOTE_OK)
+		fputs("mote run: out of memory\n", stderr);
+	free(path);
+}
+
 /* Opens the file and checks the command line against what is in it. */
 static bool prepare_call(struct cli_run *run)
 {
 	if (!cli_guest_parse(run->engine, run->options.guest, run->file,
 			     run->file_size, &run->image, &run->failure))
 		return false;
+	note_path(run);
 	if (!run->options.function)
 		return check_main(run);
 	if (!cli_find_export(run->image, run->options.function, &run->prototype,
@@ -233,17 +249,41 @@ static bool call(struct cli_run *run)
 	return cli_fail_library(&run->failure);
 }
 
+/* The sandbox is gone already, but what it said of a crash is not. */
+static void look_at_start(struct cli_run *run)
+{
+	const mote_fault *fault = &run->failure.error.fault;
+
+	if (run->failure.error.code == MOTE_E_GUEST_FAULT)
+		cli_frames_of_place(&run->frames, run->image, fault->pc);
+}
+
+/* Only a guest that did not run to its end has something to show. */
+static void look_at_failure(struct cli_run *run)
+{
+	if (mote_sandbox_state(run->box) != MOTE_SANDBOX_POISONED)
+		return;
+	cli_frames_of_sandbox(&run->frames, run->box);
+	cli_core_file_write(&run->core, run->box);
+}
+
 static void run_guest(struct cli_run *run)
 {
 	if (!open_guest(run))
+		return;
+	if (run->options.core &&
+	    !cli_core_file_open(&run->core, run->options.core,
+				run->options.guest, &run->failure))
 		return;
 	/* All files are read; from here on the guest has its say. */
 	cli_harden_run();
 	if (!make_sandbox(run)) {
 		cli_output_end(&run->output);
+		look_at_start(run);
 		return;
 	}
-	(void)call(run);
+	if (!call(run))
+		look_at_failure(run);
 	if (mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
 		memset(&run->stats, 0, sizeof(run->stats));
 }
@@ -256,6 +296,8 @@ static void run_fini(struct cli_run *run)
 	cli_hosts_fini(&run->hosts);
 	cli_arguments_fini(&run->arguments);
 	cli_output_fini(&run->output);
+	cli_frames_fini(&run->frames);
+	cli_core_file_close(&run->core);
 	free(run->samples);
 	free(run->result_json);
 	free(run->file);

@@ -22,6 +22,7 @@ static const char main_help[] =
 	"  run GUEST FUNCTION [ARG...]  call a function and print its result\n"
 	"  run GUEST -- [ARG...]        run main\n"
 	"  inspect GUEST                show functions, imports and segments\n"
+	"  core FILE                    show what is in a core dump of a guest\n"
 	"  doctor                       what this machine can do, and what\n"
 	"                               to do about the rest\n"
 	"  help [COMMAND]               show this, or the options of COMMAND\n"
@@ -37,6 +38,7 @@ static const struct command {
 } commands[] = {
 	{ "run", cli_cmd_run, cli_run_help },
 	{ "inspect", cli_cmd_inspect, cli_inspect_help },
+	{ "core", cli_cmd_core, cli_core_help },
 	{ "doctor", cli_cmd_doctor, cli_doctor_help },
 	{ "help", cmd_help, main_help },
 	{ "version", cmd_version, main_help },

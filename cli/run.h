@@ -11,7 +11,9 @@
 #include <mote/mote.h>
 
 #include "argument.h"
+#include "core_file.h"
 #include "failure.h"
+#include "frames.h"
 #include "hosts.h"
 #include "output.h"
 #include "prototype.h"
@@ -30,6 +32,8 @@ struct cli_run {
 	struct cli_arguments arguments;
 	struct cli_hosts hosts;
 	struct cli_output output;
+	struct cli_frames frames; /* where the guest was when it failed */
+	struct cli_core_file core;
 	int main_status;
 	char *result_json; /* owned */
 	uint64_t create_ns;

@@ -13,6 +13,7 @@
 enum {
 	OPTION_STACK = 256,
 	OPTION_IO,
+	OPTION_CORE,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -22,6 +23,7 @@ static const struct option longs[] = {
 	{ "heap", required_argument, NULL, 'm' },
 	{ "stack", required_argument, NULL, OPTION_STACK },
 	{ "io", required_argument, NULL, OPTION_IO },
+	{ "core", required_argument, NULL, OPTION_CORE },
 	{ "repeat", required_argument, NULL, 'n' },
 	{ "backend", required_argument, NULL, 'b' },
 	{ "host", required_argument, NULL, 'H' },
@@ -118,6 +120,9 @@ static void read_value(int option, struct cli_run_options *options,
 		break;
 	case 'b':
 		options->backend = optarg;
+		break;
+	case OPTION_CORE:
+		options->core = optarg;
 		break;
 	case 'H':
 		read_host(options, failure);

@@ -92,6 +92,35 @@ int64_t mti_os_read(int fd, void *buffer, size_t size)
 	return (int64_t)done;
 }
 
+int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pread(fd, (char *)buffer + done, size - done,
+				  (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (int64_t)done;
+}
+
+int mti_os_truncate(int fd, uint64_t size)
+{
+	int status;
+
+	do {
+		status = ftruncate(fd, (off_t)size);
+	} while (status < 0 && errno == EINTR);
+	return result(status);
+}
+
 int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset)
 {
 	size_t done = 0;

@@ -29,6 +29,10 @@ int64_t mti_os_file_size(int fd);
 int64_t mti_os_read(int fd, void *buffer, size_t size);
 /* Writes all of it. */
 int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset);
+int mti_os_truncate(int fd, uint64_t size);
+
+/* Reads until size bytes or end of file; the count. */
+int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset);
 
 /* An anonymous file of that size, close-on-exec, that may be sealed. */
 int mti_os_memfd(const char *name, uint64_t size);
