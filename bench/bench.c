@@ -13,9 +13,10 @@ struct group {
 };
 
 static const struct group groups[] = {
-	{ "calls", bench_calls },     { "create", bench_create },
-	{ "compute", bench_compute }, { "bytes", bench_bytes },
-	{ "idle", bench_idle },	      { "sizes", bench_sizes },
+	{ "calls", bench_calls },     { "control", bench_control },
+	{ "create", bench_create },   { "compute", bench_compute },
+	{ "bytes", bench_bytes },     { "idle", bench_idle },
+	{ "sizes", bench_sizes },
 };
 
 static void usage(FILE *out)

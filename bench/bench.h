@@ -56,12 +56,16 @@ void bench_ratio(struct bench *bench, const char *name, double goal,
 		 const char *text, const struct bench_samples *samples);
 void bench_value(struct bench *bench, const char *name, const char *unit,
 		 const char *text, const struct bench_samples *samples);
-/* Opens the big guest: options may be NULL. */
+/*
+ * Opens the big guest: options may be NULL. Its import, Nothing, does just
+ * that unless the options have host functions.
+ */
 int bench_open(struct bench *bench, const mote_sandbox_options *options,
 	       mote_engine **engine, mote_image **image, mote_sandbox **box);
 
 /* One group of figures each. */
 int bench_calls(struct bench *bench);
+int bench_control(struct bench *bench);
 int bench_create(struct bench *bench);
 int bench_compute(struct bench *bench);
 int bench_bytes(struct bench *bench);

@@ -73,11 +73,14 @@ __asm__(".pushsection .rodata\n"
 	"floor_loop:\n"
 	"1:	out %eax, %dx\n"
 	"	jmp 1b\n"
+	"floor_spin_start:\n"
+	"1:	jmp 1b\n"
 	"floor_loop_end:\n"
 	".popsection\n");
 extern const uint8_t floor_syscall[];
 extern const uint8_t floor_syscall_end[];
 extern const uint8_t floor_loop[];
+extern const uint8_t floor_spin_start[];
 extern const uint8_t floor_loop_end[];
 
 static int fail(struct floor_vm *vm, const char *step)
@@ -288,6 +291,21 @@ int floor_open_loop(struct floor_vm *vm)
 int floor_round_trip(struct floor_vm *vm)
 {
 	return enter(vm, MOTE_GVA_PIE_BASE, 0, 0, 0, MOTE_PORT_RETURN);
+}
+
+int floor_spin(struct floor_vm *vm)
+{
+	struct kvm_run *run = vm->run;
+	struct kvm_regs *regs = &run->s.regs.regs;
+
+	memset(regs, 0, sizeof(*regs));
+	regs->rip = MOTE_GVA_PIE_BASE +
+		    (uint64_t)(floor_spin_start - floor_loop);
+	regs->rflags = 0x202;
+	run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+	if (ioctl(vm->vcpu, KVM_RUN, 0) < 0 && errno == EINTR)
+		return 0;
+	return fail(vm, "KVM_RUN, not interrupted");
 }
 
 static void load(struct floor_vm *vm, const uint8_t *elf)

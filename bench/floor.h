@@ -27,6 +27,9 @@ int floor_open_loop(struct floor_vm *vm);
 /* From the host to that code and back: one KVM_RUN. 0 or -1. */
 int floor_round_trip(struct floor_vm *vm);
 
+/* To code that never leaves; 0 when a signal has ended it. */
+int floor_spin(struct floor_vm *vm);
+
 /*
  * Makes a VM of the sizes of a sandbox with default options, loads a program
  * of mote-cc into it, runs its start and then its export number 0, which

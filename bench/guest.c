@@ -19,6 +19,14 @@ MOTE_EXPORT(void, CallHost, (u32, count))
 		Nothing();
 }
 
+/* Till it is stopped, after a host call. */
+MOTE_EXPORT(void, Spin, void)
+{
+	Nothing();
+	for (;;)
+		__asm__ volatile("");
+}
+
 MOTE_EXPORT(string, Echo, (string, text))
 {
 	return text;

@@ -94,8 +94,10 @@ int bench_open(struct bench *bench, const mote_sandbox_options *options,
 
 	if (options)
 		full = *options;
-	full.host_functions = &host;
-	full.host_function_count = 1;
+	if (full.host_function_count == 0) {
+		full.host_functions = &host;
+		full.host_function_count = 1;
+	}
 	*engine = NULL;
 	*image = NULL;
 	*box = NULL;

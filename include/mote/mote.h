@@ -95,14 +95,10 @@ typedef struct mote_allocator {
 typedef struct mote_engine_options {
 	uint32_t struct_size;
 	/*
-	 * The signal that ends a guest at its deadline; 0 is SIGRTMIN + 6. It
-	 * is installed once for the whole process and stays: all engines of a
-	 * process use the same one. If the program already handles it,
-	 * mote_engine_new fails with MOTE_E_STATE. Programs must not block it
-	 * in threads that make calls. The library unblocks it when it arms a
-	 * thread's timer, which it does not where the timer of an earlier call
-	 * still runs and expires in time: with the signal blocked between two
-	 * such calls, the second has no deadline.
+	 * The signal that stops guests; 0 is SIGRTMIN + 6. It is installed
+	 * once for the whole process and stays: all engines of a process use
+	 * the same one. If the program already handles it, mote_engine_new
+	 * fails with MOTE_E_STATE. Threads may block it.
 	 * MOTE_E_INVALID for a signal that faults raise.
 	 */
 	int32_t kick_signal;
@@ -290,7 +286,17 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
 #define MOTE_SANDBOX_NO_DUMP 2u
 /* A restore keeps the random state of the snapshot: runs repeat. */
 #define MOTE_SANDBOX_REPRODUCIBLE 4u
-/* Measure cpu_ns and host_ns of mote_call_stats: a microsecond a call. */
+/*
+ * Constructors run in the first sandbox of an image with this flag and the
+ * same sizes; further ones start in the state after them. What they print
+ * and call happens once, or more often if the first ones are made at the
+ * same time.
+ */
+#define MOTE_SANDBOX_SHARE_INIT 8u
+/*
+ * Fill in cpu_ns, host_ns and pages_written of mote_call_stats: about a
+ * microsecond a call.
+ */
 #define MOTE_SANDBOX_CALL_STATS 16u
 
 /* Numbers as in the guest's filter: a record is wanted up to a level. */
@@ -345,8 +351,10 @@ typedef struct mote_sandbox_options {
 	uint64_t cpu_ns;
 	uint64_t max_log_bytes; /* per call; default 1 MiB */
 	/*
-	 * Memory that a call may touch for the first time; default: all that
-	 * there is. Looked at when the guest exits.
+	 * Memory that a call may take: whole pages that the sandbox has not
+	 * written before. A restore keeps pages, unless this limit was
+	 * passed. Default: all that there is. Looked at when the guest exits
+	 * and when it has written to some thousand new pages.
 	 */
 	uint64_t max_growth_bytes;
 	mote_log_fn log; /* NULL: records are dropped */

@@ -48,6 +48,7 @@ static mote_status service_exit(mote_sandbox *box, const struct mti_exit *exit,
 	case MOTE_SERVICE_RANDOM:
 		if (exit->argument0 > MOTE_RANDOM_MAX)
 			break;
+		mti_sandbox_mark(&box->reply_mark, exit->argument0);
 		os = mti_os_random(box->reply, exit->argument0);
 		if (os < 0)
 			return mti_error_os(err, MOTE_E_OS, "guest service",
@@ -156,6 +157,8 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 	mote_status status = mti_kick_check(&box->kick, now_ns, interrupted,
 					    err);
 
+	if (status == MOTE_OK)
+		status = mti_usage_growth(box, err);
 	if (status != MOTE_OK)
 		drain_last_words(box);
 	return status;
@@ -190,8 +193,7 @@ static mote_status finish(mote_sandbox *box, mote_status status,
 
 	if (cancelled && status == MOTE_OK)
 		status = mti_kick_error(&box->kick, MOTE_E_CANCELLED, err);
-	mti_usage_end(box, status);
-	return status;
+	return mti_usage_end(box, status, err);
 }
 
 mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
@@ -208,6 +210,7 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 		return status;
 	mti_usage_begin(box, now_ns);
 	box->stats.calls++;
+	box->clean = false;
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 	ops->set_entry(box->vm, entry);
@@ -217,6 +220,7 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	status = finish(box, status, &box->last.error);
 	if (status != MOTE_OK)
 		mti_error_copy(err, &box->last.error);
+	box->clean = status == MOTE_OK;
 	if (status == MOTE_OK && phase != MTI_PHASE_MAIN)
 		atomic_store_explicit(&box->state, MOTE_SANDBOX_READY,
 				      memory_order_relaxed);

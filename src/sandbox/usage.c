@@ -1,8 +1,10 @@
 #include "sandbox/usage.h"
 
+#include "abi/layout.h"
 #include "abi/trap.h"
 #include "base/error.h"
 #include "os/os.h"
+#include "sandbox/sandbox.h"
 
 void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
 {
@@ -10,6 +12,7 @@ void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
 	box->output_left = box->limits.output_bytes;
 	box->log_left = box->limits.log_bytes;
 	box->pages_written = 0;
+	box->pages_before = box->memory.dirty.count;
 	box->stats_before = box->stats;
 	box->usage = (mote_call_stats){
 		.struct_size = sizeof(box->usage),
@@ -27,15 +30,63 @@ static void read_clocks(const mote_sandbox *box, mote_call_stats *stats)
 		stats->cpu_ns = mti_os_thread_cpu_ns() - box->start_cpu_ns;
 }
 
-void mti_usage_end(mote_sandbox *box, mote_status status)
-{
-	read_clocks(box, &box->usage);
-	box->usage.status = (int32_t)status;
-}
 
 void mti_usage_correct(mote_sandbox *box, mote_status status)
 {
 	box->usage.status = (int32_t)status;
+}
+
+static bool growth_is_limited(const mote_sandbox *box)
+{
+	return box->limits.growth_bytes != UINT64_MAX;
+}
+
+static mote_status count_pages(mote_sandbox *box, mote_error *err)
+{
+	mote_status status = mti_sandbox_collect(box, err);
+
+	if (status == MOTE_OK)
+		box->pages_written =
+			box->memory.dirty.count - box->pages_before;
+	return status;
+}
+
+static mote_status check_growth(mote_sandbox *box, mote_error *err)
+{
+	uint64_t bytes = box->pages_written * MOTE_PAGE_SIZE;
+
+	if (bytes <= box->limits.growth_bytes)
+		return MOTE_OK;
+	/* Restored, it starts without what it was not allowed to take. */
+	box->memory.dirty.lost = true;
+	return mti_error_set(err, MOTE_E_GROWTH, "run guest",
+			     "the call took %llu bytes of memory, more than "
+			     "max_growth_bytes, %llu",
+			     (unsigned long long)bytes,
+			     (unsigned long long)box->limits.growth_bytes);
+}
+
+mote_status mti_usage_growth(mote_sandbox *box, mote_error *err)
+{
+	mote_status status;
+
+	if (!growth_is_limited(box))
+		return MOTE_OK;
+	status = count_pages(box, err);
+	return status == MOTE_OK ? check_growth(box, err) : status;
+}
+
+mote_status mti_usage_end(mote_sandbox *box, mote_status status,
+			  mote_error *err)
+{
+	read_clocks(box, &box->usage);
+	/* Without memory for the set of pages a restore takes longer. */
+	if (box->measured)
+		(void)count_pages(box, NULL);
+	if (status == MOTE_OK)
+		status = mti_usage_growth(box, err);
+	box->usage.status = (int32_t)status;
+	return status;
 }
 
 void mti_usage_exit(mote_sandbox *box, const struct mti_exit *exit)

@@ -7,9 +7,13 @@
 
 #include "sandbox/types.h"
 
-/* The call starts; it ends with status, which may be corrected later. */
+/*
+ * The call starts; it ends with status, which end may turn into one of the
+ * next function, and which may be corrected later.
+ */
 void mti_usage_begin(mote_sandbox *box, uint64_t now_ns);
-void mti_usage_end(mote_sandbox *box, mote_status status);
+mote_status mti_usage_end(mote_sandbox *box, mote_status status,
+			  mote_error *err);
 void mti_usage_correct(mote_sandbox *box, mote_status status);
 
 /* Counts an exit of the guest by its kind. */
@@ -21,6 +25,9 @@ void mti_usage_exit(mote_sandbox *box, const struct mti_exit *exit);
  */
 uint64_t mti_usage_host_begin(const mote_sandbox *box);
 void mti_usage_host_end(mote_sandbox *box, uint64_t begun_ns);
+
+/* Before the guest goes on: MOTE_E_GROWTH, or a failure of the host. */
+mote_status mti_usage_growth(mote_sandbox *box, mote_error *err);
 
 /* Takes from a budget; if there is not so much: MOTE_E_OUTPUT, _LOG. */
 mote_status mti_usage_output(mote_sandbox *box, uint64_t size, mote_error *err);

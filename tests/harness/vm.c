@@ -102,6 +102,20 @@ struct vm_resources vm_resources_now(void)
 	return now;
 }
 
+/*
+ * ThreadSanitizer keeps a signal back until the thread makes a call that it
+ * intercepts, so that a handler cannot stop the KVM_RUN that comes next.
+ * Where the signal is blocked, KVM_RUN itself sees it.
+ */
+static void block_kick_signal(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 6);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 int vm_require(void)
 {
 	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
@@ -109,6 +123,8 @@ int vm_require(void)
 	const char *required = getenv("MOTE_REQUIRE_HV");
 	size_t i;
 
+	if (VM_THREAD_SANITIZED)
+		block_kick_signal();
 	for (i = 0; i < mote_backend_count(); i++)
 		if (mote_backend_probe(i, &info, &err) == MOTE_OK &&
 		    info.reason == MOTE_BACKEND_READY)

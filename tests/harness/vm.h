@@ -27,6 +27,16 @@
 #ifndef VM_SANITIZED
 #define VM_SANITIZED 0
 #endif
+#if defined(__SANITIZE_THREAD__)
+#define VM_THREAD_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define VM_THREAD_SANITIZED 1
+#endif
+#endif
+#ifndef VM_THREAD_SANITIZED
+#define VM_THREAD_SANITIZED 0
+#endif
 
 /* An allocator that counts, and fails when told to. Thread-safe. */
 struct vm_allocator {

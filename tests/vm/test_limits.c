@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <mote/control.h>
+#include <mote/snapshot.h>
 
 #include "harness/unit.h"
 #include "harness/vm.h"
@@ -484,6 +485,93 @@ static void test_log_budget(void **state)
 	close_box();
 }
 
+/* --------------------------------------------------------- memory growth */
+
+#define PAGES(count) ((uint64_t)(count) * MOTE_PAGE_SIZE)
+
+static mote_status fill(uint64_t page, uint64_t count)
+{
+	const mote_value arguments[] = { MOTE_U64(MOTE_GVA_HEAP + PAGES(page)),
+					 MOTE_U64(PAGES(count)),
+					 MOTE_U32(7) };
+
+	return mote_call(box, "Fill", arguments, 3, NULL, &vm.err);
+}
+
+static void open_limited(uint64_t growth)
+{
+	mote_sandbox_options options = villain_host_options(LONG_NS);
+
+	options.max_growth_bytes = growth;
+	options.max_host_calls = UINT64_MAX;
+	vm_open(&vm, GUEST_bare_villain);
+	box = vm_sandbox(&vm, &options);
+}
+
+static void test_growth(void **state)
+{
+	mote_snapshot *snapshot = NULL;
+	uint64_t pages;
+	size_t i;
+
+	(void)state;
+	open_limited(PAGES(100));
+	vm_expect(mote_snapshot_take(box, &snapshot, &vm.err), MOTE_OK,
+		  &vm.err);
+	/* Several times less than the limit. */
+	for (i = 0; i < 4; i++) {
+		vm_expect(fill(60 * i, 60), MOTE_OK, &vm.err);
+		pages = call_stats().pages_written;
+		assert_in_range(pages, 60, 60 + 16);
+		/* What it has it may use again. */
+		vm_expect(fill(60 * i, 60), MOTE_OK, &vm.err);
+		assert_in_range(call_stats().pages_written, 0, 8);
+	}
+	/* The same after each restore. */
+	for (i = 0; i < 3; i++) {
+		vm_expect(fill(400, 120), MOTE_E_GROWTH, &vm.err);
+		vm_expect_text(&vm.err, "max_growth_bytes, 409600");
+		assert_int_equal(mote_sandbox_state(box),
+				 MOTE_SANDBOX_POISONED);
+		assert_int_equal(call_stats().status, MOTE_E_GROWTH);
+		assert_true(call_stats().pages_written >= 120);
+		vm_expect(mote_sandbox_restore(box, snapshot, &vm.err), MOTE_OK,
+			  &vm.err);
+		vm_expect(fill(600, 80), MOTE_OK, &vm.err);
+	}
+	mote_snapshot_unref(snapshot);
+	close_box();
+}
+
+/* A guest that never leaves by itself. */
+static void test_growth_without_end(void **state)
+{
+	(void)state;
+	open_limited(PAGES(8));
+	if (box->image->engine->ops->tracks(box->vm))
+		vm_expect(call("SpinHeap"), MOTE_E_GROWTH, &vm.err);
+	else
+		print_message("the hypervisor does not count pages\n");
+	close_box();
+}
+
+/* Without a limit, as much as there is, and counted only if asked for. */
+static void test_growth_unlimited(void **state)
+{
+	mote_sandbox_options options = villain_host_options(LONG_NS);
+
+	(void)state;
+	open_box(0, LONG_NS);
+	vm_expect(fill(0, 3000), MOTE_OK, &vm.err);
+	assert_int_equal(call_stats().pages_written, 0);
+	mote_sandbox_free(box);
+	options.flags = MOTE_SANDBOX_CALL_STATS;
+	box = vm_sandbox(&vm, &options);
+	vm_expect(fill(0, 3000), MOTE_OK, &vm.err);
+	assert_in_range(call_stats().pages_written, 3000, 3016);
+	close_box();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,6 +587,9 @@ int main(void)
 		cmocka_unit_test(test_measured),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_log_budget),
+		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_growth_without_end),
+		cmocka_unit_test(test_growth_unlimited),
 	};
 	int skip = vm_require();
 

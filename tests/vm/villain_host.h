@@ -19,6 +19,7 @@ mote_sandbox_options villain_host_options(uint64_t deadline_ns);
  * the guest counts, so that it runs: the number, which is above 1.
  */
 void villain_count_start(const mote_sandbox *box);
+uint64_t villain_count(const mote_sandbox *box);
 uint64_t villain_count_seen(const mote_sandbox *box);
 
 #endif
