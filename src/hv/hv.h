@@ -74,6 +74,8 @@ struct mti_machine {
 	/* amd64: the XSAVE area, standard format (SDM 1, 13.4). */
 	uint8_t vector[4096];
 	uint32_t vector_size; /* bytes that are valid */
+	/* amd64: where in it state component i lies, 0: it does not. */
+	uint32_t vector_offset[8];
 };
 
 struct mti_exit {
@@ -169,7 +171,12 @@ struct mti_hv_ops {
 			     void (*found)(void *context, uint64_t gpa),
 			     void *context, mote_error *err);
 
-	/* slot is 1 to MTI_VM_SLOTS_MAX, chosen by the caller. */
+	/*
+	 * slot is 1 to MTI_VM_SLOTS_MAX, chosen by the caller. What the host
+	 * itself cannot access there ends in MTI_EXIT_MACHINE, and so does a
+	 * write where it is not writable. A VM that memory cannot be taken
+	 * from does not run any more.
+	 */
 	mote_status (*map)(struct mti_vm *vm, uint32_t slot,
 			   const struct mti_vm_mapping *mapping,
 			   mote_error *err);
@@ -177,8 +184,12 @@ struct mti_hv_ops {
 
 	/*
 	 * Debugging; the CPU has left the guest. After MTI_EXIT_FAULT
-	 * machine_get gives the registers of the stub; machine_set makes the
-	 * next entry, without set_entry, go on in user mode with these.
+	 * machine_get gives the registers of the stub, after MTI_EXIT_PORT
+	 * those behind the instruction. machine_set makes the next entry,
+	 * without set_entry, go on in user mode with these: flags that user
+	 * mode cannot change are as they must be, and fs_base and gs_base
+	 * count, not what general has of them. MOTE_E_INVALID, and nothing
+	 * has changed: no guest can have these.
 	 */
 	mote_status (*machine_get)(struct mti_vm *vm,
 				   struct mti_machine *machine,

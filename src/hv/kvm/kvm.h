@@ -11,6 +11,11 @@
 
 #define KVM_CPUID_ENTRIES_MAX 256
 
+/* Linux 6.8, with EFAULT or EHWPOISON: 64 bits of flags, the address, size. */
+#ifndef KVM_EXIT_MEMORY_FAULT
+#define KVM_EXIT_MEMORY_FAULT 39
+#endif
+
 /* struct kvm_cpuid2 with room; its flexible array stays unused. */
 struct kvm_cpuid_table {
 	uint32_t count;
@@ -23,12 +28,15 @@ struct mti_hv {
 	int fd; /* /dev/kvm */
 	size_t run_size;
 	uint32_t physical_bits;
-	uint32_t xsave_size; /* of all state that a guest can have */
+	/* Of all state that a guest can have: bytes, bits of XCR0, places. */
+	uint32_t xsave_size;
+	uint32_t xsave_components;
+	uint32_t xsave_offset[8];
 	uint32_t mxcsr_mask; /* bits of MXCSR that are not reserved */
 	uint32_t ring_capability; /* KVM_CAP_DIRTY_LOG_RING*; 0: none */
 	uint8_t tss_type;
 	bool has_xcrs;
-	bool host_osxsave;
+	bool host_osxsave; /* programs of this host may use XSAVE, and so AVX */
 	uint64_t xcr0;
 	/*
 	 * CR4 bits that KVM accepts on this machine: tried at the first VM,
@@ -62,9 +70,10 @@ struct mti_vm {
 	size_t map_size;
 	/* kick() was told so; run->immediate_exit has other uses too. */
 	volatile bool kicked;
+	bool broken; /* it must not run any more */
 	/* Of the last run; PORT if there was none. */
 	enum mti_exit_kind last_exit;
-	/* state_set was called with clean, and nothing was entered since. */
+	/* state_set was called, and nothing was entered since. */
 	bool restoring;
 	struct mti_cpu_state state;
 	/* The dirty ring; NULL: there is none. Indexes are free-running. */
@@ -116,8 +125,21 @@ mote_status mti_kvm_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 mote_status mti_kvm_state_set(struct mti_vm *vm,
 			      const struct mti_cpu_state *state, bool clean,
 			      mote_error *err);
-/* Where the next entry begins that is to begin at entry->pc. */
+/* What the next entry begins with, for it to go on at regs->rip. */
 void mti_kvm_state_enter(const struct mti_vm *vm, struct kvm_regs *regs);
+/*
+ * Now, and not at the next entry, and without its code: for when there will
+ * be registers to go on with.
+ */
+mote_status mti_kvm_state_flush(struct mti_vm *vm, mote_error *err);
+
+/* debug.c */
+void mti_kvm_general_get(const struct kvm_regs *regs, uint64_t *out);
+mote_status mti_kvm_machine_get(struct mti_vm *vm, struct mti_machine *machine,
+				mote_error *err);
+mote_status mti_kvm_machine_set(struct mti_vm *vm,
+				const struct mti_machine *machine,
+				mote_error *err);
 
 /* dirty.c */
 /* Before the virtual CPU is made. The flags of memory that is tracked. */
@@ -133,7 +155,13 @@ mote_status mti_kvm_dirty(struct mti_vm *vm,
 mote_status mti_kvm_dirty_full(struct mti_vm *vm, mote_error *err);
 /* A slot ends. */
 void mti_kvm_dirty_forget(struct mti_vm *vm, uint32_t slot);
-/* The slot of that number, or NULL. */
+
+/* slot.c */
+/* The slot of that number, if it is in use; or NULL. */
 struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot);
+mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
+			const struct mti_vm_mapping *mapping, mote_error *err);
+void mti_kvm_unmap(struct mti_vm *vm, uint32_t slot);
+void mti_kvm_slots_fini(struct mti_vm *vm);
 
 #endif

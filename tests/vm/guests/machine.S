@@ -97,7 +97,7 @@ routine m_writes
 	xor %edx, %edx
 	lock cmpxchg16b (%rdi)
 	add $8192, %rdi
-	bts $5, (%rdi)
+	btsq $5, (%rdi)
 	add $8192, %rdi
 	movnti %rbx, 8(%rdi)
 	add $8192, %rdi
@@ -288,7 +288,8 @@ routine m_steps
 	nop
 	sub $1, %rax
 	mov %rax, 8(%rdi)
-routine m_steps_end
+	.globl m_steps_end
+m_steps_end:
 	movdqu %xmm0, 16(%rdi)
 	finish
 
