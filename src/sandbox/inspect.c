@@ -84,30 +84,6 @@ static bool is_code(void *context, uint64_t address)
 		address - MOTE_GVA_SYSCALL < MOTE_PAGE_SIZE);
 }
 
-/* abort() and what calls it are not where a guest went wrong. */
-static size_t skip_abort(const mote_sandbox *box,
-			 struct mti_unwind_frame *frames, size_t count)
-{
-	const mote_error *last = &box->last.error;
-	uint64_t pc = last->fault.pc;
-	size_t i;
-
-	if (last->code != MOTE_E_GUEST_FAULT ||
-	    last->fault.kind != MOTE_FAULT_ABORT)
-		return count;
-	/* It is the address of a call; the frame has that behind it. */
-	for (i = 0; i < count; i++)
-		if (frames[i].returns && frames[i].pc > pc &&
-		    frames[i].pc - pc <= MTI_ARCH_CALL_BYTES)
-			break;
-	if (i == count)
-		return count;
-	memmove(frames, frames + i, (count - i) * sizeof(*frames));
-	frames[0].pc = pc;
-	frames[0].returns = false;
-	return count - i;
-}
-
 mote_status mti_inspect_unwind(mote_sandbox *box,
 			       struct mti_unwind_frame *frames, size_t max,
 			       size_t *count, mote_error *err)
@@ -118,6 +94,7 @@ mote_status mti_inspect_unwind(mote_sandbox *box,
 		.read = read_memory,
 		.code = is_code,
 	};
+	const mote_error *last = &box->last.error;
 	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
 	mote_status status;
 
@@ -127,6 +104,8 @@ mote_status mti_inspect_unwind(mote_sandbox *box,
 	if (status != MOTE_OK)
 		return status;
 	*count = mti_unwind(&guest, general, frames, max);
-	*count = skip_abort(box, frames, *count);
+	if (last->code == MOTE_E_GUEST_FAULT &&
+	    last->fault.kind == MOTE_FAULT_ABORT)
+		*count = mti_unwind_from(frames, *count, last->fault.pc);
 	return MOTE_OK;
 }

@@ -27,6 +27,11 @@ mote_status mti_image_debug(mote_image *image,
 			    const struct mti_debug_info **info,
 			    mote_error *err);
 
+/* image.c: where its file is, for who wants to find it; "" if not known. */
+mote_status mti_image_set_path(mote_image *image, const char *path,
+			       mote_error *err);
+void mti_image_path(mote_image *image, char *path, size_t size);
+
 /* template.c: the result is a reference. */
 mote_status mti_template_get(mote_image *image,
 			     const struct mti_layout_sizes *sizes,
@@ -208,6 +213,9 @@ mote_status mti_inspect_registers(mote_sandbox *box, uint64_t *general,
 mote_status mti_inspect_unwind(mote_sandbox *box,
 			       struct mti_unwind_frame *frames, size_t max,
 			       size_t *count, mote_error *err);
+
+/* dump.c: the same conditions. Writes a core file. */
+mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err);
 
 /*
  * post.c: hands out and empties what the guest has queued. Calls that it has

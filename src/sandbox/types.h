@@ -93,6 +93,7 @@ struct mote_image {
 	pthread_mutex_t lock;
 	struct mti_template *last; /* the last one made, a reference or NULL */
 	struct mti_debug_info *debug; /* NULL before it is asked for */
+	char *path; /* of the file, or NULL; owned */
 };
 
 struct mti_host_function {
