@@ -57,6 +57,11 @@ mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
 /* Takes it over; its memory is in the state of its store. */
 void mti_seat_put(mote_engine *engine, struct mti_seat *seat);
 void mti_seat_free(mote_engine *engine, struct mti_seat *seat);
+/*
+ * Seats in the state of a snapshot that nobody else has any more, and which
+ * nobody can ask for, go back to the start: they would keep its memory.
+ */
+void mti_cache_settle(mote_engine *engine);
 /* Whether memory, and more bytes, may lie in the cache. */
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more);
 /* Frees the seats of plans that nobody else has any more. */

@@ -263,6 +263,50 @@ static void test_cache_memory(void **state)
 	state_close(&host);
 }
 
+static size_t count_files(void)
+{
+	return vm_resources_now().descriptors;
+}
+
+/* A snapshot that nobody has is not kept by a VM that lies there. */
+static void test_cache_forgets(void **state)
+{
+	mote_snapshot *snapshot;
+	struct mti_vm *vm;
+	mote_sandbox *box;
+	size_t files;
+
+	(void)state;
+	open_host();
+	mote_sandbox_free(state_new(&host));
+	files = count_files();
+	/* First the sandbox goes, then the snapshot; then the other way. */
+	box = state_new(&host);
+	vm = box->vm;
+	state_touch(box, 500, 1, 1);
+	snapshot = state_take(box);
+	assert_true(count_files() > files);
+	mote_sandbox_free(box);
+	assert_true(count_files() > files);
+	mote_snapshot_unref(snapshot);
+	assert_int_equal(count_files(), files);
+	box = state_new(&host);
+	assert_ptr_equal(box->vm, vm);
+	assert_int_equal(state_i32(box, "Count"), 101);
+	snapshot = state_take(box);
+	mote_snapshot_unref(snapshot);
+	assert_true(count_files() > files);
+	state_touch(box, 10, 1, 1);
+	mote_sandbox_free(box);
+	assert_int_equal(count_files(), files);
+	assert_int_equal(host.vm.engine->cache.count, 1);
+	box = state_new(&host);
+	assert_ptr_equal(box->vm, vm);
+	assert_int_equal(state_sum(box, 10, 1), 0);
+	mote_sandbox_free(box);
+	state_close(&host);
+}
+
 /* A plan of memory that differs is never given a VM of another. */
 static void test_cache_keys(void **state)
 {
@@ -621,6 +665,7 @@ int main(void)
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_cache_memory),
+		cmocka_unit_test(test_cache_forgets),
 		cmocka_unit_test(test_cache_keys),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_share_init),
