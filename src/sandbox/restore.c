@@ -86,6 +86,9 @@ mote_status mti_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
 	if (status != MOTE_OK)
 		return status;
 	set_state(box, MOTE_SANDBOX_POISONED);
+	box->last.function = "";
+	box->last.more = 0;
+	box->last.error.code = MOTE_OK;
 	/* Another plan of memory is another VM: see cache.c. */
 	if (box->template != snapshot->template)
 		mti_sandbox_detach(box);
