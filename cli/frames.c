@@ -90,7 +90,24 @@ static bool is_wrapper(const struct cli_frames *frames, size_t i)
 	bool inlined;
 	const char *name = cli_frame_name(&frames->frames[i], &inlined);
 
-	return inlined && i > 0 && strcmp(name, frames->frames[i - 1].name) == 0;
+	return inlined && i > 0 &&
+	       strcmp(name, frames->frames[i - 1].name) == 0;
+}
+
+static bool is_runtime(const mote_frame *frame)
+{
+	return begins_with(frame->name, "mote_rt_") ||
+	       begins_with(frame->name, "mote_libc_");
+}
+
+/* The way out of the guest is not worth showing, if there is more. */
+static size_t own_start(const struct cli_frames *frames, size_t end)
+{
+	size_t i = 0;
+
+	while (i < end && is_runtime(&frames->frames[i]))
+		i++;
+	return i < end ? i : 0;
 }
 
 /* How many are worth showing: what called the guest's code is not. */
@@ -100,8 +117,7 @@ static size_t own_count(const struct cli_frames *frames)
 
 	if (frames->cut)
 		return count;
-	while (count > 1 && (begins_with(frames->frames[count - 1].name,
-					 "mote_rt_") ||
+	while (count > 1 && (is_runtime(&frames->frames[count - 1]) ||
 			     is_wrapper(frames, count - 1)))
 		count--;
 	return count;
@@ -142,8 +158,8 @@ static void print_one(const struct cli_frames *frames, size_t i, FILE *file,
 	cli_text_init(&text, buffer, sizeof(buffer));
 	cli_frame_add_place(&text, frame);
 	fprintf(file, "  #%-3zu 0x%016" PRIx64 "%s%s%s%s\n", i, frame->pc,
-		text.used > 0 ? " " : "", colour && i == 0 ? CLI_BOLD : "",
-		buffer, colour && i == 0 ? CLI_PLAIN : "");
+		text.used > 0 ? " " : "", colour ? CLI_BOLD : "", buffer,
+		colour ? CLI_PLAIN : "");
 }
 
 /* How many frames from i on are the same line of the same function. */
@@ -168,10 +184,11 @@ void cli_frames_print(const struct cli_frames *frames, FILE *file,
 		      bool colour)
 {
 	size_t end = own_count(frames);
+	size_t i = own_start(frames, end);
 	size_t shown = 0;
-	size_t i = 0;
 
 	while (i < end) {
+		const bool first = shown == 0 && colour;
 		size_t same = repeated(frames, i, end);
 
 		if (is_wrapper(frames, i)) {
@@ -183,7 +200,7 @@ void cli_frames_print(const struct cli_frames *frames, FILE *file,
 			i = end - SHOWN_LAST;
 			continue;
 		}
-		print_one(frames, i, file, colour);
+		print_one(frames, i, file, first);
 		shown++;
 		if (same >= REPEATED_MIN) {
 			print_more(same - 1, " of the same", file);

@@ -117,6 +117,8 @@ int main(int argc, char **argv)
 	cli_harden_start();
 	/* Whoever started us may have ignored it: a closed pipe ends us. */
 	(void)signal(SIGPIPE, SIG_DFL);
+	/* A core that is too large for a limit is a write that fails. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (!name) {
 		fputs(main_help, stderr);
 		return CLI_EXIT_USAGE;

@@ -89,8 +89,12 @@ struct mti_arch {
 	void (*prstatus)(const uint64_t *general, uint32_t signal,
 			 uint32_t pid, uint8_t *out);
 	void (*prstatus_read)(const uint8_t *status, uint64_t *general);
-	/* Makes of mti_machine.vector what debuggers expect there. */
-	void (*core_vector)(uint8_t *vector, uint32_t size);
+	/*
+	 * Makes of mti_machine.vector what debuggers expect in a core; the
+	 * size that it has then. offset: of each component.
+	 */
+	uint32_t (*core_vector)(uint8_t *vector, uint32_t size,
+				const uint32_t *offset);
 
 	/*
 	 * Completes a fault whose registers are those of the exception stub:

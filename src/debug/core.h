@@ -82,6 +82,12 @@ struct mti_core {
 	size_t file_count;
 	const struct mti_core_region *regions; /* by address */
 	size_t region_count;
+	/*
+	 * Whether a page in some region's memory is known to be zero, so that
+	 * it need not be touched. May be NULL.
+	 */
+	bool (*empty)(void *context, const uint8_t *page);
+	void *context;
 };
 
 /* The signal of a process that would have ended like that; 0: none. */

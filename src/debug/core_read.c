@@ -124,6 +124,13 @@ static mote_status take_notes(struct reader *reader, unsigned int number,
 			    "program header %u: p_filesz 0x%" PRIx64
 			    " is more than 0x%x for notes",
 			    number, row->p_filesz, MTI_CORE_NOTES_MAX);
+	if (!mti_range_ok(row->p_offset, row->p_filesz,
+			  reader->view->source.size))
+		return FAIL(reader,
+			    "program header %u: the notes at 0x%" PRIx64
+			    " end beyond the file (0x%" PRIx64 " bytes)",
+			    number, row->p_offset,
+			    reader->view->source.size);
 	reader->notes_at = row->p_offset;
 	reader->notes_size = row->p_filesz;
 	return MOTE_OK;
@@ -306,12 +313,7 @@ static mote_status read_notes(struct reader *reader)
 			    reader->notes_size))
 			status = walk_notes(reader, notes);
 		else
-			status = FAIL(reader,
-				      "the notes at 0x%" PRIx64
-				      " end beyond the file (0x%" PRIx64
-				      " bytes)",
-				      reader->notes_at,
-				      reader->view->source.size);
+			status = FAIL(reader, "the notes cannot be read");
 		mti_free(reader->allocator, notes);
 	}
 	if (status != MOTE_OK)

@@ -29,8 +29,10 @@ struct plan {
 	size_t count;
 };
 
-static bool is_zero(const uint8_t *page)
+static bool is_zero(const struct mti_core *core, const uint8_t *page)
 {
+	if (core->empty && core->empty(core->context, page))
+		return true;
 	return page[0] == 0 && memcmp(page, page + 1, MOTE_PAGE_SIZE - 1) == 0;
 }
 
@@ -73,7 +75,7 @@ static void plan_region(struct plan *plan, const struct mti_core_region *region)
 
 	for (page = 0; region->memory && page < region->size;
 	     page += MOTE_PAGE_SIZE) {
-		if (is_zero(region->memory + page))
+		if (is_zero(plan->core, region->memory + page))
 			continue;
 		if (page - end > GAP_PAGES * MOTE_PAGE_SIZE &&
 		    segments < SEGMENTS_MAX) {
@@ -114,7 +116,7 @@ static mote_status write_segment(const struct plan *plan,
 	while (status == MOTE_OK && start < segment->p_filesz) {
 		end = start;
 		while (end < segment->p_filesz && end - start < most &&
-		       !is_zero(memory + end))
+		       !is_zero(plan->core, memory + end))
 			end += MOTE_PAGE_SIZE;
 		if (end > start)
 			status = write_at(plan, memory + start, end - start,

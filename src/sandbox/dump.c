@@ -120,9 +120,33 @@ static void fill_vector(mote_sandbox *box, struct mti_machine *machine,
 	if (!ops->machine_get ||
 	    ops->machine_get(box->vm, machine, NULL) != MOTE_OK)
 		return;
-	core->arch->core_vector(machine->vector, machine->vector_size);
 	core->vector = machine->vector;
-	core->vector_size = machine->vector_size;
+	core->vector_size = core->arch->core_vector(machine->vector,
+						    machine->vector_size,
+						    machine->vector_offset);
+}
+
+static bool in_area(const mote_sandbox *box, enum mti_area which, uint64_t gpa)
+{
+	const struct mti_region *region =
+		&box->template->layout.regions[which];
+
+	return gpa >= region->gpa && gpa - region->gpa < region->size;
+}
+
+/*
+ * To read a page that nobody has written would make a page table for it. The
+ * host writes calls and replies without noting it: these are looked at.
+ */
+static bool is_empty(void *context, const uint8_t *page)
+{
+	const mote_sandbox *box = context;
+	uint64_t gpa = (uint64_t)(page - box->memory.base);
+
+	return !mti_dirty_has(&box->memory.dirty, gpa) &&
+	       !mti_store_page(box->memory.mapped, gpa) &&
+	       !in_area(box, MTI_AREA_CALL, gpa) &&
+	       !in_area(box, MTI_AREA_REPLY, gpa);
 }
 
 mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err)
@@ -150,5 +174,10 @@ mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err)
 	core.signal = mti_core_signal(
 		(mote_status)core.note.status,
 		(mote_fault_kind)core.note.fault_kind);
+	/* Else all pages are looked at. */
+	if (box->memory.mapped && mti_sandbox_collect(box, NULL) == MOTE_OK) {
+		core.empty = is_empty;
+		core.context = box;
+	}
 	return mti_core_write(&core, fd, mti_sandbox_allocator(box), err);
 }

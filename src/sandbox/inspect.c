@@ -12,10 +12,17 @@
 
 mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err)
 {
-	if (!box->no_dump)
-		return MOTE_OK;
-	return mti_error_set(err, MOTE_E_STATE, "inspect sandbox",
-			     "the sandbox was made with MOTE_SANDBOX_NO_DUMP");
+	static const char *const operation = "inspect sandbox";
+
+	if (box->flags & MOTE_SANDBOX_NO_DUMP)
+		return mti_error_set(err, MOTE_E_STATE, operation,
+				     "the sandbox was made with "
+				     "MOTE_SANDBOX_NO_DUMP");
+	if (!box->vm)
+		return mti_error_set(err, MOTE_E_STATE, operation,
+				     "a restore that failed has left nothing "
+				     "of the guest");
+	return MOTE_OK;
 }
 
 size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
@@ -48,20 +55,36 @@ static void leave_stub(const mote_sandbox *box, mote_fault *fault)
 		arch->fault(&trap, fault);
 }
 
+/* What of the CPU a debugger sees, or the general registers only. */
+static mote_status current_registers(mote_sandbox *box, mote_fault *fault,
+				     mote_error *err)
+{
+	const struct mti_hv_ops *ops = box->image->engine->ops;
+	struct mti_machine machine;
+	mote_status status;
+	uint64_t unused;
+
+	if (!ops->machine_get)
+		return ops->registers(box->vm, fault, &unused, err);
+	status = ops->machine_get(box->vm, &machine, err);
+	if (status != MOTE_OK)
+		return status;
+	memcpy(fault->registers, machine.general, sizeof(fault->registers));
+	return MOTE_OK;
+}
+
 mote_status mti_inspect_registers(mote_sandbox *box, uint64_t *general,
 				  mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
 	const mote_error *last = &box->last.error;
 	mote_fault fault = { 0 };
-	uint64_t unused;
 	mote_status status = MOTE_OK;
 
 	if (last->code == MOTE_E_GUEST_FAULT &&
 	    last->fault.register_count > 0) {
 		fault = last->fault;
 	} else {
-		status = ops->registers(box->vm, &fault, &unused, err);
+		status = current_registers(box, &fault, err);
 		if (status == MOTE_OK)
 			leave_stub(box, &fault);
 	}

@@ -172,7 +172,6 @@ struct mote_sandbox {
 	void *output_user;
 	struct mti_limits limits;
 	bool measured; /* MOTE_SANDBOX_CALL_STATS */
-	bool no_dump;  /* MOTE_SANDBOX_NO_DUMP */
 
 	/* Host addresses of the areas in guest memory. */
 	volatile struct mote_abi_control *control;

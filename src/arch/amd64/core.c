@@ -76,23 +76,36 @@ void mti_amd64_prstatus_read(const uint8_t *status, uint64_t *general)
 }
 
 /*
- * Linux notes XCR0 where software may (SDM 1, 13.4.1), and debuggers take
- * the layout from there. AVX-512 is only claimed when it is in use.
+ * Linux notes XCR0 where software may (SDM 1, 13.4.1). Debuggers take from
+ * there what is in the area, expect that size, and know where Intel's CPUs
+ * have AVX-512: it is left out where it lies elsewhere.
  */
-void mti_amd64_core_vector(uint8_t *vector, uint32_t size)
+uint32_t mti_amd64_core_vector(uint8_t *vector, uint32_t size,
+			       const uint32_t *offset)
 {
-	enum { XCR0_AT = 464, XSTATE_BV_AT = 512, AVX_END = 832,
+	enum { XCR0_AT = 464, XSTATE_BV_AT = 512, SSE_END = 576,
+	       AVX_END = 832, OPMASK = 5, OPMASK_AT = 1088,
 	       AVX512_END = 2688 };
+	const uint64_t avx = 4;
 	const uint64_t avx512 = 0xe0;
 	uint64_t xcr0 = 3;
 	uint64_t used;
 
-	if (size < XSTATE_BV_AT + sizeof(used))
-		return;
+	if (size < SSE_END)
+		return size;
 	memcpy(&used, vector + XSTATE_BV_AT, sizeof(used));
+	size = size < AVX_END ? SSE_END : size;
 	if (size >= AVX_END)
-		xcr0 |= 4;
-	if (size >= AVX512_END && (used & avx512))
+		xcr0 |= avx;
+	if (size >= AVX512_END && (used & avx512) == avx512 &&
+	    offset[OPMASK] == OPMASK_AT) {
 		xcr0 |= avx512;
+		size = AVX512_END;
+	} else if (size > AVX_END) {
+		size = AVX_END;
+	}
+	used &= xcr0;
+	memcpy(vector + XSTATE_BV_AT, &used, sizeof(used));
 	memcpy(vector + XCR0_AT, &xcr0, sizeof(xcr0));
+	return size;
 }

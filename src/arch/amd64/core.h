@@ -15,6 +15,7 @@
 void mti_amd64_prstatus(const uint64_t *general, uint32_t signal, uint32_t pid,
 			uint8_t *out);
 void mti_amd64_prstatus_read(const uint8_t *status, uint64_t *general);
-void mti_amd64_core_vector(uint8_t *vector, uint32_t size);
+uint32_t mti_amd64_core_vector(uint8_t *vector, uint32_t size,
+			       const uint32_t *offset);
 
 #endif
