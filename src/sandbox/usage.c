@@ -23,9 +23,10 @@ void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
 		box->usage.start_cpu_ns = mti_os_thread_cpu_ns();
 }
 
-static void read_clocks(const mote_sandbox *box, mote_call_stats *stats)
+static void read_clocks(const mote_sandbox *box, uint64_t now_ns,
+			mote_call_stats *stats)
 {
-	stats->wall_ns = mti_os_monotonic_ns() - box->usage.start_ns;
+	stats->wall_ns = now_ns - box->usage.start_ns;
 	if (box->usage.measured)
 		stats->cpu_ns = mti_os_thread_cpu_ns() - box->usage.start_cpu_ns;
 }
@@ -78,7 +79,8 @@ mote_status mti_usage_growth(mote_sandbox *box, mote_error *err)
 mote_status mti_usage_end(mote_sandbox *box, mote_status status,
 			  mote_error *err)
 {
-	read_clocks(box, &box->usage.record);
+	box->observe.now_ns = mti_os_monotonic_ns();
+	read_clocks(box, box->observe.now_ns, &box->usage.record);
 	/* Without memory for the set of pages a restore takes longer. */
 	if (box->usage.measured)
 		(void)count_pages(box, NULL);
@@ -153,7 +155,7 @@ void mti_usage_get(const mote_sandbox *box, mote_call_stats *stats)
 
 	*stats = box->usage.record;
 	if (stats->status == MOTE_E_BUSY)
-		read_clocks(box, stats);
+		read_clocks(box, mti_os_monotonic_ns(), stats);
 	stats->vm_entries = now->vm_entries - before->vm_entries;
 	stats->exits_interrupted = now->interrupted - before->interrupted;
 	stats->host_calls = now->host_calls - before->host_calls;
