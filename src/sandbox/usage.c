@@ -28,7 +28,8 @@ static void read_clocks(const mote_sandbox *box, uint64_t now_ns,
 {
 	stats->wall_ns = now_ns - box->usage.start_ns;
 	if (box->usage.measured)
-		stats->cpu_ns = mti_os_thread_cpu_ns() - box->usage.start_cpu_ns;
+		stats->cpu_ns = mti_os_thread_cpu_ns() -
+				box->usage.start_cpu_ns;
 }
 
 void mti_usage_correct(mote_sandbox *box, mote_status status)
