@@ -161,7 +161,7 @@ struct mote_sandbox {
 	mote_image *image; /* a reference */
 	struct mti_layout_sizes sizes;
 
-	/* attach.c; vm is NULL if a restore has lost these four. */
+	/* attach.c. vm is NULL after a restore that failed: there are none. */
 	struct mti_template *template; /* a reference */
 	struct mti_store *store; /* a reference: what a restore puts back */
 	struct mti_memory memory;
@@ -173,9 +173,13 @@ struct mote_sandbox {
 	uint32_t flags; /* MOTE_SANDBOX_* */
 	uint32_t restores;
 
-	/* 0, or the address of a thread-local variable of the user. */
+	/*
+	 * 0, or the address of a thread-local variable of the user. Taking it
+	 * acquires and leaving it releases all members; only state is read by
+	 * others too, who can rely on nothing else when they have read it.
+	 */
 	_Atomic uintptr_t owner;
-	_Atomic uint32_t state; /* mote_sandbox_state_kind */
+	_Atomic uint32_t state; /* mote_sandbox_state_kind, relaxed */
 	bool doomed; /* a host function has freed it: when the call ends */
 	uint32_t generation;    /* of the process that made it, see fork.c */
 
