@@ -284,8 +284,6 @@ void mti_sandbox_detach(mote_sandbox *box)
 	    make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
-		/* It may be the last one of a snapshot that is gone. */
-		mti_cache_sweep(engine);
 	} else {
 		seat.memory = box->memory;
 		mti_seat_free(engine, &seat);

@@ -106,7 +106,7 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->flags = options->flags;
 	box->output = options->output;
 	box->output_user = options->output_user;
-	box->measured = options->flags & MOTE_SANDBOX_CALL_STATS;
+	box->usage.measured = options->flags & MOTE_SANDBOX_CALL_STATS;
 	box->limits.time.deadline_ns = options->deadline_ns;
 	box->limits.time.cpu_ns = options->cpu_ns;
 	box->limits.log_bytes = options->max_log_bytes;

@@ -54,18 +54,17 @@ mote_status mti_engine_random(mote_engine *engine, void *buffer, size_t size,
 mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
 			 struct mti_store *store, struct mti_seat *seat,
 			 mote_error *err);
-/* Takes it over; its memory is in the state of its store. */
+/* Takes it over, and tidies; its memory is in the state of its store. */
 void mti_seat_put(mote_engine *engine, struct mti_seat *seat);
 void mti_seat_free(mote_engine *engine, struct mti_seat *seat);
-/*
- * Seats in the state of a snapshot that nobody else has any more, and which
- * nobody can ask for, go back to the start: they would keep its memory.
- */
-void mti_cache_settle(mote_engine *engine);
 /* Whether memory, and more bytes, may lie in the cache. */
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more);
-/* Frees the seats of plans that nobody else has any more. */
-void mti_cache_sweep(mote_engine *engine);
+/*
+ * After the end of what seats may be of. Those of a plan that nobody else has
+ * any more are freed; those in the state of a snapshot that nobody else has,
+ * and so nobody can ask for, go back to the start: they would keep its memory.
+ */
+void mti_cache_tidy(mote_engine *engine);
 void mti_cache_init(struct mti_cache *cache);
 void mti_cache_fini(mote_engine *engine);
 

@@ -15,30 +15,6 @@
 #define MXCSR_BITS UINT32_C(0xffff)
 #define X87_CONTROL_BITS UINT32_C(0xffff)
 
-static const char *const area_names[MTI_AREAS] = {
-	[MTI_AREA_SUPERVISOR] = "supervisor",
-	[MTI_AREA_SYSCALL] = "syscall",
-	[MTI_AREA_CONTROL] = "control",
-	[MTI_AREA_INTERRUPT_STACK] = "interrupt stack",
-	[MTI_AREA_POST] = "post",
-	[MTI_AREA_CALL] = "call",
-	[MTI_AREA_REPLY] = "reply",
-	[MTI_AREA_OUT] = "out",
-	[MTI_AREA_STACK] = "stack",
-	[MTI_AREA_HEAP] = "heap",
-};
-
-const char *mti_config_region_name(const struct mti_layout *layout,
-				   size_t index)
-{
-	uint64_t gva = layout->regions[index].gva;
-
-	if (index < MTI_AREAS)
-		return area_names[index];
-	return gva >= MOTE_GVA_MAP && gva < MOTE_GVA_MAP_LIMIT ? "mapped" :
-								 "program";
-}
-
 static bool page_aligned(uint64_t number)
 {
 	return mti_is_aligned_u64(number, MOTE_PAGE_SIZE);
@@ -113,10 +89,8 @@ static void check_overlaps(const struct mti_json_node *root,
 					      "regions[%zu] (%s) overlaps "
 					      "regions[%zu] (%s)",
 					      i,
-					      mti_config_region_name(layout, i),
-					      j,
-					      mti_config_region_name(layout,
-								     j));
+					      mti_layout_name(layout, i), j,
+					      mti_layout_name(layout, j));
 		}
 	}
 }
@@ -144,7 +118,8 @@ static void check_areas(const struct mti_json_node *root,
 				      "regions[%zu] (%s): is not at 0x%" PRIx64
 				      " with %" PRIu64 " bytes and the usual "
 				      "flags",
-				      i, area_names[i], must->gva, must->size);
+				      i, mti_layout_name(layout, i), must->gva,
+				      must->size);
 	}
 }
 
@@ -177,7 +152,7 @@ static void check_layout(const struct mti_json_node *root,
 		wrong = wrong_region(layout, i);
 		if (wrong)
 			mti_json_fail(root, "regions[%zu] (%s): %s", i,
-				      mti_config_region_name(layout, i), wrong);
+				      mti_layout_name(layout, i), wrong);
 	}
 	check_areas(root, layout);
 	check_overlaps(root, layout);
