@@ -9,6 +9,7 @@
 #include "bench.h"
 
 #define BOXES 10 /* made for one sample */
+#define ROUNDS 10
 
 /* KiB of this process that no other shares. */
 static int private_kib(struct bench *bench, double *kib)
@@ -43,37 +44,34 @@ static int make(struct bench *bench, mote_image *image, mote_sandbox **box)
 static int measure(struct bench *bench, mote_image *image)
 {
 	static struct bench_samples idle;
-	size_t rounds = bench_rounds(bench, 10, 5);
-	mote_sandbox *boxes[BOXES + 2] = { NULL };
+	size_t rounds = bench_rounds(bench, ROUNDS, 5);
+	mote_sandbox *boxes[ROUNDS * BOXES + 2] = { NULL };
+	size_t made = 0;
 	size_t round;
-	int status;
+	int status = 0;
 	size_t i;
 
 	/*
 	 * What the first one costs is not each one's. A second one, because
 	 * the image's pages count as private until two sandboxes map them.
 	 */
-	status = make(bench, image, &boxes[BOXES]);
-	if (status == 0)
-		status = make(bench, image, &boxes[BOXES + 1]);
+	while (status == 0 && made < 2)
+		status = make(bench, image, &boxes[made++]);
 	for (round = 0; status == 0 && round < rounds; round++) {
 		double before;
 		double after;
 
 		status = private_kib(bench, &before);
 		for (i = 0; status == 0 && i < BOXES; i++)
-			status = make(bench, image, &boxes[i]);
+			status = make(bench, image, &boxes[made++]);
 		if (status == 0)
 			status = private_kib(bench, &after);
 		if (status == 0)
 			bench_samples_add(&idle, (after - before) / BOXES);
-		for (i = 0; i < BOXES; i++) {
-			mote_sandbox_free(boxes[i]);
-			boxes[i] = NULL;
-		}
 	}
-	mote_sandbox_free(boxes[BOXES]);
-	mote_sandbox_free(boxes[BOXES + 1]);
+	/* Not earlier: one that was freed is kept for the next. */
+	while (made > 0)
+		mote_sandbox_free(boxes[--made]);
 	bench_ratio(bench, "idle_kib", 256,
 		    "KiB of private memory of an idle sandbox", &idle);
 	return status;

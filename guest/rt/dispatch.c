@@ -166,6 +166,8 @@ static NORETURN void run_main(const struct mote_abi_message *message)
 void mote_rt_dispatch(const struct mote_abi_message *message, uint64_t count)
 {
 	mote_rt_clock_enter();
+	if (control()->reseed != 0)
+		mote_rt_reseed();
 	mote_rt_out_used = 0;
 	if (message->kind == MOTE_MESSAGE_MAIN)
 		run_main(message);

@@ -113,6 +113,9 @@ HIDDEN void mote_rt_arena_reset(void);
 /* Bytes of results in the out area; host calls are written behind them. */
 HIDDEN extern uint32_t mote_rt_out_used;
 
+/* reseed.c: the first thing in the first call after a restore. */
+HIDDEN void mote_rt_reseed(void);
+
 /* dispatch.c */
 
 /* The error that the function running now asked for. */

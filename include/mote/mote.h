@@ -290,6 +290,13 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
 #define MOTE_SANDBOX_NO_DUMP 2u
 /* A restore keeps the random state of the snapshot: runs repeat. */
 #define MOTE_SANDBOX_REPRODUCIBLE 4u
+/*
+ * Constructors run in the first sandbox of an image with this flag and the
+ * same sizes; further ones start in the state after them. What they print
+ * and call happens once, or more often if the first ones are made at the
+ * same time.
+ */
+#define MOTE_SANDBOX_SHARE_INIT 8u
 
 /* Numbers as in the guest's filter: a record is wanted up to a level. */
 typedef enum mote_log_level {

@@ -3,26 +3,6 @@
 #include "base/error.h"
 #include "sandbox/sandbox.h"
 
-/* Takes the sandbox for one operation, if it can still be called. */
-static mote_status begin(mote_sandbox *box, mote_error *err)
-{
-	mote_status status = mti_sandbox_acquire(box, err);
-	uint32_t state;
-
-	if (status != MOTE_OK)
-		return status;
-	state = atomic_load_explicit(&box->state, memory_order_relaxed);
-	if (state == MOTE_SANDBOX_READY)
-		return MOTE_OK;
-	mti_sandbox_release(box);
-	if (state == MOTE_SANDBOX_EXITED)
-		return mti_error_set(err, MOTE_E_STATE, "call",
-				     "main has ended; free the sandbox");
-	return mti_error_set(err, MOTE_E_POISONED, "call",
-			     "an earlier call did not run to its end; free "
-			     "the sandbox");
-}
-
 mote_status mote_call(mote_sandbox *box, const char *function,
 		      const mote_value *args, size_t count, mote_value *result,
 		      mote_error *err)
@@ -35,7 +15,7 @@ mote_status mote_call(mote_sandbox *box, const char *function,
 				     !box      ? "box" :
 				     !function ? "function" :
 						 "args");
-	status = begin(box, err);
+	status = mti_sandbox_acquire_ready(box, "call", err);
 	if (status != MOTE_OK)
 		return status;
 	status = mti_sandbox_call(box, function, args, count, result, err);
@@ -51,7 +31,7 @@ mote_status mote_call_batch(mote_sandbox *box, mote_batch_item *items,
 	if (!box || (count > 0 && !items))
 		return mti_error_set(err, MOTE_E_INVALID, "call batch",
 				     "%s is NULL", box ? "items" : "box");
-	status = begin(box, err);
+	status = mti_sandbox_acquire_ready(box, "call", err);
 	if (status != MOTE_OK)
 		return status;
 	status = mti_sandbox_batch(box, items, count, err);
@@ -71,7 +51,7 @@ mote_status mote_run_main(mote_sandbox *box, size_t argc,
 				     !box    ? "box" :
 				     !status ? "status" :
 					       "argv");
-	outcome = begin(box, err);
+	outcome = mti_sandbox_acquire_ready(box, "call", err);
 	if (outcome != MOTE_OK)
 		return outcome;
 	outcome = mti_sandbox_main(box, argc, argv, status, err);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <mote/mote.h>
+#include <mote/snapshot.h>
 
 #include "api/records.h"
 #include "base/checked.h"
@@ -19,7 +20,9 @@
 /* A hundred years: the sum with the clock must not wrap. */
 #define DEADLINE_MAX_NS (UINT64_C(100) * 365 * 86400 * 1000000000)
 #define HOST_FUNCTIONS_MAX 4096
-#define KNOWN_FLAGS MOTE_SANDBOX_OUTPUT_LINES
+#define KNOWN_FLAGS                                           \
+	(MOTE_SANDBOX_OUTPUT_LINES | MOTE_SANDBOX_NO_DUMP |   \
+	 MOTE_SANDBOX_REPRODUCIBLE | MOTE_SANDBOX_SHARE_INIT)
 
 /* Default, upper bound, whole pages. */
 static mote_status check_size(uint64_t *size, uint64_t fallback, uint64_t most,
@@ -84,6 +87,64 @@ static mote_status complete(mote_sandbox_options *options, mote_error *err)
 	if (options->max_output_bytes == 0)
 		options->max_output_bytes = DEFAULT_OUTPUT_BYTES;
 	return status;
+}
+
+/* A size of a snapshot, which an option may repeat. */
+static mote_status adopt_size(uint64_t *size, uint64_t theirs, const char *name,
+			      mote_error *err)
+{
+	uint64_t pages;
+
+	if (*size == 0)
+		*size = theirs;
+	if (!mti_align_up_u64(*size, MOTE_PAGE_SIZE, &pages) || pages != theirs)
+		return mti_error_set(err, MOTE_E_INCOMPATIBLE,
+				     "new sandbox from snapshot",
+				     "%s: the snapshot has %llu, the options "
+				     "%llu",
+				     name, (unsigned long long)theirs,
+				     (unsigned long long)*size);
+	return MOTE_OK;
+}
+
+static mote_status adopt_sizes(mote_sandbox_options *options,
+			       const struct mti_layout_sizes *theirs,
+			       mote_error *err)
+{
+	mote_status status;
+
+	status = adopt_size(&options->heap_bytes, theirs->heap, "heap_bytes",
+			    err);
+	if (status == MOTE_OK)
+		status = adopt_size(&options->stack_bytes, theirs->stack,
+				    "stack_bytes", err);
+	if (status == MOTE_OK)
+		status = adopt_size(&options->io_bytes, theirs->io, "io_bytes",
+				    err);
+	return status;
+}
+
+mote_status mote_sandbox_from_snapshot(mote_snapshot *snapshot,
+				       const mote_sandbox_options *options,
+				       mote_sandbox **box, mote_error *err)
+{
+	mote_sandbox_options full = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_status status = MOTE_OK;
+
+	if (!snapshot || !box)
+		return mti_error_set(err, MOTE_E_INVALID,
+				     "new sandbox from snapshot", "%s is NULL",
+				     snapshot ? "box" : "snapshot");
+	if (options)
+		status = mti_record_read(&full, sizeof(full), options,
+					 "sandbox options", err);
+	if (status == MOTE_OK)
+		status = adopt_sizes(&full, &snapshot->snap.layout.sizes, err);
+	if (status == MOTE_OK)
+		status = complete(&full, err);
+	if (status != MOTE_OK)
+		return status;
+	return mti_sandbox_from_snapshot(snapshot, &full, box, err);
 }
 
 mote_status mote_sandbox_new(mote_image *image,

@@ -138,8 +138,10 @@ struct mti_hv_ops {
 	/*
 	 * Snapshots. state_get: after an exit to a user port. state_set: the
 	 * CPU is as new but for state, at the latest at the next entry, which
-	 * must come through set_entry. clean: it stands where a call ended;
-	 * else nothing is taken for granted.
+	 * must come through set_entry and find the state's control words in
+	 * the control page (see MOTE_SYSCALL_RESTORE). clean: the CPU is new
+	 * or stands where a call ended; else nothing is taken for granted.
+	 * MOTE_E_INVALID: no CPU like this one can be in that state.
 	 */
 	mote_status (*state_get)(struct mti_vm *vm,
 				 struct mti_cpu_state *state, mote_error *err);
@@ -149,9 +151,11 @@ struct mti_hv_ops {
 	/*
 	 * Calls found for each page that the guest has written and that was
 	 * not reported before; pages may come more than once. Never misses
-	 * one. NULL: the caller finds out for itself. What the host writes
-	 * is not reported.
+	 * one that was never reported; a page that was may not come again,
+	 * so the caller remembers them. What the host writes is not reported.
+	 * Only if tracks says so; else the caller finds out for itself.
 	 */
+	bool (*tracks)(const struct mti_vm *vm);
 	mote_status (*dirty)(struct mti_vm *vm,
 			     void (*found)(void *context, uint64_t gpa),
 			     void *context, mote_error *err);

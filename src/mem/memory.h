@@ -1,6 +1,11 @@
 /*
  * The host's view of one sandbox's memory. Only this folder turns a guest
  * address into a pointer.
+ *
+ * Below is a store, whose files are mapped privately; what was written since
+ * lies in pages of the process's own. Those stay its own, also when they have
+ * been given the store's bytes again: to write to a page that is there is
+ * cheap, to fault it in is not. `dirty` is the set of them, or a superset.
  */
 #ifndef MTI_MEM_MEMORY_H
 #define MTI_MEM_MEMORY_H
@@ -10,21 +15,43 @@
 
 #include <mote/error.h>
 
+#include "mem/dirty.h"
 #include "mem/layout.h"
+#include "mem/store.h"
 
 struct mti_memory {
 	uint8_t *base; /* owned: mti_memory_fini */
 	size_t size;
+	/* A reference; NULL: nobody knows what is mapped. */
+	struct mti_store *mapped;
+	/*
+	 * Whoever writes to guest memory, other than through the guest, adds
+	 * it here; but for the areas of which high-water marks are kept.
+	 */
+	struct mti_dirty dirty;
 };
 
-/*
- * image_fd holds the first image_size bytes of guest-physical memory; the
- * sandbox gets private copies of its pages. The rest is zero.
- */
 mote_status mti_memory_init(struct mti_memory *memory,
-			    const struct mti_layout *layout, int image_fd,
-			    uint64_t image_size, mote_error *err);
+			    const struct mti_allocator *allocator,
+			    struct mti_store *store, mote_error *err);
 void mti_memory_fini(struct mti_memory *memory);
+
+/*
+ * Maps another store of the same size, and with that drops all that was
+ * written. If it fails nothing is mapped, and it can be tried again.
+ */
+mote_status mti_memory_remap(struct mti_memory *memory,
+			     struct mti_store *store, mote_error *err);
+
+/*
+ * Puts the bytes of store, which outside the set are those of what is
+ * mapped, into all pages of the set.
+ */
+void mti_memory_restore(struct mti_memory *memory,
+			const struct mti_store *store);
+
+/* Adds all private pages to the set, for who has no better way. */
+mote_status mti_memory_scan(struct mti_memory *memory, mote_error *err);
 
 /* The host's address of an area; region->size bytes are there. */
 void *mti_memory_region(const struct mti_memory *memory,

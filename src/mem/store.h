@@ -56,8 +56,15 @@ mote_status mti_backing_new(const struct mti_allocator *allocator, int fd,
 void mti_backing_ref(struct mti_backing *backing);
 void mti_backing_unref(struct mti_backing *backing);
 
+/* No files and no extents yet. NULL if memory ran out. */
+struct mti_store *mti_store_new(const struct mti_allocator *allocator,
+				uint64_t memory_size);
 void mti_store_ref(struct mti_store *store);
 void mti_store_unref(struct mti_store *store);
+
+/* The first extent that ends behind gpa, or NULL. */
+const struct mti_extent *mti_store_find(const struct mti_store *store,
+					uint64_t gpa);
 
 /* The bytes of a page, or NULL if they are zero. */
 const uint8_t *mti_store_page(const struct mti_store *store, uint64_t gpa);

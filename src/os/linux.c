@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -111,6 +112,40 @@ int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset)
 	return 0;
 }
 
+/* Moves on behind the bytes that are written. */
+static void skip_pieces(struct iovec **pieces, size_t *count, size_t done)
+{
+	while (*count > 0 && done >= (*pieces)->iov_len) {
+		done -= (*pieces)->iov_len;
+		(*pieces)++;
+		(*count)--;
+	}
+	if (*count > 0) {
+		(*pieces)->iov_base = (char *)(*pieces)->iov_base + done;
+		(*pieces)->iov_len -= done;
+	}
+}
+
+int mti_os_pwritev(int fd, struct iovec *pieces, size_t count, uint64_t offset)
+{
+	skip_pieces(&pieces, &count, 0);
+	while (count > 0) {
+		ssize_t n = pwritev(fd, pieces,
+				    (int)(count < IOV_MAX ? count : IOV_MAX),
+				    (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -ENOSPC;
+		offset += (uint64_t)n;
+		skip_pieces(&pieces, &count, (size_t)n);
+	}
+	return 0;
+}
+
 int mti_os_memfd(const char *name, uint64_t size)
 {
 	const unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
@@ -144,26 +179,49 @@ int mti_os_reserve(size_t size, void **address)
 
 	if (p == MAP_FAILED)
 		return -errno;
-	/*
-	 * Advice only: an old kernel without one of them is no reason to
-	 * refuse. Huge pages would make an idle sandbox cost 2 MiB a touch.
-	 */
-	(void)madvise(p, size, MADV_NOHUGEPAGE);
-	(void)madvise(p, size, MADV_DONTDUMP);
-	(void)madvise(p, size, MADV_DONTFORK);
 	*address = p;
 	return 0;
 }
 
-int mti_os_map_private(void *address, size_t size, int fd)
+int mti_os_map_zero(void *address, size_t size)
 {
 	void *p = mmap(address, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0);
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		       -1, 0);
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+int mti_os_map_private(void *address, size_t size, int fd, uint64_t offset)
+{
+	void *p = mmap(address, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
+		       (off_t)offset);
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+void mti_os_advise_guest(void *address, size_t size)
+{
+	/* Huge pages would make an idle sandbox cost 2 MiB a touch. */
+	(void)madvise(address, size, MADV_NOHUGEPAGE);
+	(void)madvise(address, size, MADV_DONTDUMP);
+	(void)madvise(address, size, MADV_DONTFORK);
+}
+
+int mti_os_discard(void *address, size_t size)
+{
+	return result(madvise(address, size, MADV_DONTNEED));
+}
+
+int mti_os_map_file(size_t size, int fd, const void **address)
+{
+	void *p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
 	(void)madvise(p, size, MADV_DONTDUMP);
-	(void)madvise(p, size, MADV_DONTFORK);
+	*address = p;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 #include <time.h>
 
 /* open(2) with O_CLOEXEC. */
@@ -29,22 +30,49 @@ int64_t mti_os_file_size(int fd);
 int64_t mti_os_read(int fd, void *buffer, size_t size);
 /* Writes all of it. */
 int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset);
+/* Writes all pieces, one after the other; changes them. */
+int mti_os_pwritev(int fd, struct iovec *pieces, size_t count, uint64_t offset);
 
 /* An anonymous file of that size, close-on-exec, that may be sealed. */
 int mti_os_memfd(const char *name, uint64_t size);
 /* Nobody can write, grow or shrink it from now on. */
 int mti_os_memfd_seal(int fd);
 
-/*
- * Memory that is zero, reserves no swap, takes no huge pages and is neither
- * dumped nor inherited by a child.
- */
+/* Memory that is zero and reserves no swap. */
 int mti_os_reserve(size_t size, void **address);
-/* Replaces the start of such memory by private copies of a file's pages. */
-int mti_os_map_private(void *address, size_t size, int fd);
+/* Makes a piece of such memory as it was first. */
+int mti_os_map_zero(void *address, size_t size);
+/* Replaces a piece of it by private copies of a file's pages. */
+int mti_os_map_private(void *address, size_t size, int fd, uint64_t offset);
+/*
+ * Takes no huge pages and is neither dumped nor inherited by a child: to be
+ * repeated for pieces that were mapped anew. Advice only: an old kernel
+ * without one of them is no reason to refuse.
+ */
+void mti_os_advise_guest(void *address, size_t size);
+/* Forgets what was written to private pages: what lies below shows again. */
+int mti_os_discard(void *address, size_t size);
+/* A file, read-only, through the page cache. */
+int mti_os_map_file(size_t size, int fd, const void **address);
 /* Shared mapping of a device's memory. */
 int mti_os_map_device(size_t size, int fd, void **address);
 void mti_os_unmap(void *address, size_t size);
+
+struct mti_os_range {
+	uint64_t start; /* from the address on */
+	uint64_t end;
+};
+
+/*
+ * Which pages of [address + *from, address + size) the process has of its
+ * own, in memory or swapped out: up to most runs, their number is returned,
+ * *from moves on to where the search stopped. Pages of zeros that were only
+ * read may be among them. The first needs Linux 6.7, else -ENOTTY.
+ */
+int mti_os_scan_private(const void *address, size_t size, size_t *from,
+			struct mti_os_range *runs, size_t most);
+int mti_os_read_private(const void *address, size_t size, size_t *from,
+			struct mti_os_range *runs, size_t most);
 
 /* Nanoseconds; no system call where the kernel offers a vDSO. */
 uint64_t mti_os_monotonic_ns(void);

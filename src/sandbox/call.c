@@ -43,9 +43,13 @@ static mote_status encode_call(mote_sandbox *box, size_t offset,
 		.function = function->index,
 		.id = box->next_id++,
 	};
+	mote_status status;
 
-	return mti_message_encode(box->call + offset, box->io_size - offset,
-				  &head, args, count, size, err);
+	status = mti_message_encode(box->call + offset, box->io_size - offset,
+				    &head, args, count, size, err);
+	if (status == MOTE_OK)
+		mti_sandbox_mark(&box->call_mark, offset + *size);
+	return status;
 }
 
 /*
@@ -272,6 +276,7 @@ mote_status mti_sandbox_main(mote_sandbox *box, size_t argc,
 				    &size, err);
 	if (status != MOTE_OK)
 		return status;
+	mti_sandbox_mark(&box->call_mark, size);
 	entry = dispatch_entry(box, 1);
 	status = mti_sandbox_run(box, MTI_PHASE_MAIN, &entry, err);
 	if (status != MOTE_OK)

@@ -62,6 +62,7 @@ mote_status mti_engine_new(const struct mti_allocator *allocator,
 				     "no memory for the engine");
 	engine->references = 1;
 	engine->allocator = *allocator;
+	engine->generation = mti_fork_generation();
 	status = mti_fork_watch(err);
 	if (status == MOTE_OK)
 		status = open_backend(engine, backend, err);
@@ -72,6 +73,8 @@ mote_status mti_engine_new(const struct mti_allocator *allocator,
 		status = mti_kick_install(kick_signal, err);
 	if (status != MOTE_OK)
 		goto fail_close;
+	mti_cache_init(&engine->cache);
+	pthread_mutex_init(&engine->entropy.lock, NULL);
 	*out = engine;
 	return MOTE_OK;
 fail_close:
@@ -93,6 +96,8 @@ void mti_engine_unref(mote_engine *engine)
 	if (!engine || atomic_fetch_sub_explicit(&engine->references, 1,
 						 memory_order_acq_rel) != 1)
 		return;
+	mti_cache_fini(engine);
+	pthread_mutex_destroy(&engine->entropy.lock);
 	engine->ops->close(engine->hv);
 	allocator = engine->allocator;
 	mti_free(&allocator, engine);

@@ -140,6 +140,7 @@ void *mti_host_alloc(mote_host_call *call, size_t size)
 	/* A string's NUL and the padding follow the data. */
 	if (size > call->box->io_size - offset - 16)
 		return NULL;
+	mti_sandbox_mark(&call->box->reply_mark, offset + size);
 	return call->box->reply + offset;
 }
 
@@ -196,6 +197,20 @@ static bool invoke(struct mote_host_call *call,
 	return !call->failed;
 }
 
+/* Encodes a message into the reply area. */
+static mote_status send(mote_sandbox *box, const struct mti_message_head *head,
+			const mote_value *value, mote_error *err)
+{
+	mote_status status;
+	size_t size;
+
+	status = mti_message_encode(box->reply, box->io_size, head, value, 1,
+				    &size, err);
+	if (status == MOTE_OK)
+		mti_sandbox_mark(&box->reply_mark, size);
+	return status;
+}
+
 static mote_status reply(struct mote_host_call *call,
 			 const struct mti_message *message, bool good,
 			 const mote_value *result, mote_error *err)
@@ -205,11 +220,9 @@ static mote_status reply(struct mote_host_call *call,
 					 .id = message->head.id };
 	mote_error large = MOTE_ERROR_INIT;
 	mote_value text = { .type = MOTE_TYPE_STRING };
-	size_t size;
 
 	if (good) {
-		if (mti_message_encode(box->reply, box->io_size, &head, result,
-				       1, &size, &large) == MOTE_OK)
+		if (send(box, &head, result, &large) == MOTE_OK)
 			return MOTE_OK;
 		mti_host_fail(call, MOTE_E_TOO_LARGE, large.text);
 	}
@@ -217,8 +230,7 @@ static mote_status reply(struct mote_host_call *call,
 	head.code = call->code;
 	text.as.string.data = call->text;
 	text.as.string.size = strlen(call->text);
-	return mti_message_encode(box->reply, box->io_size, &head, &text, 1,
-				  &size, err);
+	return send(box, &head, &text, err);
 }
 
 mote_status mti_host_serve(mote_sandbox *box, uint32_t offset, mote_error *err)

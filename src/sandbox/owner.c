@@ -25,6 +25,27 @@ mote_status mti_sandbox_acquire(mote_sandbox *box, mote_error *err)
 			     "another thread is using the sandbox");
 }
 
+mote_status mti_sandbox_acquire_ready(mote_sandbox *box, const char *operation,
+				      mote_error *err)
+{
+	mote_status status = mti_sandbox_acquire(box, err);
+	uint32_t state;
+
+	if (status != MOTE_OK)
+		return status;
+	state = atomic_load_explicit(&box->state, memory_order_relaxed);
+	if (state == MOTE_SANDBOX_READY)
+		return MOTE_OK;
+	mti_sandbox_release(box);
+	if (state == MOTE_SANDBOX_EXITED)
+		return mti_error_set(err, MOTE_E_STATE, operation,
+				     "main has ended; restore or free the "
+				     "sandbox");
+	return mti_error_set(err, MOTE_E_POISONED, operation,
+			     "an earlier call did not run to its end; restore "
+			     "or free the sandbox");
+}
+
 bool mti_sandbox_inside(const mote_sandbox *box)
 {
 	return atomic_load_explicit(&box->owner, memory_order_relaxed) ==

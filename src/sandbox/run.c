@@ -47,6 +47,7 @@ static mote_status service_exit(mote_sandbox *box, const struct mti_exit *exit,
 	case MOTE_SERVICE_RANDOM:
 		if (exit->argument0 > MOTE_RANDOM_MAX)
 			break;
+		mti_sandbox_mark(&box->reply_mark, exit->argument0);
 		os = mti_os_random(box->reply, exit->argument0);
 		if (os < 0)
 			return mti_error_os(err, MOTE_E_OS, "guest service",
@@ -198,11 +199,13 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	if (status != MOTE_OK)
 		return status;
 	box->stats.calls++;
+	box->clean = false;
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 	ops->set_entry(box->vm, entry);
 	status = loop(box, err);
 	mti_kick_end(&outer);
+	box->clean = status == MOTE_OK;
 	if (status == MOTE_OK && phase != MTI_PHASE_MAIN)
 		atomic_store_explicit(&box->state, MOTE_SANDBOX_READY,
 				      memory_order_relaxed);

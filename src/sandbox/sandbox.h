@@ -24,7 +24,84 @@ void mti_image_unref(mote_image *image);
 mote_status mti_template_get(mote_image *image,
 			     const struct mti_layout_sizes *sizes,
 			     struct mti_template **out, mote_error *err);
+void mti_template_ref(struct mti_template *plan);
 void mti_template_unref(struct mti_template *plan);
+
+/* entropy.c */
+mote_status mti_engine_random(mote_engine *engine, void *buffer, size_t size,
+			      mote_error *err);
+
+/*
+ * cache.c: a seat whose memory is in the state of store, from the cache or
+ * new.
+ */
+mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
+			 struct mti_store *store, struct mti_seat *seat,
+			 mote_error *err);
+/* Takes it over; its memory is in the state of its store. */
+void mti_seat_put(mote_engine *engine, struct mti_seat *seat);
+void mti_seat_free(mote_engine *engine, struct mti_seat *seat);
+/* Whether memory, and more bytes, may lie in the cache. */
+bool mti_seat_small(const struct mti_memory *memory, uint64_t more);
+void mti_cache_init(struct mti_cache *cache);
+void mti_cache_fini(mote_engine *engine);
+
+/* attach.c: gives box a VM and memory in the state of store. */
+mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
+			       struct mti_store *store, mote_error *err);
+/* Takes them away, if box has any. */
+void mti_sandbox_detach(mote_sandbox *box);
+/* The host has written the first bytes of an area. */
+void mti_sandbox_mark(struct mti_mark *mark, size_t used);
+/* Every page that was written is in the set of box->memory. */
+mote_status mti_sandbox_collect(mote_sandbox *box, mote_error *err);
+/*
+ * Puts memory into the state of a store of box->template, which becomes
+ * box->store. If that fails, all of it has to be tried again.
+ */
+mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
+			       mote_error *err);
+
+enum mti_random {
+	MTI_RANDOM_KEEP,   /* that of the snapshot */
+	MTI_RANDOM_FIRST,  /* new, for a guest that starts */
+	MTI_RANDOM_RESEED, /* new, for one that goes on */
+};
+
+/* After that: the control page and the CPU. */
+mote_status mti_sandbox_resume(mote_sandbox *box,
+			       const struct mti_snap_cpu *cpu,
+			       enum mti_random random, mote_error *err);
+
+/*
+ * snapshot.c: of an acquired sandbox that is READY; the result owns a
+ * reference to its store, which becomes that of box.
+ */
+mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
+			  mote_error *err);
+mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **snapshot,
+			      mote_error *err);
+void mti_snapshot_ref(mote_snapshot *snapshot);
+void mti_snapshot_unref(mote_snapshot *snapshot);
+/*
+ * snapshot.c: from a file. The image is what is trusted: everything else is
+ * checked against it and itself, MOTE_E_SNAPSHOT. Takes snap->store over,
+ * also when it fails.
+ */
+mote_status mti_snapshot_from_parts(mote_image *image,
+				    const struct mti_snap *snap,
+				    mote_snapshot **snapshot, mote_error *err);
+
+/* restore.c: gives a sandbox that has no VM yet one in the state of snap. */
+mote_status mti_sandbox_begin(mote_sandbox *box, struct mti_template *template,
+			      const struct mti_snap *snap, mote_error *err);
+/* restore.c: an acquired sandbox, whatever its state. */
+mote_status mti_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
+				mote_error *err);
+/* sandbox.c: options are complete, with the sizes of the snapshot. */
+mote_status mti_sandbox_from_snapshot(mote_snapshot *snapshot,
+				      const mote_sandbox_options *options,
+				      mote_sandbox **box, mote_error *err);
 
 /* sandbox.c: options are complete, no field is its default 0. */
 mote_status mti_sandbox_new(mote_image *image,
@@ -38,6 +115,9 @@ void mti_sandbox_free(mote_sandbox *box);
  * the process that made it.
  */
 mote_status mti_sandbox_acquire(mote_sandbox *box, mote_error *err);
+/* The same, for what needs one that is READY: MOTE_E_STATE, _POISONED. */
+mote_status mti_sandbox_acquire_ready(mote_sandbox *box, const char *operation,
+				      mote_error *err);
 /* Frees it if that was asked for meanwhile. */
 void mti_sandbox_release(mote_sandbox *box);
 /* Whether this thread is inside a call of it. */

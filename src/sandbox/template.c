@@ -52,7 +52,7 @@ static mote_status plan(const struct mti_elf *elf,
 }
 
 /* What the CPU needs, in the first two pages. */
-static int write_system(const struct mti_template *plan,
+static int write_system(int fd, const struct mti_template *plan,
 			const struct mti_arch *arch)
 {
 	const struct mti_region *regions = plan->layout.regions;
@@ -60,10 +60,10 @@ static int write_system(const struct mti_template *plan,
 
 	arch->supervisor_page(pages + regions[MTI_AREA_SUPERVISOR].gpa);
 	arch->syscall_page(pages + regions[MTI_AREA_SYSCALL].gpa);
-	return mti_os_pwrite(plan->fd, pages, sizeof(pages), 0);
+	return mti_os_pwrite(fd, pages, sizeof(pages), 0);
 }
 
-static int write_program(const struct mti_template *plan,
+static int write_program(int fd, const struct mti_template *plan,
 			 const mote_image *image)
 {
 	int status = 0;
@@ -76,7 +76,7 @@ static int write_program(const struct mti_template *plan,
 		if (segment->file_size == 0)
 			continue;
 		region = mti_layout_find(&plan->layout, segment->address);
-		status = mti_os_pwrite(plan->fd,
+		status = mti_os_pwrite(fd,
 				       image->file + segment->file_offset,
 				       segment->file_size,
 				       region->gpa + segment->address -
@@ -85,12 +85,60 @@ static int write_program(const struct mti_template *plan,
 	return status;
 }
 
-static mote_status write_image(struct mti_template *plan,
-			       const mote_image *image, mote_error *err)
+/* The sealed file, or -errno. */
+static int write_image(const struct mti_template *plan,
+		       const mote_image *image,
+		       const struct mti_tables *tables, uint64_t size)
+{
+	int fd = mti_os_memfd("mote-image", size);
+	int os;
+
+	if (fd < 0)
+		return fd;
+	os = write_system(fd, plan, image->arch);
+	if (os == 0)
+		os = write_program(fd, plan, image);
+	if (os == 0)
+		os = mti_os_pwrite(fd, tables->pages, tables->used,
+				   tables->base_gpa);
+	if (os == 0)
+		os = mti_os_memfd_seal(fd);
+	if (os == 0)
+		return fd;
+	mti_os_close(fd);
+	return os;
+}
+
+/* A store of one extent: the image's file. */
+static mote_status make_store(struct mti_template *plan, int fd, uint64_t size,
+			      mote_error *err)
+{
+	struct mti_store *store;
+	mote_status status;
+
+	store = mti_store_new(plan->allocator, plan->layout.memory_size);
+	if (!store) {
+		mti_os_close(fd);
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "build image",
+				     "no memory for the store");
+	}
+	plan->store = store;
+	status = mti_backing_new(plan->allocator, fd, size, &store->files[0],
+				 err);
+	if (status != MOTE_OK)
+		return status;
+	store->extents[0].size = size;
+	store->extent_count = 1;
+	return MOTE_OK;
+}
+
+static mote_status build(struct mti_template *plan, const mote_image *image,
+			 mote_error *err)
 {
 	struct mti_tables tables;
-	mote_status status = MOTE_OK;
-	int os;
+	mote_status status;
+	uint64_t size;
+	int fd;
 
 	if (!mti_tables_build(&tables, image->arch, &plan->layout,
 			      plan->allocator)) {
@@ -98,20 +146,14 @@ static mote_status write_image(struct mti_template *plan,
 				       "no memory for the page tables");
 		goto out;
 	}
-	plan->image_size = tables.base_gpa + tables.used;
-	plan->fd = mti_os_memfd("mote-image", plan->image_size);
-	os = plan->fd < 0 ? plan->fd : write_system(plan, image->arch);
-	if (os == 0)
-		os = write_program(plan, image);
-	if (os == 0)
-		os = mti_os_pwrite(plan->fd, tables.pages, tables.used,
-				   tables.base_gpa);
-	if (os == 0)
-		os = mti_os_memfd_seal(plan->fd);
-	if (os < 0)
-		status = mti_error_os(err, MOTE_E_OS, "build image", -os,
+	size = tables.base_gpa + tables.used;
+	fd = write_image(plan, image, &tables, size);
+	if (fd < 0)
+		status = mti_error_os(err, MOTE_E_OS, "build image", -fd,
 				      "writing the image, %llu bytes",
-				      (unsigned long long)plan->image_size);
+				      (unsigned long long)size);
+	else
+		status = make_store(plan, fd, size, err);
 out:
 	mti_tables_fini(&tables);
 	return status;
@@ -130,10 +172,9 @@ static mote_status template_new(const mote_image *image,
 				     "no memory for the plan");
 	made->references = 1;
 	made->allocator = allocator;
-	made->fd = -1;
 	status = plan(&image->elf, sizes, &made->layout, err);
 	if (status == MOTE_OK)
-		status = write_image(made, image, err);
+		status = build(made, image, err);
 	if (status != MOTE_OK) {
 		mti_template_unref(made);
 		return status;
@@ -142,7 +183,7 @@ static mote_status template_new(const mote_image *image,
 	return MOTE_OK;
 }
 
-static void template_ref(struct mti_template *plan)
+void mti_template_ref(struct mti_template *plan)
 {
 	atomic_fetch_add_explicit(&plan->references, 1, memory_order_relaxed);
 }
@@ -152,7 +193,7 @@ void mti_template_unref(struct mti_template *plan)
 	if (!plan || atomic_fetch_sub_explicit(&plan->references, 1,
 					       memory_order_acq_rel) != 1)
 		return;
-	mti_os_close(plan->fd);
+	mti_store_unref(plan->store);
 	mti_free(plan->allocator, plan);
 }
 
@@ -178,7 +219,7 @@ mote_status mti_template_get(mote_image *image,
 		}
 	}
 	if (status == MOTE_OK) {
-		template_ref(found);
+		mti_template_ref(found);
 		*out = found;
 	}
 	pthread_mutex_unlock(&image->lock);

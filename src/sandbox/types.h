@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include <mote/mote.h>
+#include <mote/snapshot.h>
 
 #include "abi/layout.h"
 #include "arch/arch.h"
@@ -20,24 +21,53 @@
 #include "mem/layout.h"
 #include "mem/memory.h"
 #include "sandbox/kick.h"
+#include "snap/snap.h"
+
+/* A VM with its memory, while no sandbox uses it. */
+struct mti_seat {
+	struct mti_template *template; /* a reference */
+	struct mti_store *store; /* a reference: what memory holds */
+	struct mti_memory memory;
+	struct mti_vm *vm;
+	/* The CPU is new, or stands where a call ended. */
+	bool clean;
+};
+
+#define MTI_CACHE_MAX 16
+
+/* Seats that were used, most recent last. */
+struct mti_cache {
+	pthread_mutex_t lock;
+	size_t count;
+	struct mti_seat seats[MTI_CACHE_MAX];
+};
+
+/* Random bytes, so that not every restore has to ask the system. */
+struct mti_entropy {
+	pthread_mutex_t lock;
+	size_t left; /* bytes[0, left) were not handed out */
+	uint8_t bytes[4096];
+};
 
 struct mote_engine {
 	_Atomic uint32_t references;
+	uint32_t generation; /* of the process that made it, see fork.c */
 	struct mti_allocator allocator;
 	const struct mti_hv_ops *ops;
 	struct mti_hv *hv;
+	struct mti_cache cache;
+	struct mti_entropy entropy;
 };
 
 /*
  * What all sandboxes of one image with the same sizes share: the plan of
- * memory and the sealed file with the image part of it. Immutable.
+ * memory and the image part of it, a sealed file. Immutable.
  */
 struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
 	struct mti_layout layout;
-	int fd;
-	uint64_t image_size;
+	struct mti_store *store; /* a reference */
 };
 
 struct mote_image {
@@ -65,6 +95,23 @@ enum mti_phase {
 	MTI_PHASE_MAIN, /* EXIT */
 };
 
+/* All members but references never change. */
+struct mote_snapshot {
+	_Atomic uint32_t references;
+	mote_image *image; /* a reference */
+	struct mti_template *template; /* a reference: memory is planned so */
+	struct mti_snap snap;
+	/* Bit i: what it came from does not have file i of the store. */
+	uint32_t own_files;
+	bool from_file;
+};
+
+/* An area that the host writes from its start on. */
+struct mti_mark {
+	size_t used; /* bytes written since memory was last put back */
+	size_t peak; /* ever, since it was last mapped */
+};
+
 struct mti_limits {
 	uint64_t deadline_ns;
 	uint64_t host_calls;
@@ -73,10 +120,16 @@ struct mti_limits {
 
 struct mote_sandbox {
 	mote_image *image; /* a reference */
+	struct mti_layout_sizes sizes;
+
+	/* attach.c; vm is NULL if a restore has lost these four. */
 	struct mti_template *template; /* a reference */
+	struct mti_store *store; /* a reference: what a restore puts back */
 	struct mti_memory memory;
 	struct mti_vm *vm;
 	struct mti_kick_target kick;
+	uint32_t flags; /* MOTE_SANDBOX_* */
+	uint32_t restores;
 
 	/* 0, or the address of a thread-local variable of the user. */
 	_Atomic uintptr_t owner;
@@ -98,7 +151,16 @@ struct mote_sandbox {
 	uint8_t *reply;
 	const uint8_t *out;
 	size_t io_size;
+	struct mti_mark call_mark;
+	struct mti_mark reply_mark;
+	/*
+	 * The host's side of the control page, which the guest can write:
+	 * what a restore puts there.
+	 */
+	struct mote_abi_control settings;
 
+	/* The CPU is new, or stands where a call ended. */
+	bool clean;
 	/* Where calls enter: what the guest said when it was ready. */
 	uint64_t dispatch_pc;
 	uint64_t dispatch_sp;

@@ -54,6 +54,21 @@
 
 #define MTI_RFLAGS_USER 0x202u
 
+/* After FNINIT; after reset. */
+#define MTI_X87_CONTROL_RESET 0x37fu
+#define MTI_MXCSR_RESET 0x1f80u
+
+/*
+ * Parts of what begins at MOTE_SYSCALL_RESTORE, offsets in the same page. The
+ * first clears the segment registers, keeps FS and GS base, and needs
+ * FSGSBASE; it goes on at r10, and they all end at r11.
+ */
+#define MTI_RESTORE_SEGMENTS MOTE_SYSCALL_RESTORE
+#define MTI_RESTORE_XSAVE (MOTE_SYSCALL_RESTORE + 48)
+#define MTI_RESTORE_FXSAVE (MOTE_SYSCALL_RESTORE + 80)
+/* Nothing is left to be cleared. */
+#define MTI_RESTORE_END (MOTE_SYSCALL_RESTORE + 112)
+
 /* Fills one zeroed page each. */
 void mti_amd64_supervisor_page(uint8_t page[MOTE_PAGE_SIZE]);
 void mti_amd64_syscall_page(uint8_t page[MOTE_PAGE_SIZE]);

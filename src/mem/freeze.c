@@ -1,0 +1,429 @@
+#include "mem/freeze.h"
+
+#include <string.h>
+
+#include "abi/layout.h"
+#include "base/error.h"
+#include "os/os.h"
+
+#define PIECES_FIRST 64
+#define BATCH 256
+
+static const char operation[] = "take snapshot";
+
+/* Guest-physical memory, sorted and apart; what is in no piece is zero. */
+enum piece_kind {
+	PIECE_SAME, /* as in the first file of base, at offset */
+	PIECE_NEW,  /* to be written */
+	PIECE_ZERO, /* on the way only */
+};
+
+struct piece {
+	uint64_t gpa;
+	uint64_t size;
+	uint64_t offset;
+	enum piece_kind kind;
+};
+
+struct pieces {
+	const struct mti_allocator *allocator;
+	struct piece *items; /* owned */
+	size_t count;
+	size_t capacity;
+};
+
+static const uint8_t zeros[MOTE_PAGE_SIZE];
+
+static bool append(struct pieces *pieces, const struct piece *piece)
+{
+	struct piece *last = pieces->count ?
+				     &pieces->items[pieces->count - 1] :
+				     NULL;
+	size_t capacity = pieces->capacity ? pieces->capacity * 2 :
+					     PIECES_FIRST;
+	void *items;
+
+	if (last && last->kind == piece->kind &&
+	    last->gpa + last->size == piece->gpa &&
+	    (last->kind != PIECE_SAME ||
+	     last->offset + last->size == piece->offset)) {
+		last->size += piece->size;
+		return true;
+	}
+	if (pieces->count == pieces->capacity) {
+		items = pieces->allocator->resize(
+			pieces->allocator->user, pieces->items,
+			capacity * sizeof(*pieces->items));
+		if (!items)
+			return false;
+		pieces->items = items;
+		pieces->capacity = capacity;
+	}
+	pieces->items[pieces->count++] = *piece;
+	return true;
+}
+
+static bool is_transient(const struct mti_freeze *freeze, uint64_t gpa)
+{
+	size_t i;
+
+	for (i = 0; i < freeze->transient_count; i++) {
+		const struct mti_region *region = freeze->transient[i];
+
+		if (gpa >= region->gpa && gpa - region->gpa < region->size)
+			return true;
+	}
+	return false;
+}
+
+/* What becomes of a page that is dirty, or lies in base's second file. */
+static enum piece_kind classify(const struct mti_freeze *freeze, uint64_t gpa,
+				bool dirty)
+{
+	const struct mti_extent *extent = mti_store_find(freeze->base, gpa);
+	const uint8_t *before = mti_store_page(freeze->base, gpa);
+	const uint8_t *now = dirty ? freeze->memory->base + gpa : before;
+
+	if (is_transient(freeze, gpa) || !now ||
+	    memcmp(now, zeros, sizeof(zeros)) == 0)
+		return PIECE_ZERO;
+	if (before && extent->file == 0 &&
+	    (now == before || memcmp(now, before, MOTE_PAGE_SIZE) == 0))
+		return PIECE_SAME;
+	return PIECE_NEW;
+}
+
+/* The next page at or after *gpa that classify has to look at. */
+static bool next_page(const struct mti_freeze *freeze, uint64_t *gpa,
+		      bool *dirty)
+{
+	const struct mti_store *base = freeze->base;
+	const struct mti_extent *extent = mti_store_find(base, *gpa);
+	uint64_t second = UINT64_MAX;
+	uint64_t run = *gpa;
+	uint64_t size;
+
+	while (extent && extent < base->extents + base->extent_count &&
+	       extent->file == 0)
+		extent++;
+	if (extent && extent < base->extents + base->extent_count)
+		second = extent->gpa > *gpa ? extent->gpa : *gpa;
+	*dirty = mti_dirty_next(&freeze->memory->dirty, &run, &size) &&
+		 run <= second;
+	*gpa = *dirty ? run : second;
+	return *gpa != UINT64_MAX;
+}
+
+/* The changes to the first file of base, PIECE_NEW and PIECE_ZERO. */
+static bool find_changes(const struct mti_freeze *freeze,
+			 struct pieces *changes)
+{
+	struct piece piece = { .size = MOTE_PAGE_SIZE };
+	bool dirty;
+
+	for (; next_page(freeze, &piece.gpa, &dirty);
+	     piece.gpa += MOTE_PAGE_SIZE) {
+		piece.kind = classify(freeze, piece.gpa, dirty);
+		if (piece.kind != PIECE_SAME && !append(changes, &piece))
+			return false;
+	}
+	return true;
+}
+
+/* The pieces of base's first file in [from, to), where nothing changed. */
+static bool append_same(const struct mti_store *base, uint64_t from,
+			uint64_t to, struct pieces *out)
+{
+	const struct mti_extent *extent = mti_store_find(base, from);
+	const struct mti_extent *end = base->extents + base->extent_count;
+
+	for (; from < to && extent && extent < end && extent->gpa < to;
+	     extent++) {
+		struct piece piece = { .kind = PIECE_SAME };
+		uint64_t stop = extent->gpa + extent->size;
+
+		/* All of a second file has been looked at. */
+		if (extent->file != 0)
+			continue;
+		piece.gpa = extent->gpa > from ? extent->gpa : from;
+		piece.size = (stop < to ? stop : to) - piece.gpa;
+		piece.offset = extent->offset + (piece.gpa - extent->gpa);
+		if (!append(out, &piece))
+			return false;
+	}
+	return true;
+}
+
+static bool overlay(const struct mti_freeze *freeze,
+		    const struct pieces *changes, struct pieces *out)
+{
+	uint64_t from = 0;
+	size_t i;
+
+	for (i = 0; i < changes->count; i++) {
+		const struct piece *change = &changes->items[i];
+
+		if (!append_same(freeze->base, from, change->gpa, out) ||
+		    (change->kind == PIECE_NEW && !append(out, change)))
+			return false;
+		from = change->gpa + change->size;
+	}
+	return append_same(freeze->base, from, freeze->base->memory_size, out);
+}
+
+/*
+ * Joins new pieces that are no more than gap apart, as long as there are too
+ * many: what lies between them is stored with them.
+ */
+static void join(struct pieces *pieces, uint64_t gap)
+{
+	size_t excess = pieces->count - MTI_STORE_EXTENTS_MAX;
+	struct piece *last = NULL; /* the last new one of those kept */
+	size_t kept = 0;
+	size_t i;
+
+	for (i = 0; i < pieces->count; i++) {
+		struct piece *piece = &pieces->items[i];
+		uint64_t end = last ? last->gpa + last->size : 0;
+
+		if (piece->kind == PIECE_NEW && last && excess > 0 &&
+		    piece->gpa - end <= gap) {
+			size_t gone;
+
+			last->size = piece->gpa + piece->size - last->gpa;
+			gone = kept - (size_t)(last - pieces->items);
+			excess -= gone < excess ? gone : excess;
+			kept = (size_t)(last - pieces->items) + 1;
+			continue;
+		}
+		pieces->items[kept] = *piece;
+		if (piece->kind == PIECE_NEW)
+			last = &pieces->items[kept];
+		kept++;
+	}
+	pieces->count = kept;
+}
+
+static void join_enough(const struct mti_freeze *freeze, struct pieces *pieces)
+{
+	uint64_t gap = MOTE_PAGE_SIZE;
+
+	for (; pieces->count > MTI_STORE_EXTENTS_MAX &&
+	       gap <= freeze->base->memory_size * 2;
+	     gap *= 2)
+		join(pieces, gap);
+}
+
+static uint64_t bytes_of(const struct pieces *pieces, enum piece_kind kind)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < pieces->count; i++)
+		if (pieces->items[i].kind == kind)
+			sum += pieces->items[i].size;
+	return sum;
+}
+
+/* Nothing is shared: everything goes to a file of its own. */
+static void make_full(const struct mti_freeze *freeze, struct pieces *pieces)
+{
+	size_t kept = 0;
+	size_t i;
+
+	for (i = 0; i < pieces->count; i++) {
+		struct piece *piece = &pieces->items[i];
+		struct piece *last = kept ? &pieces->items[kept - 1] : NULL;
+
+		piece->kind = PIECE_NEW;
+		if (last && last->gpa + last->size == piece->gpa)
+			last->size += piece->size;
+		else
+			pieces->items[kept++] = *piece;
+	}
+	pieces->count = kept;
+	join_enough(freeze, pieces);
+}
+
+/* ------------------------------------------------------------- writing */
+
+/* What is going to be written to the file at one place. */
+struct batch {
+	int fd;
+	uint64_t start;
+	uint64_t end;
+	struct iovec pieces[BATCH];
+	size_t count;
+};
+
+static int flush(struct batch *batch)
+{
+	int os = 0;
+
+	if (batch->count > 0)
+		os = mti_os_pwritev(batch->fd, batch->pieces, batch->count,
+				    batch->start);
+	batch->count = 0;
+	return os;
+}
+
+static int put(struct batch *batch, const uint8_t *bytes, uint64_t size,
+	       uint64_t offset)
+{
+	struct iovec *last = batch->count ? &batch->pieces[batch->count - 1] :
+					    NULL;
+	int os = 0;
+
+	if (last && batch->end == offset &&
+	    (const uint8_t *)last->iov_base + last->iov_len == bytes) {
+		last->iov_len += size;
+		batch->end += size;
+		return 0;
+	}
+	if (batch->count == BATCH || batch->end != offset) {
+		os = flush(batch);
+		if (os < 0)
+			return os;
+	}
+	if (batch->count == 0)
+		batch->start = offset;
+	batch->pieces[batch->count].iov_base = (void *)(uintptr_t)bytes;
+	batch->pieces[batch->count++].iov_len = size;
+	batch->end = offset + size;
+	return 0;
+}
+
+/* A new piece; pages of zeros stay holes. */
+static int write_piece(const struct mti_freeze *freeze, struct batch *batch,
+		       const struct piece *piece, uint64_t offset)
+{
+	uint64_t done;
+	int os = 0;
+
+	for (done = 0; done < piece->size && os == 0; done += MOTE_PAGE_SIZE) {
+		uint64_t gpa = piece->gpa + done;
+		bool dirty = mti_dirty_has(&freeze->memory->dirty, gpa);
+		const uint8_t *page =
+			dirty ? freeze->memory->base + gpa :
+				mti_store_page(freeze->base, gpa);
+
+		if (page && !is_transient(freeze, gpa))
+			os = put(batch, page, MOTE_PAGE_SIZE, offset + done);
+	}
+	return os;
+}
+
+static int write_pieces(const struct mti_freeze *freeze,
+			const struct pieces *pieces, int fd)
+{
+	struct batch batch = { .fd = fd };
+	uint64_t offset = 0;
+	int os = 0;
+	size_t i;
+
+	for (i = 0; i < pieces->count && os == 0; i++) {
+		if (pieces->items[i].kind != PIECE_NEW)
+			continue;
+		os = write_piece(freeze, &batch, &pieces->items[i], offset);
+		offset += pieces->items[i].size;
+	}
+	if (os == 0)
+		os = flush(&batch);
+	return os;
+}
+
+static mote_status make_file(const struct mti_freeze *freeze,
+			     const struct pieces *pieces, uint64_t size,
+			     struct mti_backing **out, mote_error *err)
+{
+	int fd = mti_os_memfd("mote-snapshot", size);
+	int os = fd < 0 ? fd : write_pieces(freeze, pieces, fd);
+
+	if (os == 0)
+		os = mti_os_memfd_seal(fd);
+	if (os < 0) {
+		mti_os_close(fd);
+		return mti_error_os(err, MOTE_E_OS, operation, -os,
+				    "writing %llu bytes to memory",
+				    (unsigned long long)size);
+	}
+	return mti_backing_new(freeze->allocator, fd, size, out, err);
+}
+
+/* Owns nothing of pieces; the new file is number `file` of the store. */
+static void fill_extents(struct mti_store *store, const struct pieces *pieces,
+			 uint32_t file)
+{
+	uint64_t offset = 0;
+	size_t i;
+
+	for (i = 0; i < pieces->count; i++) {
+		const struct piece *piece = &pieces->items[i];
+		struct mti_extent *extent = &store->extents[i];
+
+		extent->gpa = piece->gpa;
+		extent->size = piece->size;
+		if (piece->kind == PIECE_SAME) {
+			extent->offset = piece->offset;
+			continue;
+		}
+		extent->file = file;
+		extent->offset = offset;
+		offset += piece->size;
+	}
+	store->extent_count = (uint32_t)pieces->count;
+}
+
+static mote_status build_store(const struct mti_freeze *freeze,
+			       const struct pieces *pieces,
+			       struct mti_store **out, mote_error *err)
+{
+	uint64_t size = bytes_of(pieces, PIECE_NEW);
+	bool full = bytes_of(pieces, PIECE_SAME) == 0;
+	uint32_t file = full ? 0 : 1;
+	struct mti_store *store = mti_store_new(freeze->allocator,
+						freeze->base->memory_size);
+	mote_status status = MOTE_OK;
+
+	if (!store)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
+				     "no memory for the store");
+	if (size > 0)
+		status = make_file(freeze, pieces, size, &store->files[file],
+				   err);
+	if (status != MOTE_OK) {
+		mti_store_unref(store);
+		return status;
+	}
+	if (!full) {
+		store->files[0] = freeze->base->files[0];
+		mti_backing_ref(store->files[0]);
+	}
+	fill_extents(store, pieces, file);
+	*out = store;
+	return MOTE_OK;
+}
+
+mote_status mti_store_freeze(const struct mti_freeze *freeze,
+			     struct mti_store **out, mote_error *err)
+{
+	struct pieces changes = { .allocator = freeze->allocator };
+	struct pieces pieces = { .allocator = freeze->allocator };
+	mote_status status;
+
+	if (!find_changes(freeze, &changes) ||
+	    !overlay(freeze, &changes, &pieces)) {
+		status = mti_error_set(err, MOTE_E_NO_MEMORY, operation,
+				       "no memory for the list of pages");
+		goto out;
+	}
+	join_enough(freeze, &pieces);
+	if (pieces.count > MTI_STORE_EXTENTS_MAX ||
+	    bytes_of(&pieces, PIECE_NEW) > bytes_of(&pieces, PIECE_SAME))
+		make_full(freeze, &pieces);
+	status = build_store(freeze, &pieces, out, err);
+out:
+	mti_free(freeze->allocator, changes.items);
+	mti_free(freeze->allocator, pieces.items);
+	return status;
+}

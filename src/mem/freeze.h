@@ -1,0 +1,31 @@
+/*
+ * Making a store of what is in a sandbox's memory.
+ */
+#ifndef MTI_MEM_FREEZE_H
+#define MTI_MEM_FREEZE_H
+
+#include "mem/memory.h"
+#include "mem/store.h"
+
+struct mti_freeze {
+	const struct mti_allocator *allocator;
+	const struct mti_memory *memory;
+	/*
+	 * What memory holds outside its set of dirty pages; what is left the
+	 * same is shared with its first file.
+	 */
+	struct mti_store *base;
+	/* Regions that are zero in the result, whatever they hold. */
+	const struct mti_region *const *transient;
+	size_t transient_count;
+};
+
+/*
+ * The price is that of the pages in the set. The result, a reference, has the
+ * first file of base and one of what differs from it, or one new file with
+ * everything if that is more than half.
+ */
+mote_status mti_store_freeze(const struct mti_freeze *freeze,
+			     struct mti_store **out, mote_error *err);
+
+#endif

@@ -1,0 +1,229 @@
+/*
+ * What connects a sandbox with its VM and memory: getting them, putting
+ * memory and CPU into a state, giving them back clean.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "sandbox/sandbox.h"
+
+static void *area(const mote_sandbox *box, enum mti_area which)
+{
+	return mti_memory_region(&box->memory,
+				 &box->template->layout.regions[which]);
+}
+
+static const struct mti_hv_ops *ops_of(const mote_sandbox *box)
+{
+	return box->image->engine->ops;
+}
+
+/* What the guest's runtime is told, whatever state it starts in. */
+static void make_settings(mote_sandbox *box)
+{
+	const struct mti_layout_sizes *sizes = &box->sizes;
+	struct mote_abi_control *settings = &box->settings;
+
+	settings->magic = MOTE_CONTROL_MAGIC;
+	settings->abi_version = MOTE_ABI_VERSION;
+	settings->features = ops_of(box)->features(box->vm);
+	if (box->flags & MOTE_SANDBOX_OUTPUT_LINES)
+		settings->features |= MOTE_FEATURE_OUTPUT_LINES;
+	settings->heap_size = sizes->heap;
+	settings->stack_size = sizes->stack;
+	settings->io_size = sizes->io;
+	settings->post_size = MTI_POST_BYTES;
+	settings->tick_ns = ops_of(box)->tick_ns(box->vm);
+}
+
+mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
+			       struct mti_store *store, mote_error *err)
+{
+	struct mti_seat seat;
+	mote_status status;
+
+	status = mti_seat_get(box->image->engine, template, store, &seat, err);
+	if (status != MOTE_OK)
+		return status;
+	box->sizes = template->layout.sizes;
+	box->template = seat.template;
+	box->store = seat.store;
+	box->memory = seat.memory;
+	box->vm = seat.vm;
+	box->clean = seat.clean;
+	box->control = area(box, MTI_AREA_CONTROL);
+	box->post = area(box, MTI_AREA_POST);
+	box->call = area(box, MTI_AREA_CALL);
+	box->reply = area(box, MTI_AREA_REPLY);
+	box->out = area(box, MTI_AREA_OUT);
+	box->io_size = box->sizes.io;
+	memset(&box->call_mark, 0, sizeof(box->call_mark));
+	memset(&box->reply_mark, 0, sizeof(box->reply_mark));
+	box->kick.kick = ops_of(box)->kick;
+	box->kick.vm = box->vm;
+	make_settings(box);
+	return MOTE_OK;
+}
+
+void mti_sandbox_mark(struct mti_mark *mark, size_t used)
+{
+	if (used > mark->used)
+		mark->used = used;
+	if (used > mark->peak)
+		mark->peak = used;
+}
+
+static void found(void *context, uint64_t gpa)
+{
+	mti_dirty_add(context, gpa, MOTE_PAGE_SIZE);
+}
+
+mote_status mti_sandbox_collect(mote_sandbox *box, mote_error *err)
+{
+	struct mti_dirty *dirty = &box->memory.dirty;
+	const struct mti_region *control =
+		&box->template->layout.regions[MTI_AREA_CONTROL];
+	mote_status status = MOTE_OK;
+
+	mti_dirty_add(dirty, control->gpa, control->size);
+	if (ops_of(box)->tracks(box->vm))
+		status = ops_of(box)->dirty(box->vm, found, dirty, err);
+	else
+		status = mti_memory_scan(&box->memory, err);
+	if (status == MOTE_OK && dirty->lost)
+		status = mti_error_set(err, MOTE_E_NO_MEMORY, "find pages",
+				       "no memory for the set of pages");
+	return status;
+}
+
+static void wipe(uint8_t *start, struct mti_mark *mark)
+{
+	memset(start, 0, mark->used);
+	mark->used = 0;
+}
+
+/* Private pages may be dropped instead of overwritten: then this is all. */
+static mote_status remap(mote_sandbox *box, struct mti_store *store,
+			 mote_error *err)
+{
+	mote_status status = mti_memory_remap(&box->memory, store, err);
+
+	if (status != MOTE_OK)
+		return status;
+	memset(&box->call_mark, 0, sizeof(box->call_mark));
+	memset(&box->reply_mark, 0, sizeof(box->reply_mark));
+	return MOTE_OK;
+}
+
+mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
+			       mote_error *err)
+{
+	mote_status status;
+
+	if (!box->memory.mapped || store != box->store ||
+	    mti_sandbox_collect(box, NULL) != MOTE_OK) {
+		status = remap(box, store, err);
+		if (status != MOTE_OK || store == box->store)
+			return status;
+		mti_store_ref(store);
+		mti_store_unref(box->store);
+		box->store = store;
+		return MOTE_OK;
+	}
+	wipe(box->call, &box->call_mark);
+	wipe(box->reply, &box->reply_mark);
+	mti_memory_restore(&box->memory, store);
+	return MOTE_OK;
+}
+
+/* The control page, whose other bytes are those of the state to go on from. */
+static mote_status put_control(mote_sandbox *box,
+			       const struct mti_snap_cpu *cpu,
+			       enum mti_random random, mote_error *err)
+{
+	const struct mote_abi_control *settings = &box->settings;
+	struct mote_abi_control *control =
+		(struct mote_abi_control *)(uintptr_t)box->control;
+	mote_status status = MOTE_OK;
+
+	control->magic = settings->magic;
+	control->abi_version = settings->abi_version;
+	control->features = settings->features;
+	control->heap_size = settings->heap_size;
+	control->stack_size = settings->stack_size;
+	control->io_size = settings->io_size;
+	control->post_size = settings->post_size;
+	control->tick_ns = settings->tick_ns;
+	control->reseed = random == MTI_RANDOM_RESEED;
+	control->mxcsr = cpu->mxcsr;
+	control->x87_control = (uint16_t)cpu->x87_control;
+	control->trace = settings->trace;
+	control->log_level = settings->log_level;
+	control->log_modules = settings->log_modules;
+	memcpy(control->log_filter, settings->log_filter,
+	       sizeof(control->log_filter));
+	if (random != MTI_RANDOM_KEEP)
+		status = mti_engine_random(box->image->engine, control->random,
+					   sizeof(control->random), err);
+	return status;
+}
+
+mote_status mti_sandbox_resume(mote_sandbox *box,
+			       const struct mti_snap_cpu *cpu,
+			       enum mti_random random, mote_error *err)
+{
+	const struct mti_hv_ops *ops = ops_of(box);
+	const struct mti_cpu_state state = {
+		.fs_base = cpu->fs_base,
+		.gs_base = cpu->gs_base,
+		.mxcsr = cpu->mxcsr,
+		.x87_control = (uint16_t)cpu->x87_control,
+	};
+	mote_status status = put_control(box, cpu, random, err);
+
+	if (status == MOTE_OK)
+		status = ops->state_set(box->vm, &state, box->clean, err);
+	if (status != MOTE_OK)
+		return status;
+	box->dispatch_pc = cpu->dispatch_pc;
+	box->dispatch_sp = cpu->dispatch_sp;
+	box->clean = true;
+	return MOTE_OK;
+}
+
+/* In the state of its store, or not at all. */
+static bool make_clean(mote_sandbox *box)
+{
+	size_t io = box->call_mark.peak + box->reply_mark.peak;
+
+	if (!box->memory.mapped ||
+	    mti_sandbox_rewind(box, box->store, NULL) != MOTE_OK)
+		return false;
+	return mti_seat_small(&box->memory, io) ||
+	       remap(box, box->store, NULL) == MOTE_OK;
+}
+
+void mti_sandbox_detach(mote_sandbox *box)
+{
+	mote_engine *engine = box->image->engine;
+	struct mti_seat seat = {
+		.template = box->template,
+		.store = box->store,
+		.memory = box->memory,
+		.vm = box->vm,
+		.clean = box->clean,
+	};
+
+	if (!box->vm)
+		return;
+	if (box->generation == mti_fork_generation() && make_clean(box)) {
+		seat.memory = box->memory;
+		mti_seat_put(engine, &seat);
+	} else {
+		seat.memory = box->memory;
+		mti_seat_free(engine, &seat);
+	}
+	box->vm = NULL;
+	box->template = NULL;
+	box->store = NULL;
+}

@@ -1,0 +1,146 @@
+/*
+ * VMs that no sandbox uses. To make a VM is half a millisecond and to end it
+ * as much again, so that an engine keeps some, with their memory in the state
+ * in which the next sandbox starts.
+ *
+ * A seat is only used again for the template it was made for. Another one may
+ * have other page tables at the same place, and shadow paging keeps entries
+ * of tables that the host has changed.
+ */
+#include "abi/layout.h"
+#include "sandbox/sandbox.h"
+
+/* Of a seat, in pages of its own. */
+#define KEPT_BYTES (UINT64_C(1) << 20)
+
+void mti_seat_free(mote_engine *engine, struct mti_seat *seat)
+{
+	if (seat->vm)
+		engine->ops->vm_free(seat->vm);
+	/* A child has no guest memory; what is there now is not ours. */
+	if (engine->generation != mti_fork_generation())
+		seat->memory.base = NULL;
+	mti_memory_fini(&seat->memory);
+	mti_store_unref(seat->store);
+	mti_template_unref(seat->template);
+}
+
+static mote_status new_seat(mote_engine *engine, struct mti_template *template,
+			    struct mti_store *store, struct mti_seat *seat,
+			    mote_error *err)
+{
+	struct mti_vm_config config;
+	mote_status status;
+
+	status = mti_memory_init(&seat->memory, &engine->allocator, store, err);
+	if (status != MOTE_OK)
+		return status;
+	config.memory = seat->memory.base;
+	config.memory_size = seat->memory.size;
+	config.page_table_gpa = template->layout.page_table_gpa;
+	status = engine->ops->vm_new(engine->hv, &config, &seat->vm, err);
+	if (status != MOTE_OK) {
+		mti_memory_fini(&seat->memory);
+		return status;
+	}
+	seat->clean = true;
+	seat->template = template;
+	mti_template_ref(template);
+	seat->store = store;
+	mti_store_ref(store);
+	return MOTE_OK;
+}
+
+/* The best of the cache: that store, else any of the template. */
+static bool find(struct mti_cache *cache, const struct mti_template *template,
+		 const struct mti_store *store, struct mti_seat *seat)
+{
+	size_t best = cache->count;
+	size_t i;
+
+	for (i = cache->count; i > 0; i--) {
+		const struct mti_seat *one = &cache->seats[i - 1];
+
+		if (one->template != template)
+			continue;
+		if (best == cache->count)
+			best = i - 1;
+		if (one->store == store) {
+			best = i - 1;
+			break;
+		}
+	}
+	if (best == cache->count)
+		return false;
+	*seat = cache->seats[best];
+	for (i = best + 1; i < cache->count; i++)
+		cache->seats[i - 1] = cache->seats[i];
+	cache->count--;
+	return true;
+}
+
+mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
+			 struct mti_store *store, struct mti_seat *seat,
+			 mote_error *err)
+{
+	struct mti_cache *cache = &engine->cache;
+	bool found = false;
+
+	if (engine->generation == mti_fork_generation()) {
+		pthread_mutex_lock(&cache->lock);
+		found = find(cache, template, store, seat);
+		pthread_mutex_unlock(&cache->lock);
+	}
+	if (found && seat->store == store)
+		return MOTE_OK;
+	if (found && mti_memory_remap(&seat->memory, store, NULL) == MOTE_OK) {
+		mti_store_ref(store);
+		mti_store_unref(seat->store);
+		seat->store = store;
+		return MOTE_OK;
+	}
+	if (found)
+		mti_seat_free(engine, seat);
+	*seat = (struct mti_seat){ 0 };
+	return new_seat(engine, template, store, seat, err);
+}
+
+void mti_seat_put(mote_engine *engine, struct mti_seat *seat)
+{
+	struct mti_cache *cache = &engine->cache;
+	struct mti_seat oldest = { 0 };
+	size_t i;
+
+	pthread_mutex_lock(&cache->lock);
+	if (cache->count == MTI_CACHE_MAX) {
+		oldest = cache->seats[0];
+		for (i = 1; i < cache->count; i++)
+			cache->seats[i - 1] = cache->seats[i];
+		cache->count--;
+	}
+	cache->seats[cache->count++] = *seat;
+	pthread_mutex_unlock(&cache->lock);
+	if (oldest.vm)
+		mti_seat_free(engine, &oldest);
+}
+
+bool mti_seat_small(const struct mti_memory *memory, uint64_t more)
+{
+	return memory->dirty.count * MOTE_PAGE_SIZE + more <= KEPT_BYTES;
+}
+
+void mti_cache_init(struct mti_cache *cache)
+{
+	pthread_mutex_init(&cache->lock, NULL);
+}
+
+void mti_cache_fini(mote_engine *engine)
+{
+	struct mti_cache *cache = &engine->cache;
+
+	while (cache->count > 0)
+		mti_seat_free(engine, &cache->seats[--cache->count]);
+	/* In a child the lock may be another thread's, which is not there. */
+	if (engine->generation == mti_fork_generation())
+		pthread_mutex_destroy(&cache->lock);
+}

@@ -1,0 +1,44 @@
+/*
+ * Random bytes of an engine, by the page.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "os/os.h"
+#include "sandbox/sandbox.h"
+
+/* What is handed out is gone from the buffer. */
+static void hand_out(struct mti_entropy *entropy, uint8_t *to, size_t size)
+{
+	entropy->left -= size;
+	memcpy(to, entropy->bytes + entropy->left, size);
+	memset(entropy->bytes + entropy->left, 0, size);
+	/* The compiler must not take it for a store that nobody reads. */
+	__asm__ volatile("" : : "r"(entropy->bytes) : "memory");
+}
+
+mote_status mti_engine_random(mote_engine *engine, void *buffer, size_t size,
+			      mote_error *err)
+{
+	struct mti_entropy *entropy = &engine->entropy;
+	int os = 0;
+
+	/* A child of fork() would hand out what its parent does. */
+	if (engine->generation != mti_fork_generation()) {
+		os = mti_os_random(buffer, size);
+	} else {
+		pthread_mutex_lock(&entropy->lock);
+		if (entropy->left < size) {
+			os = mti_os_random(entropy->bytes,
+					   sizeof(entropy->bytes));
+			entropy->left = os < 0 ? 0 : sizeof(entropy->bytes);
+		}
+		if (os == 0)
+			hand_out(entropy, buffer, size);
+		pthread_mutex_unlock(&entropy->lock);
+	}
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_OS, "random numbers", -os,
+				    "getrandom");
+	return MOTE_OK;
+}

@@ -1,0 +1,152 @@
+/*
+ * Snapshots: taking them, and the object.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "mem/freeze.h"
+#include "sandbox/sandbox.h"
+
+/* What a snapshot does not keep: messages, and frames of exceptions. */
+static const enum mti_area transient[] = {
+	MTI_AREA_INTERRUPT_STACK, MTI_AREA_POST, MTI_AREA_CALL,
+	MTI_AREA_REPLY, MTI_AREA_OUT,
+};
+
+#define TRANSIENT (sizeof(transient) / sizeof(transient[0]))
+
+static mote_status freeze_memory(mote_sandbox *box, struct mti_store **store,
+				 mote_error *err)
+{
+	const struct mti_region *regions[TRANSIENT];
+	struct mti_freeze freeze = {
+		.allocator = mti_sandbox_allocator(box),
+		.memory = &box->memory,
+		.base = box->store,
+		.transient = regions,
+		.transient_count = TRANSIENT,
+	};
+	mote_status status = mti_sandbox_collect(box, err);
+	size_t i;
+
+	if (status != MOTE_OK)
+		return status;
+	for (i = 0; i < TRANSIENT; i++)
+		regions[i] = &box->template->layout.regions[transient[i]];
+	return mti_store_freeze(&freeze, store, err);
+}
+
+static void describe_origin(const mote_sandbox *box,
+			    struct mti_snap_origin *origin)
+{
+	const char *backend = box->image->engine->ops->name;
+
+	memset(origin, 0, sizeof(*origin));
+	origin->machine = box->image->arch->machine;
+	origin->abi_version = box->image->elf.abi_version;
+	snprintf(origin->backend, sizeof(origin->backend), "%s", backend);
+}
+
+mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
+			  mote_error *err)
+{
+	struct mti_cpu_state state = { 0 };
+	mote_status status;
+
+	status = box->image->engine->ops->state_get(box->vm, &state, err);
+	if (status == MOTE_OK)
+		status = freeze_memory(box, &snap->store, err);
+	if (status != MOTE_OK)
+		return status;
+	snap->layout = box->template->layout;
+	snap->cpu.fs_base = state.fs_base;
+	snap->cpu.gs_base = state.gs_base;
+	snap->cpu.mxcsr = state.mxcsr;
+	snap->cpu.x87_control = state.x87_control;
+	snap->cpu.dispatch_pc = box->dispatch_pc;
+	snap->cpu.dispatch_sp = box->dispatch_sp;
+	describe_origin(box, &snap->origin);
+	/* What is the same in both stores is so in memory too. */
+	mti_store_ref(snap->store);
+	mti_store_unref(box->store);
+	box->store = snap->store;
+	return MOTE_OK;
+}
+
+static mote_snapshot *new_snapshot(mote_image *image)
+{
+	mote_snapshot *snapshot = mti_alloc(&image->engine->allocator, 1,
+					    sizeof(*snapshot));
+
+	if (!snapshot)
+		return NULL;
+	snapshot->references = 1;
+	snapshot->image = image;
+	mti_image_ref(image);
+	return snapshot;
+}
+
+/* The files that are in store and not in before. */
+static uint32_t new_files(const struct mti_store *store,
+			  const struct mti_store *before)
+{
+	uint32_t files = 0;
+	size_t i;
+	size_t j;
+
+	for (i = 0; i < MTI_STORE_FILES; i++) {
+		bool shared = store->files[i] == NULL;
+
+		for (j = 0; j < MTI_STORE_FILES; j++)
+			if (store->files[i] == before->files[j])
+				shared = true;
+		if (!shared)
+			files |= 1u << i;
+	}
+	return files;
+}
+
+mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **out,
+			      mote_error *err)
+{
+	mote_snapshot *snapshot = new_snapshot(box->image);
+	struct mti_store *before = box->store;
+	mote_status status;
+
+	if (!snapshot)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "take snapshot",
+				     "no memory for the snapshot");
+	snapshot->template = box->template;
+	mti_template_ref(box->template);
+	mti_store_ref(before);
+	status = mti_snap_take(box, &snapshot->snap, err);
+	if (status == MOTE_OK) {
+		snapshot->own_files = new_files(snapshot->snap.store, before);
+		*out = snapshot;
+	} else {
+		mti_snapshot_unref(snapshot);
+	}
+	mti_store_unref(before);
+	return status;
+}
+
+void mti_snapshot_ref(mote_snapshot *snapshot)
+{
+	atomic_fetch_add_explicit(&snapshot->references, 1,
+				  memory_order_relaxed);
+}
+
+void mti_snapshot_unref(mote_snapshot *snapshot)
+{
+	mote_image *image;
+
+	if (!snapshot || atomic_fetch_sub_explicit(&snapshot->references, 1,
+						   memory_order_acq_rel) != 1)
+		return;
+	image = snapshot->image;
+	mti_store_unref(snapshot->snap.store);
+	mti_template_unref(snapshot->template);
+	mti_free(&image->engine->allocator, snapshot);
+	mti_image_unref(image);
+}

@@ -1,0 +1,382 @@
+/*
+ * Stores: what is mapped, put back and frozen, against a copy of memory.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "harness/random.h"
+#include "harness/unit.h"
+#include "mem/freeze.h"
+#include "os/os.h"
+
+#define PAGE UINT64_C(4096)
+#define PAGES 1024
+#define IMAGE_PAGES 200
+
+static uint64_t seed;
+static struct random_source source;
+static mote_error err = MOTE_ERROR_INIT;
+
+/* PAGEMAP_SCAN as on a kernel that has none. */
+static bool old_kernel;
+
+int __real_mti_os_scan_private(const void *address, size_t size, size_t *from,
+			       struct mti_os_range *runs, size_t most);
+int __wrap_mti_os_scan_private(const void *address, size_t size, size_t *from,
+			       struct mti_os_range *runs, size_t most);
+int __wrap_mti_os_scan_private(const void *address, size_t size, size_t *from,
+			       struct mti_os_range *runs, size_t most)
+{
+	return old_kernel ? -ENOTTY :
+			    __real_mti_os_scan_private(address, size, from,
+						       runs, most);
+}
+
+static void good(mote_status status)
+{
+	if (status != MOTE_OK)
+		fail_msg("%s: %s", mote_status_name(status), err.text);
+}
+
+/* A store as a template makes it: one extent, random pages, some zero. */
+static struct mti_store *make_image(void)
+{
+	struct mti_store *store;
+	unsigned char page[PAGE];
+	size_t i;
+	int fd;
+
+	fd = mti_os_memfd("test", IMAGE_PAGES * PAGE);
+	assert_true(fd >= 0);
+	for (i = 0; i < IMAGE_PAGES; i++) {
+		memset(page, i % 7 ? (int)i : 0, sizeof(page));
+		assert_int_equal(mti_os_pwrite(fd, page, PAGE, i * PAGE), 0);
+	}
+	assert_int_equal(mti_os_memfd_seal(fd), 0);
+	store = mti_store_new(&mti_allocator_libc, PAGES * PAGE);
+	assert_non_null(store);
+	good(mti_backing_new(&mti_allocator_libc, fd, IMAGE_PAGES * PAGE,
+			     &store->files[0], &err));
+	store->extent_count = 1;
+	store->extents[0].size = IMAGE_PAGES * PAGE;
+	assert_true(mti_store_valid(store));
+	return store;
+}
+
+/* Memory is exactly what the copy says. */
+static void expect_bytes(const struct mti_memory *memory,
+			 const unsigned char *model)
+{
+	size_t i;
+
+	for (i = 0; i < PAGES; i++)
+		if (memcmp(memory->base + i * PAGE, model + i * PAGE, PAGE))
+			fail_msg("page %zu", i);
+}
+
+/* And so is what the store says of it. */
+static void expect_store(const struct mti_store *store,
+			 const unsigned char *model)
+{
+	static const unsigned char zero[PAGE];
+	size_t i;
+
+	assert_true(mti_store_valid(store));
+	assert_true(store->extent_count <= MTI_STORE_EXTENTS_MAX);
+	for (i = 0; i < PAGES; i++) {
+		const uint8_t *page = mti_store_page(store, i * PAGE);
+
+		if (memcmp(page ? page : zero, model + i * PAGE, PAGE))
+			fail_msg("page %zu", i);
+	}
+}
+
+static uint64_t size_of(const struct mti_store *store, uint32_t file)
+{
+	return store->files[file] ? store->files[file]->size : 0;
+}
+
+/* Writes to random pages of memory and model, and notes them. */
+static void scribble(struct mti_memory *memory, unsigned char *model,
+		     size_t writes)
+{
+	while (writes-- > 0) {
+		size_t page = random_below(&source, PAGES);
+		int value = (int)random_below(&source, 3);
+
+		memset(memory->base + page * PAGE, value, PAGE);
+		memset(model + page * PAGE, value, PAGE);
+		mti_dirty_add(&memory->dirty, page * PAGE, 1);
+	}
+}
+
+static struct mti_store *freeze(struct mti_memory *memory,
+				struct mti_store *base)
+{
+	struct mti_freeze freeze = {
+		.allocator = &mti_allocator_libc,
+		.memory = memory,
+		.base = base,
+	};
+	struct mti_store *store = NULL;
+
+	good(mti_store_freeze(&freeze, &store, &err));
+	return store;
+}
+
+/* Frozen again and again, from many small changes to few large ones. */
+static void test_chain(void **state)
+{
+	struct mti_store *store = make_image();
+	unsigned char *model = calloc(PAGES, PAGE);
+	unsigned char *frozen = malloc(PAGES * PAGE);
+	struct mti_memory memory;
+	struct mti_memory clone;
+	int round;
+
+	(void)state;
+	assert_non_null(model);
+	assert_non_null(frozen);
+	memcpy(model, store->files[0]->view, IMAGE_PAGES * PAGE);
+	good(mti_memory_init(&memory, &mti_allocator_libc, store, &err));
+	expect_bytes(&memory, model);
+	for (round = 0; round < 60; round++) {
+		struct mti_store *next;
+
+		scribble(&memory, model, random_below(&source, 120));
+		next = freeze(&memory, store);
+		expect_store(next, model);
+		mti_store_unref(store);
+		store = next;
+		memcpy(frozen, model, PAGES * PAGE);
+		/* It goes back to it, without having been mapped anew. */
+		scribble(&memory, model, random_below(&source, 120));
+		mti_memory_restore(&memory, store);
+		memcpy(model, frozen, PAGES * PAGE);
+		expect_bytes(&memory, model);
+		good(mti_memory_init(&clone, &mti_allocator_libc, store, &err));
+		expect_bytes(&clone, model);
+		if (random_below(&source, 3) == 0) {
+			mti_memory_fini(&memory);
+			memory = clone;
+		} else {
+			scribble(&clone, frozen, 50);
+			good(mti_memory_remap(&clone, store, &err));
+			assert_int_equal(clone.dirty.count, 0);
+			expect_bytes(&clone, model);
+			mti_memory_fini(&clone);
+		}
+	}
+	mti_memory_fini(&memory);
+	mti_store_unref(store);
+	free(model);
+	free(frozen);
+}
+
+static void write_page(struct mti_memory *memory, size_t page, int value)
+{
+	memset(memory->base + page * PAGE, value, PAGE);
+	mti_dirty_add(&memory->dirty, page * PAGE, 1);
+}
+
+/* What is stored: the pages that differ, once. */
+static void test_delta(void **state)
+{
+	struct mti_store *image = make_image();
+	struct mti_memory memory;
+	struct mti_store *first;
+	struct mti_store *second;
+	struct mti_store *third;
+
+	(void)state;
+	good(mti_memory_init(&memory, &mti_allocator_libc, image, &err));
+	write_page(&memory, 10, 10);  /* as it was */
+	write_page(&memory, 11, 77);  /* in the image */
+	write_page(&memory, 13, 0);   /* no longer anything */
+	write_page(&memory, 500, 5);  /* in what was zero */
+	write_page(&memory, 501, 0);  /* still zero */
+	first = freeze(&memory, image);
+	assert_ptr_equal(first->files[0], image->files[0]);
+	assert_int_equal(size_of(first, 1), 2 * PAGE);
+	assert_null(mti_store_page(first, 13 * PAGE));
+	assert_int_equal(mti_store_page(first, 11 * PAGE)[4095], 77);
+	/* The same again: nothing new, but the base is still shared. */
+	second = freeze(&memory, first);
+	assert_ptr_equal(second->files[0], image->files[0]);
+	assert_int_equal(size_of(second, 1), 2 * PAGE);
+	write_page(&memory, 502, 6);
+	third = freeze(&memory, second);
+	assert_int_equal(size_of(third, 1), 3 * PAGE);
+	assert_int_equal(mti_store_page(third, 502 * PAGE)[0], 6);
+	mti_store_unref(first);
+	mti_store_unref(second);
+	mti_store_unref(third);
+	/* More than there was: one file with everything. */
+	for (size_t i = 300; i < 1000; i++)
+		write_page(&memory, i, 9);
+	third = freeze(&memory, image);
+	assert_null(third->files[1]);
+	assert_ptr_not_equal(third->files[0], image->files[0]);
+	/* What is zero in the image is in it; pages that became zero are not. */
+	assert_int_equal(size_of(third, 0), (IMAGE_PAGES - 1 + 700) * PAGE);
+	mti_store_unref(third);
+	mti_memory_fini(&memory);
+	mti_store_unref(image);
+}
+
+/* More runs than extents: the nearest are joined. */
+static void test_many_runs(void **state)
+{
+	struct mti_store *image = make_image();
+	struct mti_memory memory;
+	struct mti_store *store;
+	size_t i;
+
+	(void)state;
+	good(mti_memory_init(&memory, &mti_allocator_libc, image, &err));
+	for (i = 0; i < 60; i++)
+		write_page(&memory, 200 + 2 * i, 1);
+	for (i = 0; i < 40; i++)
+		write_page(&memory, 400 + 10 * i, 2);
+	store = freeze(&memory, image);
+	assert_int_equal(store->extent_count, MTI_STORE_EXTENTS_MAX);
+	assert_true(mti_store_valid(store));
+	/* 101 runs: the 37 gaps that had to go are of one page each. */
+	assert_int_equal(size_of(store, 1), (100 + 37) * PAGE);
+	for (i = 0; i < 40; i++)
+		assert_int_equal(
+			mti_store_page(store, (400 + 10 * i) * PAGE)[0], 2);
+	mti_store_unref(store);
+	mti_memory_fini(&memory);
+	mti_store_unref(image);
+}
+
+static void test_transient(void **state)
+{
+	const struct mti_region messages = { .gpa = 600 * PAGE,
+					     .size = 2 * PAGE };
+	const struct mti_region *regions[] = { &messages };
+	struct mti_store *image = make_image();
+	struct mti_memory memory;
+	struct mti_store *store = NULL;
+	struct mti_freeze freeze = {
+		.allocator = &mti_allocator_libc,
+		.memory = &memory,
+		.base = image,
+		.transient = regions,
+		.transient_count = 1,
+	};
+	size_t i;
+
+	(void)state;
+	good(mti_memory_init(&memory, &mti_allocator_libc, image, &err));
+	for (i = 599; i < 603; i++)
+		write_page(&memory, i, 3);
+	good(mti_store_freeze(&freeze, &store, &err));
+	assert_int_equal(mti_store_page(store, 599 * PAGE)[0], 3);
+	assert_null(mti_store_page(store, 600 * PAGE));
+	assert_null(mti_store_page(store, 601 * PAGE));
+	assert_int_equal(mti_store_page(store, 602 * PAGE)[0], 3);
+	/* A restore wipes them. */
+	mti_memory_restore(&memory, store);
+	assert_int_equal(memory.base[600 * PAGE], 0);
+	mti_store_unref(store);
+	mti_memory_fini(&memory);
+	mti_store_unref(image);
+}
+
+/* Every page that was written is found, also without PAGEMAP_SCAN. */
+static void test_scan(void **state)
+{
+	struct mti_store *image = make_image();
+	struct mti_memory memory;
+	volatile unsigned char sum = 0;
+	size_t extra = 0;
+	size_t i;
+
+	old_kernel = *(const bool *)*state;
+	good(mti_memory_init(&memory, &mti_allocator_libc, image, &err));
+	/* Runs enough for several rounds, reads that are no writes. */
+	for (i = 0; i < PAGES; i++)
+		sum = (unsigned char)(sum + memory.base[i * PAGE]);
+	for (i = 0; i < PAGES; i += 3)
+		memory.base[i * PAGE] = 1;
+	good(mti_memory_scan(&memory, &err));
+	for (i = 0; i < PAGES; i++) {
+		bool has = mti_dirty_has(&memory.dirty, i * PAGE);
+
+		if (i % 3 == 0)
+			assert_true(has);
+		else if (has)
+			extra++;
+	}
+	/* pagemap cannot tell pages of zeros that were read. */
+	assert_true(extra == 0 || (old_kernel && extra < PAGES));
+	mti_memory_fini(&memory);
+	mti_store_unref(image);
+	old_kernel = false;
+}
+
+static void test_invalid(void **state)
+{
+	static const struct mti_extent wrong[] = {
+		{ 0, 0, 0, 0 },
+		{ 1, PAGE, 0, 0 },
+		{ 0, PAGE + 1, 0, 0 },
+		{ 0, PAGE, 1, 0 },
+		{ 0, PAGE, 0, 1 },
+		{ 0, PAGE, 0, 2 },
+		{ 0, PAGE, 0, UINT32_MAX },
+		{ PAGES * PAGE, PAGE, 0, 0 },
+		{ 0, PAGE, IMAGE_PAGES * PAGE, 0 },
+		{ 0, (IMAGE_PAGES + 1) * PAGE, 0, 0 },
+		{ PAGE, UINT64_MAX - PAGE + 1, 0, 0 },
+		{ UINT64_MAX - PAGE + 1, PAGE, 0, 0 },
+		{ 0, PAGE, UINT64_MAX - PAGE + 1, 0 },
+	};
+	struct mti_store *store = make_image();
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		store->extents[0] = wrong[i];
+		assert_false(mti_store_valid(store));
+	}
+	store->extents[0] = (struct mti_extent){ PAGE, 2 * PAGE, 0, 0 };
+	assert_true(mti_store_valid(store));
+	store->extents[1] = (struct mti_extent){ 2 * PAGE, PAGE, 0, 0 };
+	store->extent_count = 2;
+	assert_false(mti_store_valid(store));
+	store->extents[1].gpa = 3 * PAGE;
+	assert_true(mti_store_valid(store));
+	store->extents[1].gpa = 0;
+	assert_false(mti_store_valid(store));
+	store->extent_count = MTI_STORE_EXTENTS_MAX + 1;
+	assert_false(mti_store_valid(store));
+	store->extent_count = 0;
+	assert_true(mti_store_valid(store));
+	store->memory_size++;
+	assert_false(mti_store_valid(store));
+	mti_store_unref(store);
+}
+
+int main(int argc, char **argv)
+{
+	static bool yes = true;
+	static bool no = false;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_delta),
+		cmocka_unit_test(test_many_runs),
+		cmocka_unit_test(test_transient),
+		cmocka_unit_test_prestate(test_scan, &no),
+		cmocka_unit_test_prestate(test_scan, &yes),
+		cmocka_unit_test(test_invalid),
+	};
+
+	seed = random_seed(argc, argv);
+	source.state = seed;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
