@@ -17,7 +17,7 @@
 #define MACHINE_CODE UINT64_C(0x400000)
 /* Mapped at MOTE_GVA_MAP, read-write, and nothing is there. */
 #define MACHINE_GAP_GPA (UINT64_C(1) << 30)
-#define MACHINE_GAP_BYTES (UINT64_C(16) * MOTE_PAGE_SIZE)
+#define MACHINE_GAP_BYTES (UINT64_C(8) << 20)
 
 struct machine {
 	const struct mti_hv_ops *ops;

@@ -197,10 +197,8 @@ static void expect_code(size_t offset, const uint8_t *code, size_t size,
 static void test_restore_code(void **state)
 {
 	static const uint8_t segments[] = {
-		0xf3, 0x48, 0x0f, 0xae, 0xc2, /* rdfsbase %rdx */
 		0x8e, 0xe0,		      /* mov %eax, %fs */
-		0xf3, 0x48, 0x0f, 0xae, 0xd2, /* wrfsbase %rdx */
-		0xf3, 0x48, 0x0f, 0xae, 0xca, /* rdgsbase %rdx */
+		0xf3, 0x48, 0x0f, 0xae, 0xd1, /* wrfsbase %rcx */
 		0x8e, 0xe8,		      /* mov %eax, %gs */
 		0xf3, 0x48, 0x0f, 0xae, 0xda, /* wrgsbase %rdx */
 		0x8e, 0xd8,		      /* mov %eax, %ds */
@@ -224,6 +222,7 @@ static void test_restore_code(void **state)
 	static const uint8_t end[] = {
 		0xb8, 0,    0,	  0, 0,	   /* mov $0, %eax */
 		0xba, 0,    0,	  0, 0,	   /* mov $0, %edx */
+		0xb9, 0,    0,	  0, 0,	   /* mov $0, %ecx */
 		0x41, 0xba, 0,	  0, 0, 0, /* mov $0, %r10d */
 		0x41, 0xff, 0xe3,	   /* jmp *%r11 */
 	};
@@ -252,7 +251,7 @@ static void test_restore_code(void **state)
 			 MOTE_GVA_CONTROL + MOTE_CONTROL_X87_CONTROL);
 	assert_int_equal(targets[3], MOTE_GVA_CONTROL + MOTE_CONTROL_MXCSR);
 	/* SDM 1, "XSAVE Area": all zero but FCW and MXCSR. */
-	assert_in_range(targets[0], MOTE_GVA_SYSCALL + MTI_RESTORE_END + 19,
+	assert_in_range(targets[0], MOTE_GVA_SYSCALL + MTI_RESTORE_END + 24,
 			MOTE_GVA_SYSCALL + MOTE_PAGE_SIZE - 2816);
 	image = targets[0] - MOTE_GVA_SYSCALL;
 	assert_int_equal(image % 64, 0);

@@ -244,6 +244,29 @@ static void test_by_kernel(void **state)
 	machine_close(&machine);
 }
 
+/* No WRFSBASE in user mode: FS and GS base go with the next entry. */
+static void test_by_sregs(void **state)
+{
+	const struct mti_cpu_state *wanted[] = { &odd_state,
+						 &machine_new_state };
+	struct mti_cpu_state got;
+	size_t i;
+
+	(void)state;
+	machine_open_hv(&machine);
+	machine.hv->cr4 &= ~MTI_CR4_FSGSBASE;
+	open_machine();
+	for (i = 0; i < 4; i++) {
+		machine_restore(&machine, wanted[i % 2], i < 2);
+		machine_call(&machine, m_nothing, 0, 0);
+		vm_expect(machine.ops->state_get(machine.vm, &got,
+						 &machine.err),
+			  MOTE_OK, &machine.err);
+		assert_memory_equal(&got, wanted[i % 2], sizeof(got));
+	}
+	machine_close(&machine);
+}
+
 static void test_get(void **state)
 {
 	struct mti_cpu_state got;
@@ -464,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_fxsave),
 		cmocka_unit_test(test_by_kernel),
+		cmocka_unit_test(test_by_sregs),
 		cmocka_unit_test(test_get),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_after_fault),

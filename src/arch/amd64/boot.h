@@ -60,8 +60,8 @@
 
 /*
  * Parts of what begins at MOTE_SYSCALL_RESTORE, offsets in the same page. The
- * first clears the segment registers, keeps FS and GS base, and needs
- * FSGSBASE; it goes on at r10, and they all end at r11.
+ * first clears the segment registers, sets FS base to rcx and GS base to rdx,
+ * and needs FSGSBASE; it goes on at r10. They all end at r11.
  */
 #define MTI_RESTORE_SEGMENTS MOTE_SYSCALL_RESTORE
 #define MTI_RESTORE_XSAVE (MOTE_SYSCALL_RESTORE + 48)

@@ -11,6 +11,11 @@
 
 #define KVM_CPUID_ENTRIES_MAX 256
 
+/* Linux 6.8, with EFAULT or EHWPOISON: 64 bits of flags, the address, size. */
+#ifndef KVM_EXIT_MEMORY_FAULT
+#define KVM_EXIT_MEMORY_FAULT 39
+#endif
+
 /* struct kvm_cpuid2 with room; its flexible array stays unused. */
 struct kvm_cpuid_table {
 	uint32_t count;
@@ -62,6 +67,7 @@ struct mti_vm {
 	size_t map_size;
 	/* kick() was told so; run->immediate_exit has other uses too. */
 	volatile bool kicked;
+	bool broken; /* it must not run any more */
 	/* Of the last run; PORT if there was none. */
 	enum mti_exit_kind last_exit;
 	/* state_set was called with clean, and nothing was entered since. */
@@ -129,7 +135,13 @@ mote_status mti_kvm_dirty(struct mti_vm *vm,
 mote_status mti_kvm_dirty_full(struct mti_vm *vm, mote_error *err);
 /* A slot ends. */
 void mti_kvm_dirty_forget(struct mti_vm *vm, uint32_t slot);
-/* The slot of that number, or NULL. */
+
+/* slot.c */
+/* The slot of that number, if it is in use; or NULL. */
 struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot);
+mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
+			const struct mti_vm_mapping *mapping, mote_error *err);
+void mti_kvm_unmap(struct mti_vm *vm, uint32_t slot);
+void mti_kvm_slots_fini(struct mti_vm *vm);
 
 #endif

@@ -2,9 +2,8 @@
  * Bringing the virtual CPU into a state of which nothing is left of what ran
  * before.
  *
- * After a call that ended well this costs next to nothing: the general and
- * segment registers go through shared memory with the next entry, and that
- * entry begins in code of the syscall page which gives vector and x87
+ * After a call that ended well this costs next to nothing: the next entry
+ * begins in code of the syscall page which gives segment, vector and x87
  * registers their first values, in user mode. All else is out of reach of
  * user mode and changes by exceptions at most.
  */
@@ -172,6 +171,8 @@ void mti_kvm_state_enter(const struct mti_vm *vm, struct kvm_regs *regs)
 	regs->r11 = regs->rip;
 	regs->rip = code;
 	if (vm->hv->cr4 & MTI_CR4_FSGSBASE) {
+		regs->rcx = vm->state.fs_base;
+		regs->rdx = vm->state.gs_base;
 		regs->r10 = code;
 		regs->rip = MOTE_GVA_SYSCALL + MTI_RESTORE_SEGMENTS;
 	}
@@ -217,7 +218,9 @@ mote_status mti_kvm_state_set(struct mti_vm *vm,
 	}
 	if (status != MOTE_OK)
 		return status;
-	vm->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
+	/* Where user mode cannot set FS and GS base. */
+	if (clean && !(vm->hv->cr4 & MTI_CR4_FSGSBASE))
+		vm->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
 	vm->restoring = true;
 	return MOTE_OK;
 }

@@ -234,12 +234,37 @@ static mote_status decode(const struct kvm_run *run, struct mti_exit *exit,
 	}
 }
 
+/*
+ * A file that became shorter, and the like. The instruction has not been
+ * executed: its RIP is right.
+ */
+static void memory_gone(const struct kvm_run *run, struct mti_exit *exit)
+{
+	uint64_t gpa;
+
+	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT) {
+		memcpy(&gpa, run->padding + 8, sizeof(gpa));
+		machine(exit,
+			"access to memory that the host took away, "
+			"guest-physical",
+			gpa);
+	} else {
+		machine(exit,
+			"access to memory that the host took away, by the "
+			"instruction",
+			run->s.regs.regs.rip);
+	}
+}
+
 mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 			     mote_error *err)
 {
 	mote_status status = MOTE_OK;
 	int os;
 
+	if (vm->broken)
+		return mti_error_set(err, MOTE_E_HYPERVISOR, "run guest",
+				     "a mapping could not be removed from it");
 	do {
 		os = mti_os_run(vm->vcpu_fd, KVM_RUN);
 		if (os < 0 || vm->run->exit_reason != KVM_EXIT_DIRTY_RING_FULL)
@@ -249,6 +274,8 @@ mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 	vm->restoring = false;
 	if (os == -EINTR || os == -EAGAIN)
 		exit->kind = MTI_EXIT_INTERRUPTED;
+	else if (os == -EFAULT || os == -EHWPOISON)
+		memory_gone(vm->run, exit);
 	else if (os < 0)
 		status = mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
 				      "KVM_RUN");

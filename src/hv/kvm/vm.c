@@ -1,5 +1,5 @@
 /*
- * A VM: one memory slot, one virtual CPU. The backend's table.
+ * A VM: its first memory slot, one virtual CPU. The backend's table.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,18 +13,13 @@
 
 static void vm_free(struct mti_vm *vm)
 {
-	uint32_t i;
-
 	if (!vm)
 		return;
 	if (vm->run)
 		mti_os_unmap(vm->run, vm->map_size);
 	mti_os_close(vm->vcpu_fd);
 	mti_os_close(vm->fd);
-	for (i = 0; i < vm->mapped_count; i++)
-		mti_free(vm->hv->allocator, vm->mapped[i].pending);
-	mti_free(vm->hv->allocator, vm->mapped);
-	mti_free(vm->hv->allocator, vm->memory.pending);
+	mti_kvm_slots_fini(vm);
 	mti_free(vm->hv->allocator, vm);
 }
 
@@ -53,15 +48,6 @@ static mote_status set_memory(struct mti_vm *vm,
 				    (unsigned long long)config->memory_size);
 	vm->memory.size = config->memory_size;
 	return MOTE_OK;
-}
-
-struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot)
-{
-	if (slot == 0)
-		return &vm->memory;
-	if (slot > vm->mapped_count || vm->mapped[slot - 1].size == 0)
-		return NULL;
-	return &vm->mapped[slot - 1];
 }
 
 static mote_status create_vcpu(struct mti_vm *vm, mote_error *err)
@@ -161,4 +147,6 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.state_set = mti_kvm_state_set,
 	.tracks = mti_kvm_tracks,
 	.dirty = mti_kvm_dirty,
+	.map = mti_kvm_map,
+	.unmap = mti_kvm_unmap,
 };

@@ -97,7 +97,7 @@ routine m_writes
 	xor %edx, %edx
 	lock cmpxchg16b (%rdi)
 	add $8192, %rdi
-	bts $5, (%rdi)
+	btsq $5, (%rdi)
 	add $8192, %rdi
 	movnti %rbx, 8(%rdi)
 	add $8192, %rdi
