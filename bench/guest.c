@@ -13,10 +13,24 @@ MOTE_EXPORT(void, Empty, void)
 {
 }
 
+/* As Empty, but that a trace shows it. */
+MOTE_EXPORT(void, Span, void)
+{
+	MOTE_SPAN("span");
+}
+
 MOTE_EXPORT(void, CallHost, (u32, count))
 {
 	for (; count > 0; count--)
 		Nothing();
+}
+
+/* Till it is stopped, after a host call. */
+MOTE_EXPORT(void, Spin, void)
+{
+	Nothing();
+	for (;;)
+		__asm__ volatile("");
 }
 
 MOTE_EXPORT(string, Echo, (string, text))
@@ -61,6 +75,14 @@ MOTE_EXPORT(f64, Floating, (u64, steps))
 MOTE_EXPORT(u64, Sum, (bytes, data))
 {
 	return work_sum(data.data, data.size);
+}
+
+static volatile uint8_t pages[WORK_PAGES][4096];
+
+MOTE_EXPORT(void, Touch, (u32, count))
+{
+	for (; count > 0; count--)
+		pages[count - 1][0]++;
 }
 
 MOTE_EXPORT(string, Compiler, void)

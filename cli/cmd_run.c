@@ -16,17 +16,21 @@
 const char cli_run_help[] =
 	"usage: mote run [options] GUEST [FUNCTION [ARG...]]\n"
 	"       mote run [options] GUEST -- [ARG...]\n"
+	"       mote run [options] --snapshot DIR:TAG [FUNCTION [ARG...]]\n"
 	"\n"
 	"Runs GUEST, a program built with mote-cc, in a micro-VM: calls\n"
 	"FUNCTION and prints its result, or without FUNCTION runs main with\n"
 	"the ARGs. GUEST - is standard input.\n"
 	"\n"
+	"      --snapshot DIR:TAG  start from this state instead of a GUEST\n"
 	"  -t, --timeout TIME    end a call after 100ms, 2s, 1m (default 1s)\n"
 	"  -m, --heap SIZE       heap of the guest (default 16M)\n"
 	"      --stack SIZE      stack of the guest (default 1M)\n"
 	"      --io SIZE         largest message, either way (default 1M)\n"
 	"  -H, --host NAME=TEXT  offer host function NAME; its result is TEXT\n"
 	"  -b, --backend NAME    auto (default) or kvm\n"
+	"      --trace FILE      write a trace for Perfetto (Chrome JSON)\n"
+	"      --metrics FILE    write counters as Prometheus text\n"
 	"  -n, --repeat N        call FUNCTION N times in one sandbox\n"
 	"  -x, --hex             print bytes as hex, as on a terminal\n"
 	"  -j, --json            print one JSON object, errors included\n"
@@ -34,6 +38,9 @@ const char cli_run_help[] =
 	"  -h, --help            print this\n"
 	"\n"
 	"Arguments that are bytes: hex digits, @FILE, or @- (standard input).\n"
+	"\n"
+	"MOTE_LOG in the environment chooses the log messages that are shown:\n"
+	"\"debug\", or \"parser=trace,warn\".\n"
 	"\n"
 	"Exit status: 0 done; 1 the function returned an error (main: its own\n"
 	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
@@ -68,8 +75,11 @@ static bool read_backend(struct cli_run *run)
 
 static bool read_guest(struct cli_run *run)
 {
-	if (!read_backend(run) ||
-	    !cli_guest_read(run->options.guest, &run->file, &run->file_size,
+	if (!read_backend(run))
+		return false;
+	if (run->options.snapshot)
+		return true;
+	if (!cli_guest_read(run->options.guest, &run->file, &run->file_size,
 			    &run->failure))
 		return false;
 	if (strcmp(run->options.guest, "-") == 0)
@@ -95,11 +105,16 @@ static bool check_main(struct cli_run *run)
 /* Opens the file and checks the command line against what is in it. */
 static bool prepare_call(struct cli_run *run)
 {
-	if (!cli_guest_parse(run->engine, run->options.guest, run->file,
-			     run->file_size, &run->image, &run->failure))
+	if (run->options.snapshot) {
+		if (!cli_run_load(run))
+			return false;
+	} else if (!cli_guest_parse(run->engine, run->options.guest, run->file,
+				    run->file_size, &run->image,
+				    &run->failure)) {
 		return false;
+	}
 	if (!run->options.function)
-		return check_main(run);
+		return run->options.saves || check_main(run);
 	if (!cli_find_export(run->image, run->options.function, &run->prototype,
 			     &run->failure)) {
 		cli_hint_main(&run->failure, run->image, &run->options);
@@ -123,6 +138,10 @@ static bool fail_engine(struct cli_run *run)
 	options.backend = "none";
 	if (mote_engine_new(&options, &run->engine, NULL) == MOTE_OK) {
 		prepared = prepare_call(run);
+		mote_image_unref(run->image);
+		run->image = NULL;
+		mote_snapshot_unref(run->snapshot);
+		run->snapshot = NULL;
 		mote_engine_unref(run->engine);
 		run->engine = NULL;
 		if (!prepared)
@@ -163,13 +182,22 @@ static bool make_sandbox(struct cli_run *run)
 	options.output = cli_output_write;
 	options.output_user = &run->output;
 	options.deadline_ns = run->options.timeout_ns;
+	cli_observe_options(&run->observe, &options);
 	start = cli_now_ns();
-	status = mote_sandbox_new(run->image, &options, &run->box,
-				  &run->failure.error);
+	if (run->snapshot)
+		status = mote_sandbox_from_snapshot(run->snapshot, &options,
+						    &run->box,
+						    &run->failure.error);
+	else
+		status = mote_sandbox_new(run->image, &options, &run->box,
+					  &run->failure.error);
 	run->create_ns = cli_now_ns() - start;
+	mote_trace_span(run->observe.trace, "create sandbox", start,
+			start + run->create_ns);
 	if (status == MOTE_OK)
 		return true;
 	cli_fail_library(&run->failure);
+	cli_observe_explain(&run->observe, &run->failure);
 	if (status == MOTE_E_IMPORT)
 		cli_hosts_hint(&run->hosts, run->image, &run->failure);
 	return false;
@@ -188,7 +216,7 @@ static mote_status call_main(struct cli_run *run, mote_value *result)
 			 sizeof(run->failure.error.text), "out of memory");
 		return MOTE_E_NO_MEMORY;
 	}
-	argv[0] = run->options.guest;
+	argv[0] = cli_run_name(run);
 	for (size_t i = 1; i < count; i++)
 		argv[i] = run->options.args[i - 1];
 	status = mote_run_main(run->box, count, argv, &code,
@@ -209,6 +237,7 @@ static mote_status call_once(struct cli_run *run, mote_value *result)
 			 run->arguments.count, result, &run->failure.error);
 }
 
+/* Calls what is to be called and shows the result of the last time. */
 static bool call(struct cli_run *run)
 {
 	mote_value result;
@@ -235,33 +264,46 @@ static bool call(struct cli_run *run)
 
 static void run_guest(struct cli_run *run)
 {
-	if (!open_guest(run))
+	run->observe.trace_path = run->options.trace;
+	run->observe.metrics_path = run->options.metrics;
+	if (!open_guest(run) ||
+	    !cli_observe_open(&run->observe, run->engine, &run->output,
+			      &run->failure))
 		return;
-	/* All files are read; from here on the guest has its say. */
-	cli_harden_run();
-	if (!make_sandbox(run)) {
+	/*
+	 * All files are open; from here on the guest has its say. What is
+	 * saved is written after it, and needs the system calls for it.
+	 */
+	if (!run->options.saves)
+		cli_harden_run();
+	if (!make_sandbox(run))
 		cli_output_end(&run->output);
-		return;
-	}
-	(void)call(run);
-	if (mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
+	else if (((run->options.saves && !run->options.function) ||
+		  call(run)) &&
+		 run->options.saves)
+		(void)cli_run_save(run);
+	(void)cli_observe_write(&run->observe, run->engine, &run->failure);
+	if (run->box &&
+	    mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
 		memset(&run->stats, 0, sizeof(run->stats));
 }
 
 static void run_fini(struct cli_run *run)
 {
 	mote_sandbox_free(run->box);
+	mote_snapshot_unref(run->snapshot);
 	mote_image_unref(run->image);
 	mote_engine_unref(run->engine);
 	cli_hosts_fini(&run->hosts);
 	cli_arguments_fini(&run->arguments);
 	cli_output_fini(&run->output);
+	cli_observe_fini(&run->observe);
 	free(run->samples);
 	free(run->result_json);
 	free(run->file);
 }
 
-int cli_cmd_run(int argc, char **argv)
+static int run_command(int argc, char **argv, bool saves)
 {
 	struct cli_run *run = calloc(1, sizeof(*run));
 	int status;
@@ -271,11 +313,14 @@ int cli_cmd_run(int argc, char **argv)
 		return CLI_EXIT_HOST;
 	}
 	cli_failure_init(&run->failure);
+	cli_observe_init(&run->observe);
 	run->stats.struct_size = (uint32_t)sizeof(run->stats);
+	run->options.saves = saves;
 	if (cli_run_options_read(argc, argv, &run->options, &run->failure) &&
 	    run->options.help) {
 		free(run);
-		return cli_print_help(cli_run_help);
+		return cli_print_help(saves ? cli_snapshot_help
+					    : cli_run_help);
 	}
 	cli_output_init(&run->output, run->options.json);
 	if (run->failure.exit == CLI_EXIT_DONE)
@@ -284,4 +329,14 @@ int cli_cmd_run(int argc, char **argv)
 	run_fini(run);
 	free(run);
 	return status;
+}
+
+int cli_cmd_run(int argc, char **argv)
+{
+	return run_command(argc, argv, false);
+}
+
+int cli_cmd_save(int argc, char **argv)
+{
+	return run_command(argc, argv, true);
 }

@@ -22,6 +22,8 @@ static const char main_help[] =
 	"  run GUEST FUNCTION [ARG...]  call a function and print its result\n"
 	"  run GUEST -- [ARG...]        run main\n"
 	"  inspect GUEST                show functions, imports and segments\n"
+	"  inspect DIR[:TAG]            the same of a snapshot\n"
+	"  snapshot save|list|rm|verify keep the state of a guest in a file\n"
 	"  doctor                       what this machine can do, and what\n"
 	"                               to do about the rest\n"
 	"  help [COMMAND]               show this, or the options of COMMAND\n"
@@ -37,6 +39,7 @@ static const struct command {
 } commands[] = {
 	{ "run", cli_cmd_run, cli_run_help },
 	{ "inspect", cli_cmd_inspect, cli_inspect_help },
+	{ "snapshot", cli_cmd_snapshot, cli_snapshot_help },
 	{ "doctor", cli_cmd_doctor, cli_doctor_help },
 	{ "help", cmd_help, main_help },
 	{ "version", cmd_version, main_help },

@@ -31,15 +31,23 @@ struct cli_run_options {
 	uint64_t io_bytes;
 	uint64_t repeat;
 	const char *backend; /* NULL: auto */
+	const char *trace;   /* NULL: none, as for the next */
+	const char *metrics;
 	struct cli_host_text hosts[CLI_HOSTS_MAX];
 	size_t host_count;
-	const char *guest;
+	const char *guest;    /* NULL with snapshot */
+	const char *snapshot; /* DIR:TAG to start from, or NULL */
+	bool saves;           /* `mote snapshot save` */
+	const char *save;     /* DIR:TAG to keep the state in, or NULL */
 	const char *function; /* NULL: main */
 	char **args;
 	size_t arg_count;
 };
 
-/* False after filling failure; json is right even then. */
+/*
+ * False after filling failure; json is right even then. options->saves is
+ * the caller's, all else is set.
+ */
 bool cli_run_options_read(int argc, char **argv,
 			  struct cli_run_options *options,
 			  struct cli_failure *failure);

@@ -138,7 +138,8 @@ static void print_failure(struct cli_run *run)
 	bool known;
 
 	add_context(run);
-	cli_failure_print(&run->failure, "run");
+	cli_failure_print(&run->failure,
+			  run->options.saves ? "snapshot" : "run");
 	if (run->failure.error.code != MOTE_E_GUEST_FAULT ||
 	    fault->kind == MOTE_FAULT_NONE)
 		return;
@@ -210,10 +211,14 @@ static int print_json(struct cli_run *run, int status)
 
 	add_symbol(run, error);
 	if (!name)
-		name = run->options.guest ? "main" : "";
+		name = run->options.guest && !run->options.saves ? "main" : "";
 	cli_json_set(object, "function", cli_json_text(name, strlen(name)));
 	cli_json_set(object, "error", error);
 	cli_json_set(object, "exit", json_integer(status));
+	if (run->options.saves)
+		cli_json_set(object, "digest",
+			     run->digest[0] ? json_string(run->digest)
+					    : json_null());
 	cli_json_set(object, "stdout", json_stream(&run->output.out));
 	cli_json_set(object, "stderr", json_stream(&run->output.err));
 	cli_json_set(object, "output_cut",
@@ -226,7 +231,8 @@ static int print_json(struct cli_run *run, int status)
 		return status;
 	cli_failure_init(&run->failure);
 	cannot_write(run, failed);
-	cli_failure_print(&run->failure, "run");
+	cli_failure_print(&run->failure,
+			  run->options.saves ? "snapshot" : "run");
 	return CLI_EXIT_HOST;
 }
 

@@ -1,16 +1,21 @@
 /*
- * Writes the inputs that fuzzing starts from: valid images and messages. No
- * binary is kept in the repository for them.
+ * Writes the inputs that fuzzing starts from: valid images, messages and
+ * documents of snapshots. No binary is kept in the repository for them.
  *
- *	make-corpus FOLDER		FOLDER/elf/..., FOLDER/message/...
+ *	make-corpus FOLDER		FOLDER/elf/..., FOLDER/message/..., ...
  */
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "abi/layout.h"
+#include "arch/arch.h"
 #include "call/codec.h"
 #include "harness/elf_builder.h"
+#include "snap/config.h"
+#include "snap/index.h"
 
 static void write_file(const char *folder, const char *part, const char *name,
 		       const void *data, size_t size)
@@ -88,6 +93,74 @@ static void make_messages(const char *folder)
 	make_message(folder, "main", MOTE_MESSAGE_MAIN, strings, 3);
 }
 
+static void write_document(const char *folder, const char *name, json_t *root)
+{
+	char *text = json_dumps(root, JSON_COMPACT);
+
+	if (!text) {
+		fprintf(stderr, "%s: no memory\n", name);
+		exit(1);
+	}
+	write_file(folder, "snapshot", name, text, strlen(text));
+	free(text);
+	json_decref(root);
+}
+
+static void make_config(const char *folder, const struct mti_digest *digest)
+{
+	static const struct mti_part parts[] = {
+		{ 0x400000, 0x2000, 0x2000, MTI_PT_USER | MTI_PT_EXECUTE },
+		{ 0x500100, 0x3000, 0x10, MTI_PT_USER | MTI_PT_WRITE },
+	};
+	static const struct mti_layout_sizes sizes = { 1 << 20, 65536, 65536 };
+	static const struct mti_snap_function function = { "Add", "i(ii)",
+							   true };
+	const struct mti_snap_tables tables = { &function, 1, &function, 1 };
+	static struct mti_store store = { .extent_count = 2 };
+	struct mti_snap snap = { .store = &store };
+	mote_error err = MOTE_ERROR_INIT;
+	json_t *config = NULL;
+
+	store.extents[0] = (struct mti_extent){ 0, 0x8000, 0, 0 };
+	store.extents[1] = (struct mti_extent){ 0x10000, 0x2000, 0, 1 };
+	if (!mti_layout_plan(parts, 2, &sizes, &snap.layout))
+		exit(1);
+	snap.origin.machine = EM_X86_64;
+	snap.origin.abi_version = MOTE_ABI_VERSION;
+	memcpy(snap.origin.backend, "kvm", 4);
+	snap.origin.features[0] = 0x201;
+	snap.cpu.fs_base = 0x501000;
+	snap.cpu.mxcsr = 0x1f80;
+	snap.cpu.x87_control = 0x37f;
+	snap.cpu.dispatch_pc = 0x400100;
+	snap.cpu.dispatch_sp = MOTE_GVA_STACK_TOP;
+	if (mti_config_new(&snap, digest, &tables, &config, &err) != MOTE_OK) {
+		fprintf(stderr, "config: %s\n", err.text);
+		exit(1);
+	}
+	write_document(folder, "config", config);
+}
+
+static void make_snapshots(const char *folder)
+{
+	struct mti_manifest manifest = { .memory_count = 2 };
+	struct mti_index index = { NULL };
+	struct mti_descriptor *blob = &manifest.config;
+
+	if (!mti_digest_of("", 0, &blob->digest) || !mti_index_init(&index))
+		exit(1);
+	blob->size = 4096;
+	manifest.program = *blob;
+	manifest.memory[0] = *blob;
+	manifest.memory[1] = *blob;
+	write_document(folder, "manifest", mti_manifest_new(&manifest));
+	if (!mti_index_set(&index, "tag", blob) ||
+	    !mti_index_set(&index, "other", blob))
+		exit(1);
+	write_document(folder, "index", index.root);
+	make_config(folder, &blob->digest);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -97,5 +170,6 @@ int main(int argc, char **argv)
 	mkdir(argv[1], 0777);
 	make_images(argv[1]);
 	make_messages(argv[1]);
+	make_snapshots(argv[1]);
 	return 0;
 }

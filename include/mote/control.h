@@ -37,7 +37,10 @@ MOTE_API int mote_interrupt_cancel(mote_interrupt *handle);
  */
 MOTE_API int mote_host_call_cancelled(const mote_host_call *call);
 
-/* What the last call, or the call in progress, used. */
+/*
+ * What the last call, or the call in progress, used. cpu_ns, host_ns and
+ * pages_written are 0 without MOTE_SANDBOX_CALL_STATS.
+ */
 typedef struct mote_call_stats {
 	uint32_t struct_size;
 	int32_t status;        /* of the call; MOTE_E_BUSY: in progress */
@@ -52,7 +55,7 @@ typedef struct mote_call_stats {
 	uint64_t host_calls;
 	uint64_t output_bytes;
 	uint64_t log_bytes;
-	uint64_t pages_written; /* for the first time since the last restore */
+	uint64_t pages_written; /* that the sandbox had not written before */
 } mote_call_stats;
 
 #define MOTE_CALL_STATS_INIT                                              \

@@ -33,7 +33,7 @@ extern "C" {
 	X(OK, 0, 0, "success")                                                \
 	X(E_INVALID, 100, 0, "an argument is not valid")                      \
 	X(E_VERSION, 101, 0, "an option is from a newer version of Mote")     \
-	X(E_NOT_FOUND, 102, 0, "the guest has no function of that name")      \
+	X(E_NOT_FOUND, 102, 0, "there is no function or snapshot of that name") \
 	X(E_SIGNATURE, 103, 0, "wrong number or type of arguments")           \
 	X(E_STATE, 104, 0, "not possible in this state")                      \
 	X(E_BUSY, 105, 0, "the sandbox is in use by another thread")          \

@@ -113,14 +113,17 @@ typedef struct mote_engine_options {
 	 */
 	const char *backend;
 	mote_allocator allocator;
+	uint32_t flags; /* MOTE_ENGINE_* */
+	uint32_t reserved;
 } mote_engine_options;
 
-#define MOTE_ENGINE_OPTIONS_INIT                                  \
-	{                                                         \
-		(uint32_t)sizeof(mote_engine_options), 0, 0,      \
-		{                                                 \
-			0, 0, 0, 0                                \
-		}                                                 \
+/* Keep no metrics: all that mote_engine_get_metrics() gives is 0. */
+#define MOTE_ENGINE_NO_METRICS 1u
+
+#define MOTE_ENGINE_OPTIONS_INIT                                           \
+	{                                                                  \
+		(uint32_t)sizeof(mote_engine_options), 0, 0, { 0, 0, 0, 0 }, \
+			0, 0                                               \
 	}
 
 /*
@@ -294,9 +297,14 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
  * Constructors run in the first sandbox of an image with this flag and the
  * same sizes; further ones start in the state after them. What they print
  * and call happens once, or more often if the first ones are made at the
- * same time.
+ * same time or others of other sizes in between.
  */
 #define MOTE_SANDBOX_SHARE_INIT 8u
+/*
+ * Fill in cpu_ns, host_ns and pages_written of mote_call_stats: about a
+ * microsecond a call.
+ */
+#define MOTE_SANDBOX_CALL_STATS 16u
 
 /* Numbers as in the guest's filter: a record is wanted up to a level. */
 typedef enum mote_log_level {
@@ -320,8 +328,10 @@ typedef struct mote_log_record {
 } mote_log_record;
 
 /*
- * On the thread of the call. More than 1000 records a second of one sandbox
- * are dropped, and counted in the metrics.
+ * On the thread of the call; it may not use the sandbox. A sandbox may send
+ * 1000 records at once, and 1000 a second in the long run: what is beyond is
+ * dropped, and counted in the metrics. Texts end after 4096 bytes, names of
+ * modules and files after 255.
  */
 typedef void (*mote_log_fn)(void *user, const mote_log_record *record);
 
@@ -343,19 +353,27 @@ typedef struct mote_sandbox_options {
 	uint64_t deadline_ns;      /* per call; default 1 s; wall clock */
 	uint64_t max_host_calls;   /* per call; default 1 million */
 	uint64_t max_output_bytes; /* per call; default 16 MiB */
-	/* Of guest and host functions, per call; default 1 s. CPU time. */
+	/*
+	 * CPU time of guest and host functions, per call; it may be exceeded
+	 * by 3 % and 0.1 ms. Default: bounded by the deadline alone.
+	 */
 	uint64_t cpu_ns;
 	uint64_t max_log_bytes; /* per call; default 1 MiB */
 	/*
-	 * Memory that a call may touch for the first time; default: all that
-	 * there is. Looked at when the guest exits.
+	 * Memory that a call may take: whole pages that the sandbox has not
+	 * written before. A restore keeps pages, unless this limit was
+	 * passed. Default: all that there is. Looked at when the guest exits
+	 * and when it has written to some thousand new pages.
 	 */
 	uint64_t max_growth_bytes;
 	mote_log_fn log; /* NULL: records are dropped */
 	void *log_user;
 	/*
-	 * "level" or "module=level,...,level"; NULL is "error". The filter
-	 * works in the guest: a record that is not wanted costs no exit.
+	 * "level" or "module=level,...,level"; NULL is "error". Levels: off,
+	 * error, warn, info, debug, trace. A guest's modules are its source
+	 * files unless it says otherwise, the library's own is "mote". At most
+	 * 32 modules, names of at most 31 bytes. The filter works in the
+	 * guest: a record that is not wanted costs no exit.
 	 */
 	const char *log_filter;
 	/*

@@ -4,6 +4,7 @@
 #include <mote/mote.h>
 #include <mote/snapshot.h>
 
+#include "api/options.h"
 #include "api/records.h"
 #include "base/checked.h"
 #include "base/error.h"
@@ -17,12 +18,14 @@
 #define DEFAULT_DEADLINE_NS UINT64_C(1000000000)
 #define DEFAULT_HOST_CALLS UINT64_C(1000000)
 #define DEFAULT_OUTPUT_BYTES (16 * MIB)
+#define DEFAULT_LOG_BYTES (1 * MIB)
 /* A hundred years: the sum with the clock must not wrap. */
 #define DEADLINE_MAX_NS (UINT64_C(100) * 365 * 86400 * 1000000000)
 #define HOST_FUNCTIONS_MAX 4096
 #define KNOWN_FLAGS                                           \
 	(MOTE_SANDBOX_OUTPUT_LINES | MOTE_SANDBOX_NO_DUMP |   \
-	 MOTE_SANDBOX_REPRODUCIBLE | MOTE_SANDBOX_SHARE_INIT)
+	 MOTE_SANDBOX_REPRODUCIBLE | MOTE_SANDBOX_SHARE_INIT | \
+	 MOTE_SANDBOX_CALL_STATS)
 
 /* Default, upper bound, whole pages. */
 static mote_status check_size(uint64_t *size, uint64_t fallback, uint64_t most,
@@ -86,6 +89,13 @@ static mote_status complete(mote_sandbox_options *options, mote_error *err)
 		options->max_host_calls = DEFAULT_HOST_CALLS;
 	if (options->max_output_bytes == 0)
 		options->max_output_bytes = DEFAULT_OUTPUT_BYTES;
+	/* CPU time cannot pass faster than the deadline comes. */
+	if (options->cpu_ns == 0)
+		options->cpu_ns = MTI_KICK_NO_CPU_LIMIT;
+	if (options->max_log_bytes == 0)
+		options->max_log_bytes = DEFAULT_LOG_BYTES;
+	if (options->max_growth_bytes == 0)
+		options->max_growth_bytes = UINT64_MAX;
 	return status;
 }
 
@@ -124,24 +134,36 @@ static mote_status adopt_sizes(mote_sandbox_options *options,
 	return status;
 }
 
+mote_status mti_options_for_snapshot(const mote_snapshot *snapshot,
+				     const mote_sandbox_options *options,
+				     mote_sandbox_options *full,
+				     mote_error *err)
+{
+	mote_status status = MOTE_OK;
+
+	*full = (mote_sandbox_options)MOTE_SANDBOX_OPTIONS_INIT;
+	if (options)
+		status = mti_record_read(full, sizeof(*full), options,
+					 "sandbox options", err);
+	if (status == MOTE_OK)
+		status = adopt_sizes(full, &snapshot->snap.layout.sizes, err);
+	if (status == MOTE_OK)
+		status = complete(full, err);
+	return status;
+}
+
 mote_status mote_sandbox_from_snapshot(mote_snapshot *snapshot,
 				       const mote_sandbox_options *options,
 				       mote_sandbox **box, mote_error *err)
 {
-	mote_sandbox_options full = MOTE_SANDBOX_OPTIONS_INIT;
-	mote_status status = MOTE_OK;
+	mote_sandbox_options full;
+	mote_status status;
 
 	if (!snapshot || !box)
 		return mti_error_set(err, MOTE_E_INVALID,
 				     "new sandbox from snapshot", "%s is NULL",
 				     snapshot ? "box" : "snapshot");
-	if (options)
-		status = mti_record_read(&full, sizeof(full), options,
-					 "sandbox options", err);
-	if (status == MOTE_OK)
-		status = adopt_sizes(&full, &snapshot->snap.layout.sizes, err);
-	if (status == MOTE_OK)
-		status = complete(&full, err);
+	status = mti_options_for_snapshot(snapshot, options, &full, err);
 	if (status != MOTE_OK)
 		return status;
 	return mti_sandbox_from_snapshot(snapshot, &full, box, err);
@@ -195,7 +217,7 @@ mote_status mote_sandbox_set_deadline(mote_sandbox *box, uint64_t deadline_ns,
 		status = mti_sandbox_acquire(box, err);
 	if (status != MOTE_OK)
 		return status;
-	box->limits.deadline_ns = deadline_ns;
+	box->limits.time.deadline_ns = deadline_ns;
 	mti_sandbox_release(box);
 	return MOTE_OK;
 }

@@ -131,6 +131,8 @@ static const char *area_name(const struct mti_layout *layout,
 		return gpa - layout->page_table_gpa < layout->page_table_max ?
 			       "page tables" :
 			       "";
+	if (region->gva >= MOTE_GVA_MAP && region->gva < MOTE_GVA_MAP_LIMIT)
+		return "mapped";
 	index = (size_t)(region - layout->regions);
 	return index < MTI_AREAS ? names[index] : "program";
 }

@@ -24,6 +24,12 @@ struct mti_pt_ops {
 	bool (*write)(void *context, uint64_t gpa, uint64_t entry);
 	/* A zeroed page for a table; false if there is no memory. */
 	bool (*alloc)(void *context, uint64_t *gpa);
+	/*
+	 * A table that holds nothing and is in no other; not to be believed
+	 * if tables are hostile. NULL: no unmap, and a map that failed is not
+	 * undone.
+	 */
+	void (*free)(void *context, uint64_t gpa);
 };
 
 struct mti_pt_translation {
@@ -43,6 +49,9 @@ struct mti_trap {
 	uint64_t stack;
 };
 
+/* The longest call instruction, and one byte. */
+#define MTI_ARCH_CALL_BYTES 8
+
 struct mti_arch {
 	const char *name;
 	uint32_t machine; /* e_machine of its ELF files */
@@ -54,6 +63,21 @@ struct mti_arch {
 	uint32_t pc_register;
 
 	/*
+	 * By the number that DWARF gives a register: its index in
+	 * register_names. The last stands for the return address.
+	 */
+	const uint8_t *dwarf_registers;
+	uint32_t dwarf_count;
+	uint32_t dwarf_stack; /* number of the stack pointer */
+	uint32_t dwarf_frame; /* number of the frame pointer */
+	/*
+	 * Whether the bytes before an address end with a call. *target is
+	 * where it goes, 0 if only the CPU knows.
+	 */
+	bool (*call_before)(const uint8_t code[MTI_ARCH_CALL_BYTES],
+			    uint64_t address, uint64_t *target);
+
+	/*
 	 * Completes a fault whose registers are those of the exception stub:
 	 * kind, vector, error code, address, pc, and the guest's own registers.
 	 */
@@ -63,10 +87,20 @@ struct mti_arch {
 	 * Maps [gva, gva + size) to [gpa, ...), all multiples of a page, with
 	 * large pages wherever both addresses allow. Nothing of the range may
 	 * be mapped yet. false: an operation failed, a range wraps or leaves
-	 * the user's part of the address space, or something is mapped there.
+	 * the user's part of the address space, or something is mapped there;
+	 * then nothing is mapped, if ops->free is there.
 	 */
 	bool (*map)(const struct mti_pt_ops *ops, uint64_t root, uint64_t gva,
 		    uint64_t gpa, uint64_t size, uint32_t flags);
+
+	/*
+	 * Undoes a map with the same arguments; needs ops->free. false if the
+	 * tables are not as that left them: then a part may be undone. As many
+	 * entries are looked at as map wrote, and a bounded number for each
+	 * table.
+	 */
+	bool (*unmap)(const struct mti_pt_ops *ops, uint64_t root,
+		      uint64_t gva, uint64_t gpa, uint64_t size);
 
 	/* false if gva is not mapped. A bounded number of reads. */
 	bool (*translate)(const struct mti_pt_ops *ops, uint64_t root,

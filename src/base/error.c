@@ -92,6 +92,12 @@ void mti_error_put_fault(mote_error *err, const mote_fault *fault)
 		err->fault = *fault;
 }
 
+void mti_error_copy(mote_error *err, const mote_error *from)
+{
+	if (err)
+		store(err, from);
+}
+
 void mti_error_prefix(mote_error *err, const char *format, ...)
 {
 	char whole[MOTE_ERROR_TEXT_MAX];

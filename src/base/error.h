@@ -28,6 +28,9 @@ void mti_error_put_errno(mote_error *err, int32_t os_errno);
 void mti_error_put_guest_code(mote_error *err, int32_t guest_code);
 void mti_error_put_fault(mote_error *err, const mote_fault *fault);
 
+/* All of it: from is a whole record. */
+void mti_error_copy(mote_error *err, const mote_error *from);
+
 /* Puts more context before the text that is there. */
 void mti_error_prefix(mote_error *err, const char *format, ...)
 	MOTE_PRINTF(2, 3);

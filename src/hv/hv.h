@@ -9,6 +9,7 @@
 #ifndef MTI_HV_HV_H
 #define MTI_HV_HV_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,7 +41,7 @@ struct mti_entry {
 enum mti_exit_kind {
 	MTI_EXIT_PORT,        /* a 4-byte `out` to a user port */
 	MTI_EXIT_FAULT,       /* an exception stub; number is the vector */
-	MTI_EXIT_INTERRUPTED, /* a signal, or *kick was set */
+	MTI_EXIT_INTERRUPTED, /* a signal, a kick, or for the backend's sake */
 	MTI_EXIT_BAD_IO,      /* any other use of ports: text says what */
 	MTI_EXIT_MACHINE,     /* the VM cannot go on: text says why */
 };
@@ -73,6 +74,8 @@ struct mti_machine {
 	/* amd64: the XSAVE area, standard format (SDM 1, 13.4). */
 	uint8_t vector[4096];
 	uint32_t vector_size; /* bytes that are valid */
+	/* amd64: where in it state component i lies, 0: it does not. */
+	uint32_t vector_offset[8];
 };
 
 struct mti_exit {
@@ -127,6 +130,14 @@ struct mti_hv_ops {
 	void (*kick)(struct mti_vm *vm, bool on);
 
 	/*
+	 * The signals that do not end a run with MTI_EXIT_INTERRUPTED; at
+	 * first none. All others do, also those that the thread blocks: these
+	 * stay pending. Should it fail, all is as before. NULL operation:
+	 * only what the thread does not block ends a run.
+	 */
+	void (*block)(struct mti_vm *vm, const sigset_t *blocked);
+
+	/*
 	 * After an exit: fills fault->registers as the guest's code left
 	 * them and *fault_address with CR2.
 	 */
@@ -164,12 +175,20 @@ struct mti_hv_ops {
 	mote_status (*map)(struct mti_vm *vm, uint32_t slot,
 			   const struct mti_vm_mapping *mapping,
 			   mote_error *err);
-	void (*unmap)(struct mti_vm *vm, uint32_t slot);
+	/*
+	 * The memory is the caller's again; if it fails, because the VM never
+	 * runs again. The CPU has forgotten what the page tables said.
+	 */
+	mote_status (*unmap)(struct mti_vm *vm, uint32_t slot, mote_error *err);
 
 	/*
 	 * Debugging; the CPU has left the guest. After MTI_EXIT_FAULT
-	 * machine_get gives the registers of the stub; machine_set makes the
-	 * next entry, without set_entry, go on in user mode with these.
+	 * machine_get gives the registers of the stub, after MTI_EXIT_PORT
+	 * those behind the instruction. machine_set makes the next entry,
+	 * without set_entry, go on in user mode with these: flags that user
+	 * mode cannot change are as they must be, and fs_base and gs_base
+	 * count, not what general has of them. MOTE_E_INVALID, and nothing
+	 * has changed: no guest can have these.
 	 */
 	mote_status (*machine_get)(struct mti_vm *vm,
 				   struct mti_machine *machine,

@@ -69,10 +69,13 @@ static bool describe_part(struct mti_layout *layout,
 	return describe(layout, file_end, end - file_end, part->flags);
 }
 
-/* Every region needs at most this many tables of each level. */
+/*
+ * Every region needs at most this many tables of each level, and then there
+ * are those of what the host maps. What is not used is never touched.
+ */
 static bool tables_bound(const struct mti_layout *layout, uint64_t *bytes)
 {
-	uint64_t tables = 1;
+	uint64_t tables = 1 + MTI_WINDOW_TABLES;
 	size_t i;
 
 	for (i = 0; i < layout->region_count; i++) {

@@ -17,13 +17,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MTI_REGIONS_MAX 48
+/* Those of a program, and one for each mapping that a snapshot was given. */
+#define MTI_REGIONS_MAX 256
 
 /* What the guest's address space below the stack keeps free. */
 #define MTI_STACK_GUARD_BYTES (UINT64_C(2) << 30)
 
 /* Of the post area; more output than this is one more exit. */
 #define MTI_POST_BYTES UINT64_C(65536)
+
+/*
+ * Page tables that the host may add for what it maps into the guest: for
+ * some 200 mappings far from each other, or half a TiB in one piece.
+ */
+#define MTI_WINDOW_TABLES 512
 
 /* A piece of the program; page ranges of parts do not overlap. */
 struct mti_part {

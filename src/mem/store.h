@@ -31,7 +31,12 @@ struct mti_backing {
 	int fd;              /* owned */
 	uint64_t size;       /* a multiple of a page */
 	const uint8_t *view; /* owned: all of it, mapped read-only, shared */
+	/* snap/: the SHA-256 of all of it, once digest_state is KNOWN. */
+	_Atomic uint32_t digest_state;
+	uint8_t digest[32];
 };
+
+enum { MTI_DIGEST_UNKNOWN, MTI_DIGEST_BEING_STORED, MTI_DIGEST_KNOWN };
 
 struct mti_extent {
 	uint64_t gpa; /* these three: multiples of a page */

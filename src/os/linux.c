@@ -93,6 +93,41 @@ int64_t mti_os_read(int fd, void *buffer, size_t size)
 	return (int64_t)done;
 }
 
+int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pread(fd, (char *)buffer + done, size - done,
+				  (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (int64_t)done;
+}
+
+int mti_os_write(int fd, const void *data, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = write(fd, (const char *)data + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
 int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset)
 {
 	size_t done = 0;
@@ -225,6 +260,31 @@ int mti_os_map_file(size_t size, int fd, const void **address)
 	return 0;
 }
 
+int mti_os_map_part(int fd, uint64_t offset, size_t size, bool private,
+		    void **address)
+{
+	void *p = mmap(NULL, size, private ? PROT_READ | PROT_WRITE : PROT_READ,
+		       private ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED, fd,
+		       (off_t)offset);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	mti_os_advise_guest(p, size);
+	*address = p;
+	return 0;
+}
+
+int mti_os_copy_memory(void *to, const void *from, size_t size)
+{
+	const struct iovec remote = { (void *)(uintptr_t)from, size };
+	const struct iovec local = { to, size };
+	ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EFAULT;
+}
+
 int mti_os_map_device(size_t size, int fd, void **address)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -259,6 +319,11 @@ uint64_t mti_os_realtime_ns(void)
 	return clock_ns(CLOCK_REALTIME);
 }
 
+uint64_t mti_os_thread_cpu_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int mti_os_random(void *buffer, size_t size)
 {
 	size_t done = 0;
@@ -280,7 +345,7 @@ int mti_os_timer_new(int signal, timer_t *timer)
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
 				  .sigev_signo = signal };
 
-	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	event._sigev_un._tid = mti_os_thread_id();
 	return result(timer_create(CLOCK_MONOTONIC, &event, timer));
 }
 
@@ -327,4 +392,38 @@ int mti_os_signal_unblock(int signal)
 	sigemptyset(&set);
 	sigaddset(&set, signal);
 	return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int32_t mti_os_thread_id(void)
+{
+	return (int32_t)syscall(SYS_gettid);
+}
+
+int mti_os_thread_signal(int32_t thread, int signal)
+{
+	int saved = errno;
+	int status = result(
+		(int)syscall(SYS_tgkill, getpid(), (pid_t)thread, signal));
+
+	errno = saved;
+	return status;
+}
+
+int mti_os_signal_take(int signal)
+{
+	const struct timespec at_once = { 0 };
+	sigset_t set;
+	int taken;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	do {
+		taken = sigtimedwait(&set, NULL, &at_once);
+	} while (taken < 0 && errno == EINTR);
+	return taken == signal;
+}
+
+int mti_os_signal_pending(sigset_t *set)
+{
+	return result(sigpending(set));
 }

@@ -28,10 +28,35 @@ int mti_os_run(int fd, unsigned long request);
 int64_t mti_os_file_size(int fd);
 /* Reads until size bytes or end of file; the count. */
 int64_t mti_os_read(int fd, void *buffer, size_t size);
+/* Writes all of it, to whatever fd is. */
+int mti_os_write(int fd, const void *data, size_t size);
 /* Writes all of it. */
 int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset);
 /* Writes all pieces, one after the other; changes them. */
 int mti_os_pwritev(int fd, struct iovec *pieces, size_t count, uint64_t offset);
+
+/* Reads until size bytes or end of file; the count. */
+int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset);
+
+/*
+ * The next ten: files.c. Names are single components below the folder dir.
+ */
+/* A folder that is there; links in the path are followed. */
+int mti_os_open_folder(const char *path);
+int mti_os_make_folder(const char *path);
+/* No link, waits for nothing. */
+int mti_os_open_folder_at(int dir, const char *name);
+int mti_os_make_folder_at(int dir, const char *name);
+int mti_os_open_at(int dir, const char *name);
+/* For writing; -EEXIST if anything of that name is there. */
+int mti_os_create_at(int dir, const char *name);
+/* Replaces what is at the new name. */
+int mti_os_rename_at(int dir, const char *from, const char *to);
+int mti_os_unlink_at(int dir, const char *name);
+/* To the disk. */
+int mti_os_sync(int fd);
+/* Waits until no other open file of that folder holds the lock. */
+int mti_os_lock(int fd);
 
 /* An anonymous file of that size, close-on-exec, that may be sealed. */
 int mti_os_memfd(const char *name, uint64_t size);
@@ -54,6 +79,17 @@ void mti_os_advise_guest(void *address, size_t size);
 int mti_os_discard(void *address, size_t size);
 /* A file, read-only, through the page cache. */
 int mti_os_map_file(size_t size, int fd, const void **address);
+/*
+ * A piece of a file for a guest, with the advice above: read-only and
+ * shared, or private and writable.
+ */
+int mti_os_map_part(int fd, uint64_t offset, size_t size, bool private,
+		    void **address);
+/*
+ * Copies memory that may not be there, or not any more: -EFAULT, where a
+ * plain copy would end the process.
+ */
+int mti_os_copy_memory(void *to, const void *from, size_t size);
 /* Shared mapping of a device's memory. */
 int mti_os_map_device(size_t size, int fd, void **address);
 void mti_os_unmap(void *address, size_t size);
@@ -77,6 +113,8 @@ int mti_os_read_private(const void *address, size_t size, size_t *from,
 /* Nanoseconds; no system call where the kernel offers a vDSO. */
 uint64_t mti_os_monotonic_ns(void);
 uint64_t mti_os_realtime_ns(void);
+/* What the calling thread has used; a system call. Async-signal-safe. */
+uint64_t mti_os_thread_cpu_ns(void);
 
 int mti_os_random(void *buffer, size_t size);
 
@@ -92,5 +130,24 @@ void mti_os_timer_free(timer_t timer);
  */
 int mti_os_signal_install(int signal, void (*handler)(int));
 int mti_os_signal_unblock(int signal);
+
+/* For mti_os_thread_signal. */
+int32_t mti_os_thread_id(void);
+/*
+ * Sends signal to a thread of this process; -ESRCH if there is none of that
+ * id. Async-signal-safe; errno stays as it is.
+ */
+int mti_os_thread_signal(int32_t thread, int signal);
+/* Takes a signal that the thread blocks and that is pending: 1, or 0. */
+int mti_os_signal_take(int signal);
+/* The signals that the thread blocks and that are pending. */
+int mti_os_signal_pending(sigset_t *set);
+
+/*
+ * cpu.c: features of this machine's CPU that a program in user mode may use,
+ * as in struct mti_snap_origin; all 0 where the machine has no CPUID.
+ */
+#define MTI_CPU_FEATURE_WORDS 8
+void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/usage.h"
 
 /* Looks the function up and checks the arguments; the caller's errors. */
 static mote_status check_call(const mote_sandbox *box, const char *name,
@@ -31,6 +32,13 @@ static struct mti_entry dispatch_entry(const mote_sandbox *box, size_t count)
 		.argument0 = MOTE_GVA_CALL,
 		.argument1 = count,
 	};
+}
+
+/* name lives as long as the image. */
+static void set_called(mote_sandbox *box, const char *name, size_t more)
+{
+	box->last.function = name;
+	box->last.more = more;
 }
 
 static mote_status encode_call(mote_sandbox *box, size_t offset,
@@ -92,10 +100,18 @@ static mote_status decode_answer(mote_sandbox *box, uint64_t *offset,
 	return MOTE_OK;
 }
 
-static void poison(mote_sandbox *box)
+/* The guest ran to its end, but its answer is not one. */
+static void poison(mote_sandbox *box, mote_status status,
+		   const mote_error *err)
 {
+	mti_usage_correct(box, status);
+	/* A shorter record of the caller's may lack the text. */
+	if (err && err->struct_size >= sizeof(*err))
+		mti_error_copy(&box->last.error, err);
+	box->last.error.code = (int32_t)status;
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
+	mti_observe_failed(box, status, err);
 }
 
 mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
@@ -116,20 +132,25 @@ mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
 	if (status != MOTE_OK)
 		return status;
 	entry = dispatch_entry(box, 1);
+	box->observe.name = function->name;
+	set_called(box, function->name, 0);
 	status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
 	if (status != MOTE_OK)
 		return status;
 	offset = box->result_offset;
 	status = decode_answer(box, &offset, function, id, &message, err);
 	if (status != MOTE_OK) {
-		poison(box);
+		poison(box, status, err);
 		return status;
 	}
-	if (message.head.kind == MOTE_MESSAGE_ERROR)
+	if (message.head.kind == MOTE_MESSAGE_ERROR) {
+		mti_metric_count(&box->observe, MTI_METRIC_GUEST_ERRORS, 1);
+		mti_usage_correct(box, MOTE_E_GUEST_ERROR);
 		return mti_error_guest(err, MOTE_E_GUEST_ERROR,
 				       message.head.code,
 				       message.values[0].as.string.data,
 				       message.values[0].as.string.size);
+	}
 	if (result)
 		*result = message.values[0];
 	return MOTE_OK;
@@ -215,6 +236,8 @@ static mote_status decode_batch(mote_sandbox *box, mote_batch_item *items,
 		memset(&item->error_text, 0, sizeof(item->error_text));
 		item->guest_code = message.head.code;
 		if (message.head.kind == MOTE_MESSAGE_ERROR) {
+			mti_metric_count(&box->observe,
+					 MTI_METRIC_GUEST_ERRORS, 1);
 			item->status = MOTE_E_GUEST_ERROR;
 			item->error_text = message.values[0].as.string;
 		} else {
@@ -235,14 +258,20 @@ mote_status mti_sandbox_batch(mote_sandbox *box, mote_batch_item *items,
 	if (count == 0)
 		return MOTE_OK;
 	status = encode_batch(box, items, count, err);
-	if (status == MOTE_OK)
-		status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
+	if (status != MOTE_OK)
+		return status;
+	box->observe.name = "batch";
+	set_called(box,
+		   mti_elf_find_export(&box->image->elf, items[0].function)
+			   ->name,
+		   count - 1);
+	status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
 	if (status != MOTE_OK)
 		return status;
 	status = decode_batch(box, items, count, first_id, err);
 	if (status != MOTE_OK) {
 		fail_batch(items, count, status);
-		poison(box);
+		poison(box, status, err);
 	}
 	return status;
 }
@@ -278,6 +307,7 @@ mote_status mti_sandbox_main(mote_sandbox *box, size_t argc,
 		return status;
 	mti_sandbox_mark(&box->call_mark, size);
 	entry = dispatch_entry(box, 1);
+	set_called(box, "main", 0);
 	status = mti_sandbox_run(box, MTI_PHASE_MAIN, &entry, err);
 	if (status != MOTE_OK)
 		return status;

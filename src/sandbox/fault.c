@@ -59,6 +59,7 @@ mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
 			      "%s, at 0x%llx", text,
 			      (unsigned long long)fault.pc);
 	mti_error_put_fault(err, &fault);
+	mti_observe_fault(box, &fault);
 	return MOTE_E_GUEST_FAULT;
 }
 
@@ -78,6 +79,7 @@ mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
 		      (unsigned long long)detail,
 		      (unsigned long long)fault.pc);
 	mti_error_put_fault(err, &fault);
+	mti_observe_fault(box, &fault);
 	return MOTE_E_GUEST_FAULT;
 }
 

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/usage.h"
 
 static const struct mti_host_function *
 find(const mote_sandbox *box, size_t count, const char *name)
@@ -181,10 +182,16 @@ static bool invoke(struct mote_host_call *call,
 		&box->host_functions[box->resolved[message->head.function]];
 	mote_error wrong = MOTE_ERROR_INIT;
 	mote_status status;
+	uint64_t observed;
+	uint64_t begun_ns;
 
 	memset(result, 0, sizeof(*result));
+	begun_ns = mti_usage_host_begin(box);
+	observed = mti_observe_host_begin(box, import->name);
 	status = host->fn(host->user, call, message->values, message->count,
 			  result);
+	mti_observe_host_end(box, observed);
+	mti_usage_host_end(box, begun_ns);
 	if (status == MOTE_OK && !call->failed) {
 		status = mti_result_check(import->name,
 					  import->signature.result, result,

@@ -45,9 +45,39 @@ void mti_image_unref(mote_image *image)
 		return;
 	engine = image->engine;
 	mti_template_unref(image->last);
+	if (image->debug)
+		mti_debug_info_fini(image->debug, &engine->allocator);
+	mti_free(&engine->allocator, image->debug);
 	pthread_mutex_destroy(&image->lock);
 	mti_elf_fini(&image->elf, &engine->allocator);
 	mti_free(&engine->allocator, image->file);
 	mti_free(&engine->allocator, image);
 	mti_engine_unref(engine);
+}
+
+mote_status mti_image_debug(mote_image *image,
+			    const struct mti_debug_info **info,
+			    mote_error *err)
+{
+	const struct mti_allocator *allocator = &image->engine->allocator;
+	uint64_t bias = image->elf.position_independent ? MOTE_GVA_PIE_BASE : 0;
+	struct mti_debug_info *made;
+
+	pthread_mutex_lock(&image->lock);
+	if (!image->debug) {
+		made = mti_alloc(allocator, 1, sizeof(*made));
+		if (made && !mti_debug_info_init(made, image->file,
+						 image->file_size, bias,
+						 allocator)) {
+			mti_free(allocator, made);
+			made = NULL;
+		}
+		image->debug = made;
+	}
+	*info = image->debug;
+	pthread_mutex_unlock(&image->lock);
+	if (!*info)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "read symbols",
+				     "no memory for the index of symbols");
+	return MOTE_OK;
 }

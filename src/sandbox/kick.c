@@ -9,17 +9,28 @@
 
 #define DEFAULT_SIGNAL (SIGRTMIN + 6)
 
+/*
+ * How much later than promised the limit of CPU time may hit: so often, and
+ * not at each call, is the CPU clock read, which is a system call.
+ */
+#define CPU_SLACK_PART 32
+/* Looking costs an exit: not more often than this. */
+#define CPU_STEP_NS UINT64_C(100000)
+
 /* The signal of this process, 0 before the first engine. */
 static _Atomic int kick_signal;
 static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct thread_kick {
-	const struct mti_kick_target *volatile target; /* NULL: no call runs */
-	volatile uint64_t deadline_ns;
-	volatile uint64_t armed_ns; /* 0: the timer does not run */
-	volatile bool expired;
-	bool has_timer;
+	struct mti_kick *volatile call; /* the innermost; NULL: none runs */
+	/* When the timer expires; 0: nobody knows that it runs. */
+	volatile uint64_t armed_ns;
+	bool ready; /* this and what follows */
+	int32_t thread;
 	timer_t timer;
+	/* What the CPU clock said and when, 0: never read. */
+	uint64_t cpu_ns;
+	uint64_t cpu_at_ns;
 };
 
 /* initial-exec: a signal handler must not allocate it. */
@@ -32,20 +43,22 @@ static bool cleanup_ready;
 
 static void handler(int signal)
 {
-	int saved = errno;
+	struct mti_kick *call = self.call;
 
 	(void)signal;
-	if (!self.target) {
-		self.armed_ns = 0;
-	} else if (mti_os_monotonic_ns() >= self.deadline_ns) {
-		self.armed_ns = 0;
-		self.expired = true;
-		self.target->kick(self.target->vm, true);
-	} else {
-		self.armed_ns = self.deadline_ns;
-		(void)mti_os_timer_arm(self.timer, self.deadline_ns);
-	}
-	errno = saved;
+	self.armed_ns = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (call)
+		call->ops->kick(call->vm, true);
+}
+
+void mti_kick_thread(int32_t thread)
+{
+	/*
+	 * A thread that is gone, or whose queue is full of signals, needs no
+	 * further one.
+	 */
+	(void)mti_os_thread_signal(thread, kick_signal);
 }
 
 void mti_kick_before_fork(void)
@@ -57,10 +70,8 @@ void mti_kick_after_fork(bool child)
 {
 	/* A child inherits no timer (timer_create(2)), only what we noted. */
 	if (child) {
-		self.target = NULL;
-		self.has_timer = false;
-		self.armed_ns = 0;
-		self.expired = false;
+		self.call = NULL;
+		self.ready = false;
 	}
 	pthread_mutex_unlock(&install_lock);
 }
@@ -102,9 +113,9 @@ mote_status mti_kick_install(int signal, mote_error *err)
 static void free_timer(void *unused)
 {
 	(void)unused;
-	if (self.has_timer)
+	if (self.ready)
 		mti_os_timer_free(self.timer);
-	self.has_timer = false;
+	self.ready = false;
 }
 
 static void make_cleanup_key(void)
@@ -120,86 +131,238 @@ static mote_status prepare_thread(mote_error *err)
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_OS, "arm deadline", -os,
 				    "timer_create");
-	self.has_timer = true;
+	self.thread = mti_os_thread_id();
 	self.armed_ns = 0;
+	self.cpu_at_ns = 0;
+	self.ready = true;
 	pthread_once(&cleanup_once, make_cleanup_key);
 	if (cleanup_ready)
 		pthread_setspecific(cleanup_key, &self);
 	return MOTE_OK;
 }
 
-/*
- * Makes the handler aim at target; the timer may have to run earlier. Also
- * if it should have expired by now and has not been heard of: then the
- * program blocks the signal, which arming undoes.
- */
-static int aim(const struct mti_kick_target *target, uint64_t now_ns,
-	       uint64_t deadline_ns)
+static uint64_t read_cpu_clock(uint64_t now_ns)
 {
-	uint64_t armed;
-	int os;
-
-	/* The handler must never see a target with another's deadline. */
-	self.target = NULL;
-	atomic_signal_fence(memory_order_seq_cst);
-	self.deadline_ns = deadline_ns;
-	atomic_signal_fence(memory_order_seq_cst);
-	self.target = target;
-	atomic_signal_fence(memory_order_seq_cst);
-	armed = self.armed_ns;
-	if (!target || (armed > now_ns && armed <= deadline_ns))
-		return 0;
-	os = mti_os_signal_unblock(kick_signal);
-	if (os < 0)
-		return os;
-	self.armed_ns = deadline_ns;
-	atomic_signal_fence(memory_order_seq_cst);
-	return mti_os_timer_arm(self.timer, deadline_ns);
+	self.cpu_ns = mti_os_thread_cpu_ns();
+	self.cpu_at_ns = now_ns;
+	return self.cpu_ns;
 }
 
-mote_status mti_kick_begin(const struct mti_kick_target *target,
-			   uint64_t now_ns,
-			   uint64_t deadline_ns, struct mti_kick_frame *outer,
+/* What the CPU clock says now, or up to slack_ns more. */
+static uint64_t guess_cpu_clock(uint64_t now_ns, uint64_t slack_ns)
+{
+	if (self.cpu_at_ns == 0 || now_ns - self.cpu_at_ns > slack_ns)
+		return read_cpu_clock(now_ns);
+	return self.cpu_ns + (now_ns - self.cpu_at_ns);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+mote_status mti_kick_stopped(struct mti_kick *call, uint64_t now_ns)
+{
+	uint64_t cpu_ns;
+	uint64_t left_ns;
+
+	if (mti_interrupt_cancelled(call->interrupt))
+		return MOTE_E_CANCELLED;
+	if (now_ns < call->check_ns)
+		return MOTE_OK;
+	if (now_ns >= call->deadline_ns)
+		return MOTE_E_DEADLINE;
+	/* Only a limit of CPU time makes the check come before the deadline. */
+	cpu_ns = read_cpu_clock(now_ns);
+	if (cpu_ns >= call->cpu_end_ns)
+		return MOTE_E_CPU_TIME;
+	left_ns = call->cpu_end_ns - cpu_ns;
+	if (left_ns < CPU_STEP_NS)
+		left_ns = CPU_STEP_NS;
+	call->check_ns = earlier(call->deadline_ns, now_ns + left_ns);
+	return MOTE_OK;
+}
+
+static mote_status arm(uint64_t now_ns, uint64_t when_ns, mote_error *err)
+{
+	uint64_t armed_ns = self.armed_ns;
+	int os;
+
+	/* In the past: it has expired and the signal is blocked. */
+	if (armed_ns > now_ns && armed_ns <= when_ns)
+		return MOTE_OK;
+	self.armed_ns = when_ns;
+	atomic_signal_fence(memory_order_seq_cst);
+	os = mti_os_timer_arm(self.timer, when_ns);
+	if (os == 0)
+		return MOTE_OK;
+	self.armed_ns = 0;
+	return mti_error_os(err, MOTE_E_OS, "arm deadline", -os,
+			    "timer_settime");
+}
+
+/* Else what is pending, and the thread blocks, would end each entry. */
+static void take_blocked(struct mti_kick *call)
+{
+	sigset_t pending;
+
+	if (mti_os_signal_take(kick_signal))
+		return;
+	if (!call->ops->block || mti_os_signal_pending(&pending) < 0)
+		return;
+	sigdelset(&pending, kick_signal);
+	if (sigisemptyset(&pending))
+		return;
+	call->ops->block(call->vm, &pending);
+	call->masked = true;
+}
+
+static void unmask(struct mti_kick *call)
+{
+	sigset_t none;
+
+	if (!call->masked)
+		return;
+	sigemptyset(&none);
+	call->ops->block(call->vm, &none);
+	call->masked = false;
+}
+
+mote_status mti_kick_check(struct mti_kick *call, uint64_t now_ns,
+			   bool interrupted, mote_error *err)
+{
+	mote_status status;
+
+	if (interrupted) {
+		/* First: a signal from here on kicks the next entry. */
+		call->ops->kick(call->vm, false);
+		atomic_signal_fence(memory_order_seq_cst);
+		/* The handler has not run: not ours, or blocked. */
+		if (self.armed_ns != 0)
+			take_blocked(call);
+	} else {
+		unmask(call);
+	}
+	status = mti_kick_stopped(call, now_ns);
+	if (status != MOTE_OK)
+		return mti_kick_error(call, status, err);
+	return arm(now_ns, call->check_ns, err);
+}
+
+static void set_limits(struct mti_kick *call, uint64_t now_ns,
+		       const struct mti_kick_limits *limits)
+{
+	const struct mti_kick *outer = call->outer;
+
+	call->limits = *limits;
+	call->own_deadline_ns = now_ns + limits->deadline_ns;
+	call->deadline_ns = call->own_deadline_ns;
+	call->check_ns = call->own_deadline_ns;
+	call->cpu_end_ns = UINT64_MAX;
+	if (limits->cpu_ns < limits->deadline_ns) {
+		call->cpu_end_ns =
+			guess_cpu_clock(now_ns,
+					limits->cpu_ns / CPU_SLACK_PART) +
+			limits->cpu_ns;
+		call->check_ns = now_ns + limits->cpu_ns;
+	}
+	if (!outer)
+		return;
+	call->deadline_ns = earlier(call->deadline_ns, outer->deadline_ns);
+	call->cpu_end_ns = earlier(call->cpu_end_ns, outer->cpu_end_ns);
+	call->check_ns = earlier(call->check_ns, outer->check_ns);
+}
+
+static void set_current(struct mti_kick *call)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	self.call = call;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static mote_status start(struct mti_kick *call, uint64_t now_ns,
+			 mote_error *err)
+{
+	int os;
+
+	if (!call->ops->block) {
+		os = mti_os_signal_unblock(kick_signal);
+		if (os < 0)
+			return mti_error_os(err, MOTE_E_OS, "arm deadline",
+					    -os, "pthread_sigmask");
+	}
+	/* The time of the call around this one may be up. */
+	if (mti_kick_stopped(call, now_ns) != MOTE_OK) {
+		call->ops->kick(call->vm, true);
+		return MOTE_OK;
+	}
+	return arm(now_ns, call->check_ns, err);
+}
+
+mote_status mti_kick_begin(struct mti_kick *call, uint64_t now_ns,
+			   const struct mti_kick_limits *limits,
 			   mote_error *err)
 {
 	mote_status status;
-	int os;
 
-	if (!self.has_timer) {
+	if (!self.ready) {
 		status = prepare_thread(err);
 		if (status != MOTE_OK)
 			return status;
 	}
-	outer->target = self.target;
-	outer->deadline_ns = self.deadline_ns;
-	outer->expired = self.expired;
-	if (outer->target && outer->deadline_ns < deadline_ns)
-		deadline_ns = outer->deadline_ns;
-	self.expired = false;
-	target->kick(target->vm, false);
-	os = aim(target, now_ns, deadline_ns);
-	if (os < 0) {
-		self.armed_ns = 0;
-		mti_kick_end(outer);
-		return mti_error_os(err, MOTE_E_OS, "arm deadline", -os,
-				    "timer_settime");
-	}
-	return MOTE_OK;
+	call->outer = self.call;
+	set_limits(call, now_ns, limits);
+	call->ops->kick(call->vm, false);
+	set_current(call);
+	/* Now that a kick would not be lost. */
+	mti_interrupt_begin(call->interrupt, self.thread);
+	status = start(call, now_ns, err);
+	if (status != MOTE_OK)
+		(void)mti_kick_end(call);
+	return status;
 }
 
-bool mti_kick_expired(void)
+bool mti_kick_end(struct mti_kick *call)
 {
-	return self.expired;
+	bool cancelled = mti_interrupt_end(call->interrupt);
+
+	set_current(call->outer);
+	unmask(call);
+	return cancelled;
 }
 
-void mti_kick_end(const struct mti_kick_frame *outer)
+static mote_status time_error(mote_status status, const char *what,
+			      uint64_t limit_ns, mote_error *err)
 {
-	self.target = NULL;
-	atomic_signal_fence(memory_order_seq_cst);
-	self.expired = outer->expired;
-	if (outer->expired)
-		outer->target->kick(outer->target->vm, true);
-	if (outer->target)
-		(void)aim(outer->target, mti_os_monotonic_ns(),
-			  outer->deadline_ns);
+	bool whole_ms = limit_ns % 1000000 == 0;
+	unsigned long long number = whole_ms ? limit_ns / 1000000 : limit_ns;
+
+	return mti_error_set(err, status, "run guest", "the call %s %llu %s",
+			     what, number, whole_ms ? "ms" : "ns");
+}
+
+mote_status mti_kick_error(const struct mti_kick *call, mote_status status,
+			   mote_error *err)
+{
+	/* If it is not its own limit, it is one of a call around it. */
+	bool own = status == MOTE_E_DEADLINE ?
+			   !call->outer ||
+				   call->deadline_ns == call->own_deadline_ns :
+			   !call->outer || call->cpu_end_ns !=
+						   call->outer->cpu_end_ns;
+
+	if (status == MOTE_E_CANCELLED)
+		return mti_error_set(err, status, "run guest",
+				     "the call was cancelled");
+	if (!own)
+		return mti_error_set(err, status, "run guest",
+				     "the %s of the call around this one is "
+				     "up",
+				     status == MOTE_E_DEADLINE ? "time" :
+								 "CPU time");
+	if (status == MOTE_E_DEADLINE)
+		return time_error(status, "ran longer than",
+				  call->limits.deadline_ns, err);
+	return time_error(status, "used more CPU time than",
+			  call->limits.cpu_ns, err);
 }

@@ -1,26 +1,59 @@
 /*
- * Deadlines without a helper thread.
+ * What stops a call: its deadline, its limit of CPU time, and a cancel. One
+ * signal, no helper thread.
  *
- * Each thread that makes calls owns one POSIX timer whose signal comes to
- * that thread. The handler sets the kick byte of the VM that runs there,
- * which makes the next or the current entry return (KVM api,
- * immediate_exit): no window between check and entry. The timer is left
- * armed when a call ends in time; an expiry that is too early for the
- * current deadline, or comes when no call runs, only re-arms or notes it.
+ * The signal comes to the thread that makes the call: from a POSIX timer that
+ * each such thread owns, or from another thread's cancel. It says no more
+ * than "look". The handler sets the kick byte of the VM that runs on its
+ * thread, so that the entry under way or the next one returns (KVM api,
+ * immediate_exit): there is no window between a check and the entry after it.
+ * The run loop then looks at the cancelled bit and at the clocks. A signal
+ * too many costs one exit, so that nobody has to take one back.
  *
- *	expiry comes ...            handler                    call
- *	before mti_kick_begin       no target: timer is free   arms again
- *	before the entry            sets kick                  entry returns
- *	while the guest runs        sets kick                  entry returns
- *	during a host function      sets kick                  next entry ends
- *	after the last entry        sets kick, too late        ends normally
- *	after mti_kick_end          no target: timer is free   -
- *	earlier than the deadline   arms for the deadline      goes on
+ * Where the thread blocks the signal, no handler runs, but the entry returns
+ * all the same (mti_hv_ops.block) and the pending signal is taken.
+ *
+ * The timer is left armed when a call ends in time: the next call finds it
+ * set for a moment before its own deadline and does nothing. CPU time cannot
+ * pass faster than time: a call looks at the CPU clock when it has run for
+ * as long as it has CPU time left, not before, and never if it may have as
+ * much CPU time as time.
+ *
+ *	a signal comes ...         handler             call            test
+ *	before mti_kick_begin      timer is free       arms anew       1
+ *	before the entry           kick                entry returns   2
+ *	while the guest runs       kick                entry returns   3
+ *	during a host function     kick, for nothing   check stops it  4
+ *	after the last entry       kick, too late      ends            5
+ *	after mti_kick_end         timer is free       -               1
+ *	for nothing                kick                goes on         6
+ *	to a thread that blocks it -                   entry returns   7
+ *
+ *	a cancel ...                                                   test
+ *	looks between calls        hits none                           8
+ *	strikes before the entry   entry returns                       9
+ *	while the guest runs       entry returns                       10
+ *	during a host function     not entered again                   11
+ *	after the last entry       the result is thrown away           12
+ *	looks, the call ends       hits none, and not the next         13
+ *	strikes, the call ends,    signal for nothing; the thread may  14
+ *	  then it signals            run another call, or be gone
+ *	looks when another has     1 as well, no second signal         15
+ *	of a call around another   the inner goes on, then it stops    16
+ *	in a child after fork()    hits none                           17
+ *
+ * Tests of vm.deadline: 1 test_stale_timers, 2 test_tiny, 3 test_loops,
+ * 4 test_in_host_function, 5 test_after_return, 6 test_stray_signals; of
+ * vm.signals: 7 test_blocked_*; of vm.cancel: 8 test_between_calls,
+ * 9 test_before_entry, 10 test_in_guest, 11 test_in_host_function,
+ * 12 test_after_last_entry, 13 test_late_strike, 14 test_late_signal and
+ * test_thread_gone, 15 test_twice, 16 test_outer, 17 test_fork.
  *
  * A child of fork() has no timer and starts as if it had never made a call.
  *
  * The handler and the code around it run on the same thread, so that
- * compiler barriers (atomic_signal_fence) are all the ordering there is.
+ * compiler barriers (atomic_signal_fence) are all the ordering there is; what
+ * passes between threads is in interrupt.h.
  */
 #ifndef MTI_SANDBOX_KICK_H
 #define MTI_SANDBOX_KICK_H
@@ -30,40 +63,68 @@
 
 #include <mote/error.h>
 
+#include "hv/hv.h"
+#include "sandbox/interrupt.h"
+
 /*
  * Chooses and installs the signal; 0 is the default. Once per process:
  * MOTE_E_STATE if another one was chosen before or the program handles it.
  */
 mote_status mti_kick_install(int signal, mote_error *err);
 
-struct mti_vm;
+/* No limit of its own. */
+#define MTI_KICK_NO_CPU_LIMIT UINT64_MAX
 
-/* What a kick does: see mti_hv_ops.kick. */
-struct mti_kick_target {
-	void (*kick)(struct mti_vm *vm, bool on);
-	struct mti_vm *vm;
+struct mti_kick_limits {
+	uint64_t deadline_ns; /* from the start of the call */
+	uint64_t cpu_ns;      /* the same, or MTI_KICK_NO_CPU_LIMIT */
 };
 
-/* The call around this one: a host function may call another sandbox. */
-struct mti_kick_frame {
-	const struct mti_kick_target *target;
+/* A call; the first three are set once by the owner. */
+struct mti_kick {
+	const struct mti_hv_ops *ops;
+	struct mti_vm *vm;
+	struct mote_interrupt *interrupt;
+
+	struct mti_kick_limits limits;
+	uint64_t own_deadline_ns; /* monotonic */
+	/* These: also those of the calls around it, on the same thread. */
 	uint64_t deadline_ns;
-	bool expired;
+	uint64_t cpu_end_ns; /* of the thread's CPU clock */
+	/* Before this moment neither can have been reached. */
+	uint64_t check_ns;
+	bool masked; /* ops->block was used */
+	struct mti_kick *outer;
 };
 
 /*
- * From now on, reaching deadline_ns (monotonic), or the deadline of the call
- * around this one if that is earlier, kicks *target. *outer is for
- * mti_kick_end, which must follow a success.
+ * The call starts. Fails for reasons of the host only; after a success
+ * mti_kick_end must follow.
  */
-mote_status mti_kick_begin(const struct mti_kick_target *target,
-			   uint64_t now_ns, uint64_t deadline_ns, struct mti_kick_frame *outer,
+mote_status mti_kick_begin(struct mti_kick *call, uint64_t now_ns,
+			   const struct mti_kick_limits *limits,
 			   mote_error *err);
 
-/* Whether the deadline of the current call has been reached. */
-bool mti_kick_expired(void);
+/* Whether it was cancelled. It cannot be from now on. */
+bool mti_kick_end(struct mti_kick *call);
 
-void mti_kick_end(const struct mti_kick_frame *outer);
+/*
+ * Before the guest is entered again, after an exit of its own or one with
+ * MTI_EXIT_INTERRUPTED: MOTE_OK, or MOTE_E_CANCELLED, MOTE_E_DEADLINE,
+ * MOTE_E_CPU_TIME, or a failure of the host.
+ */
+mote_status mti_kick_check(struct mti_kick *call, uint64_t now_ns,
+			   bool interrupted, mote_error *err);
+
+/* The first three of these only; err is not filled. */
+mote_status mti_kick_stopped(struct mti_kick *call, uint64_t now_ns);
+
+/* Fills err for one of these three and returns it. */
+mote_status mti_kick_error(const struct mti_kick *call, mote_status status,
+			   mote_error *err);
+
+/* Makes a thread of this process look. Async-signal-safe. */
+void mti_kick_thread(int32_t thread);
 
 /* For fork.c: around fork(), and after it in the child. */
 void mti_kick_before_fork(void);

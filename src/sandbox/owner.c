@@ -61,3 +61,14 @@ void mti_sandbox_release(mote_sandbox *box)
 	if (doomed)
 		mti_sandbox_free(box);
 }
+
+void mti_sandbox_park(mote_sandbox *box, const void *keeper)
+{
+	atomic_store_explicit(&box->owner, (uintptr_t)keeper,
+			      memory_order_release);
+}
+
+void mti_sandbox_unpark(mote_sandbox *box)
+{
+	atomic_store_explicit(&box->owner, 0, memory_order_release);
+}

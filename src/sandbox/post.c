@@ -1,33 +1,39 @@
 /*
- * The post area: output and posted calls that a guest has queued.
+ * The post area: output, posted calls, log and trace records that a guest has
+ * queued.
  */
 #include <string.h>
 
 #include "abi/call.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "os/os.h"
 #include "sandbox/kick.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/usage.h"
 
 static mote_status hand_out(mote_sandbox *box, uint32_t stream,
 			    const uint8_t *data, size_t size, mote_error *err)
 {
-	if (size > box->output_left)
-		return mti_error_set(
-			err, MOTE_E_OUTPUT, "guest output",
-			"the guest printed more than max_output_bytes, %llu",
-			(unsigned long long)box->limits.output_bytes);
-	box->output_left -= size;
-	box->stats.output_bytes += size;
-	if (box->output && size > 0)
+	mote_status status = mti_usage_output(box, size, err);
+	uint64_t begun_ns;
+
+	if (status != MOTE_OK)
+		return status;
+	if (box->output && size > 0) {
+		begun_ns = mti_usage_host_begin(box);
 		box->output(box->output_user, stream, (const char *)data,
 			    size);
+		mti_usage_host_end(box, begun_ns);
+	}
 	return MOTE_OK;
 }
 
+/* *stopped: why the call is to stop, if it is. */
 static mote_status take_record(mote_sandbox *box,
 			       const struct mote_abi_post *record,
-			       const uint8_t *data, mote_error *err)
+			       const uint8_t *data, mote_status *stopped,
+			       mote_error *err)
 {
 	switch (record->kind) {
 	case MOTE_POST_STDOUT:
@@ -38,9 +44,17 @@ static mote_status take_record(mote_sandbox *box,
 				err);
 	case MOTE_POST_CALL:
 		/* One area holds a thousand: they take long together. */
-		if (mti_kick_expired())
-			return MOTE_E_DEADLINE;
+		if (*stopped == MOTE_OK)
+			*stopped = mti_kick_stopped(&box->kick,
+						    mti_os_monotonic_ns());
+		if (*stopped != MOTE_OK)
+			return MOTE_OK;
 		return mti_host_post(box, data, record->size, err);
+	case MOTE_POST_LOG:
+		return mti_log_take(box, data, record->size, err);
+	case MOTE_POST_TRACE:
+		mti_spans_take(box, data, record->size);
+		return MOTE_OK;
 	default:
 		return mti_error_set(err, MOTE_E_PROTOCOL, "guest post area",
 				     "record kind %u is unknown",
@@ -57,7 +71,7 @@ mote_status mti_post_drain(mote_sandbox *box, mote_error *err)
 	const size_t header = sizeof(struct mote_abi_post);
 	uint64_t used = box->control->post_used;
 	uint64_t at = 0;
-	bool late = false;
+	mote_status stopped = MOTE_OK;
 
 	if (used == 0)
 		return MOTE_OK;
@@ -80,10 +94,8 @@ mote_status mti_post_drain(mote_sandbox *box, mote_error *err)
 		    next > used)
 			break;
 		status = take_record(box, &record, box->post + at + header,
-				     err);
-		if (status == MOTE_E_DEADLINE)
-			late = true;
-		else if (status != MOTE_OK)
+				     &stopped, err);
+		if (status != MOTE_OK)
 			return status;
 		at = next;
 	}
@@ -93,5 +105,6 @@ mote_status mti_post_drain(mote_sandbox *box, mote_error *err)
 				     "bytes in use",
 				     (unsigned long long)at,
 				     (unsigned long long)used);
-	return late ? mti_deadline_error(box, err) : MOTE_OK;
+	return stopped == MOTE_OK ? MOTE_OK :
+				    mti_kick_error(&box->kick, stopped, err);
 }

@@ -7,12 +7,14 @@
 #include "os/os.h"
 #include "sandbox/kick.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/usage.h"
 
 /* Tells the guest the time; the monotonic one is returned. */
 static uint64_t refresh_clock(mote_sandbox *box)
 {
 	uint64_t now = mti_os_monotonic_ns();
 
+	box->observe.now_ns = now;
 	box->control->clock_monotonic_ns = now;
 	box->control->clock_realtime_ns = mti_os_realtime_ns();
 	return now;
@@ -117,17 +119,6 @@ static mote_status port_exit(mote_sandbox *box, const struct mti_exit *exit,
 	}
 }
 
-mote_status mti_deadline_error(const mote_sandbox *box, mote_error *err)
-{
-	uint64_t ns = box->limits.deadline_ns;
-	bool whole_ms = ns % 1000000 == 0;
-
-	return mti_error_set(err, MOTE_E_DEADLINE, "run guest",
-			     "the call ran longer than %llu %s",
-			     (unsigned long long)(whole_ms ? ns / 1000000 : ns),
-			     whole_ms ? "ms" : "ns");
-}
-
 /* What the guest printed before it went wrong is worth having. */
 static void drain_last_words(mote_sandbox *box)
 {
@@ -141,11 +132,7 @@ static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 	case MTI_EXIT_PORT:
 		return port_exit(box, exit, done, err);
 	case MTI_EXIT_INTERRUPTED:
-		box->stats.interrupted++;
-		if (!mti_kick_expired())
-			return MOTE_OK;
-		drain_last_words(box);
-		return mti_deadline_error(box, err);
+		return MOTE_OK;
 	case MTI_EXIT_FAULT:
 		drain_last_words(box);
 		return mti_fault_report(box, exit->number, err);
@@ -162,6 +149,24 @@ static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 	}
 }
 
+/* Before the guest goes on. */
+static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
+{
+	/* A guest that was interrupted may just be reading the clock. */
+	uint64_t now_ns = interrupted ? mti_os_monotonic_ns() :
+					refresh_clock(box);
+	mote_status status = mti_kick_check(&box->kick, now_ns, interrupted,
+					    err);
+
+	if (status == MOTE_OK)
+		status = mti_usage_growth(box, err);
+	if (status != MOTE_OK)
+		drain_last_words(box);
+	else if (interrupted)
+		mti_metric_count(&box->observe, MTI_METRIC_STRAY_KICKS, 1);
+	return status;
+}
+
 static mote_status loop(mote_sandbox *box, mote_error *err)
 {
 	const struct mti_hv_ops *ops = box->image->engine->ops;
@@ -171,40 +176,56 @@ static mote_status loop(mote_sandbox *box, mote_error *err)
 
 	do {
 		box->stats.vm_entries++;
+		mti_observe_enter(&box->observe);
 		status = ops->run(box->vm, &exit, err);
 		if (status != MOTE_OK)
 			break;
+		mti_observe_exit(&box->observe, box->control, &exit);
+		mti_usage_exit(box, &exit);
 		status = serve(box, &exit, &done, err);
-		if (status == MOTE_OK && !done &&
-		    exit.kind != MTI_EXIT_INTERRUPTED)
-			(void)refresh_clock(box);
+		if (status == MOTE_OK && !done)
+			status = resume(box, exit.kind == MTI_EXIT_INTERRUPTED,
+					err);
 	} while (status == MOTE_OK && !done);
 	return status;
+}
+
+/* What the guest did is lost if somebody was told that it was cancelled. */
+static mote_status finish(mote_sandbox *box, mote_status status,
+			  mote_error *err)
+{
+	bool cancelled = mti_kick_end(&box->kick);
+
+	if (cancelled && status == MOTE_OK)
+		status = mti_kick_error(&box->kick, MOTE_E_CANCELLED, err);
+	return mti_usage_end(box, status, err);
 }
 
 mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 			    const struct mti_entry *entry, mote_error *err)
 {
 	const struct mti_hv_ops *ops = box->image->engine->ops;
-	struct mti_kick_frame outer;
 	mote_status status;
 	uint64_t now_ns;
 
 	box->phase = phase;
-	box->host_calls_left = box->limits.host_calls;
-	box->output_left = box->limits.output_bytes;
 	now_ns = refresh_clock(box);
-	status = mti_kick_begin(&box->kick, now_ns,
-				now_ns + box->limits.deadline_ns, &outer, err);
+	status = mti_kick_begin(&box->kick, now_ns, &box->limits.time, err);
 	if (status != MOTE_OK)
 		return status;
+	mti_usage_begin(box, now_ns);
 	box->stats.calls++;
 	box->clean = false;
+	mti_observe_begin(box);
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 	ops->set_entry(box->vm, entry);
-	status = loop(box, err);
-	mti_kick_end(&outer);
+	/* Kept for backtraces and core dumps, also if the caller wants none. */
+	box->last.error.code = MOTE_OK;
+	status = loop(box, &box->last.error);
+	status = finish(box, status, &box->last.error);
+	if (status != MOTE_OK)
+		mti_error_copy(err, &box->last.error);
 	box->clean = status == MOTE_OK;
 	if (status == MOTE_OK && phase != MTI_PHASE_MAIN)
 		atomic_store_explicit(&box->state, MOTE_SANDBOX_READY,
@@ -212,5 +233,6 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	else if (status == MOTE_OK)
 		atomic_store_explicit(&box->state, MOTE_SANDBOX_EXITED,
 				      memory_order_relaxed);
+	mti_observe_end(box, status, &box->last.error);
 	return status;
 }

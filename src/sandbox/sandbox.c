@@ -22,7 +22,53 @@ static mote_status run_init(mote_sandbox *box, mote_error *err)
 		.argument0 = MOTE_GVA_CONTROL,
 	};
 
+	box->last.function = "";
 	return mti_sandbox_run(box, MTI_PHASE_INIT, &entry, err);
+}
+
+static mote_status run_from_start(mote_sandbox *box,
+				  struct mti_template *template,
+				  mote_error *err)
+{
+	mote_status status = mti_sandbox_attach(box, template, template->store,
+						err);
+
+	if (status == MOTE_OK)
+		status = mti_sandbox_resume(box, &new_cpu, MTI_RANDOM_FIRST,
+					    err);
+	if (status == MOTE_OK)
+		status = run_init(box, err);
+	return status;
+}
+
+/* false if nobody has put it there yet; else its store is a reference. */
+static bool get_started(mote_image *image, struct mti_template *template,
+			struct mti_snap *started)
+{
+	pthread_mutex_lock(&image->lock);
+	*started = template->started;
+	if (started->store)
+		mti_store_ref(started->store);
+	pthread_mutex_unlock(&image->lock);
+	return started->store != NULL;
+}
+
+/* If it fails, constructors will run once more: no harm. */
+static void put_started(mote_sandbox *box, struct mti_template *template)
+{
+	struct mti_snap snap;
+	struct mti_store *unused;
+
+	if (mti_snap_take(box, &snap, NULL) != MOTE_OK)
+		return;
+	unused = snap.store;
+	pthread_mutex_lock(&box->image->lock);
+	if (!template->started.store) {
+		template->started = snap;
+		unused = NULL;
+	}
+	pthread_mutex_unlock(&box->image->lock);
+	mti_store_unref(unused);
 }
 
 static mote_status start(mote_sandbox *box, const mote_sandbox_options *options,
@@ -34,18 +80,22 @@ static mote_status start(mote_sandbox *box, const mote_sandbox_options *options,
 		.io = options->io_bytes,
 	};
 	struct mti_template *template = NULL;
+	bool share = (options->flags & MOTE_SANDBOX_SHARE_INIT) != 0;
+	struct mti_snap started;
 	mote_status status;
 
 	status = mti_template_get(box->image, &sizes, &template, err);
-	if (status == MOTE_OK)
-		status = mti_sandbox_attach(box, template, template->store,
-					    err);
+	if (status != MOTE_OK)
+		return status;
+	if (share && get_started(box->image, template, &started)) {
+		status = mti_sandbox_begin(box, template, &started, err);
+		mti_store_unref(started.store);
+	} else {
+		status = run_from_start(box, template, err);
+		if (status == MOTE_OK && share)
+			put_started(box, template);
+	}
 	mti_template_unref(template);
-	if (status == MOTE_OK)
-		status = mti_sandbox_resume(box, &new_cpu, MTI_RANDOM_FIRST,
-					    err);
-	if (status == MOTE_OK)
-		status = run_init(box, err);
 	return status;
 }
 
@@ -57,11 +107,18 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->flags = options->flags;
 	box->output = options->output;
 	box->output_user = options->output_user;
-	box->limits.deadline_ns = options->deadline_ns;
+	box->no_dump = options->flags & MOTE_SANDBOX_NO_DUMP;
+	box->measured = options->flags & MOTE_SANDBOX_CALL_STATS;
+	box->limits.time.deadline_ns = options->deadline_ns;
+	box->limits.time.cpu_ns = options->cpu_ns;
+	box->limits.log_bytes = options->max_log_bytes;
+	box->limits.growth_bytes = options->max_growth_bytes;
 	box->limits.host_calls = options->max_host_calls;
 	box->limits.output_bytes = options->max_output_bytes;
 	box->stats.struct_size = sizeof(box->stats);
-	status = mti_host_resolve(box, options, err);
+	status = mti_observe_init(box, options, err);
+	if (status == MOTE_OK)
+		status = mti_host_resolve(box, options, err);
 	if (status != MOTE_OK)
 		return status;
 	if (!snapshot)
@@ -84,8 +141,15 @@ static mote_status new_sandbox(mote_image *image,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "new sandbox",
 				     "no memory for the sandbox");
 	box->image = image;
+	box->last.error.struct_size = sizeof(box->last.error);
 	box->generation = mti_fork_generation();
 	mti_image_ref(image);
+	box->interrupt = mti_interrupt_new(image->engine);
+	if (!box->interrupt) {
+		mti_sandbox_free(box);
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "new sandbox",
+				     "no memory for its interrupt handle");
+	}
 	/* Host functions that the constructors call may not use it. */
 	status = mti_sandbox_acquire(box, err);
 	if (status == MOTE_OK)
@@ -94,6 +158,7 @@ static mote_status new_sandbox(mote_image *image,
 		mti_sandbox_free(box);
 		return status;
 	}
+	mti_observe_created(box);
 	mti_sandbox_release(box);
 	*out = box;
 	return MOTE_OK;
@@ -123,8 +188,10 @@ void mti_sandbox_free(mote_sandbox *box)
 	image = box->image;
 	allocator = &image->engine->allocator;
 	mti_sandbox_detach(box);
+	mti_observe_fini(box);
 	mti_free(allocator, box->host_functions);
 	mti_free(allocator, box->resolved);
+	mti_interrupt_unref(box->interrupt);
 	mti_free(allocator, box);
 	mti_image_unref(image);
 }

@@ -5,12 +5,14 @@
 #ifndef MTI_SANDBOX_SANDBOX_H
 #define MTI_SANDBOX_SANDBOX_H
 
+#include "debug/unwind.h"
 #include "sandbox/types.h"
 
 /* engine.c: backend is NULL for the first that is ready. */
 mote_status mti_engine_new(const struct mti_allocator *allocator,
 			   const char *backend, int kick_signal,
-			   mote_engine **engine, mote_error *err);
+			   uint32_t flags, mote_engine **engine,
+			   mote_error *err);
 void mti_engine_ref(mote_engine *engine);
 void mti_engine_unref(mote_engine *engine);
 
@@ -20,10 +22,19 @@ mote_status mti_image_new(mote_engine *engine, uint8_t *file, size_t size,
 void mti_image_ref(mote_image *image);
 void mti_image_unref(mote_image *image);
 
+/* image.c: made when it is first asked for; lives as long as the image. */
+mote_status mti_image_debug(mote_image *image,
+			    const struct mti_debug_info **info,
+			    mote_error *err);
+
 /* template.c: the result is a reference. */
 mote_status mti_template_get(mote_image *image,
 			     const struct mti_layout_sizes *sizes,
 			     struct mti_template **out, mote_error *err);
+/* Of a plan that is there; references store. NULL if memory ran out. */
+struct mti_template *mti_template_new(const struct mti_allocator *allocator,
+				      const struct mti_layout *layout,
+				      struct mti_store *store);
 void mti_template_ref(struct mti_template *plan);
 void mti_template_unref(struct mti_template *plan);
 
@@ -43,6 +54,8 @@ void mti_seat_put(mote_engine *engine, struct mti_seat *seat);
 void mti_seat_free(mote_engine *engine, struct mti_seat *seat);
 /* Whether memory, and more bytes, may lie in the cache. */
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more);
+/* Frees the seats of plans that nobody else has any more. */
+void mti_cache_sweep(mote_engine *engine);
 void mti_cache_init(struct mti_cache *cache);
 void mti_cache_fini(mote_engine *engine);
 
@@ -84,9 +97,9 @@ mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **snapshot,
 void mti_snapshot_ref(mote_snapshot *snapshot);
 void mti_snapshot_unref(mote_snapshot *snapshot);
 /*
- * snapshot.c: from a file. The image is what is trusted: everything else is
- * checked against it and itself, MOTE_E_SNAPSHOT. Takes snap->store over,
- * also when it fails.
+ * snapshot.c: from a file. layout and cpu are sound in themselves, as snap/
+ * has checked; the rest, and how they fit each other and the image, is
+ * checked here: MOTE_E_SNAPSHOT. Takes snap->store over, also when it fails.
  */
 mote_status mti_snapshot_from_parts(mote_image *image,
 				    const struct mti_snap *snap,
@@ -122,6 +135,13 @@ mote_status mti_sandbox_acquire_ready(mote_sandbox *box, const char *operation,
 void mti_sandbox_release(mote_sandbox *box);
 /* Whether this thread is inside a call of it. */
 bool mti_sandbox_inside(const mote_sandbox *box);
+
+/*
+ * owner.c: it is the keeper's, an object that is no thread: MOTE_E_BUSY for
+ * all until unpark. It is nobody's, or this thread's, before.
+ */
+void mti_sandbox_park(mote_sandbox *box, const void *keeper);
+void mti_sandbox_unpark(mote_sandbox *box);
 
 /* fork.c: the number changes in a child after fork(). */
 mote_status mti_fork_watch(mote_error *err);
@@ -167,12 +187,31 @@ mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
 /* NULL if the fault has no such register. */
 const char *mti_fault_register_name(const mote_fault *fault, uint32_t index);
 
-/* run.c: fills err, returns MOTE_E_DEADLINE. */
-mote_status mti_deadline_error(const mote_sandbox *box, mote_error *err);
+/*
+ * inspect.c. All want an acquired sandbox in any state, and refuse one that
+ * must not be looked into.
+ */
+mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err);
+size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
+			void *buffer, size_t size);
+/*
+ * The registers as the guest's code left them, where its last call ended or
+ * went wrong; in the order of arch->register_names.
+ */
+mote_status mti_inspect_registers(mote_sandbox *box, uint64_t *general,
+				  mote_error *err);
+/*
+ * From there on, innermost first; *count is at least 1. Some of the first
+ * may be dropped: MTI_INSPECT_SPARE should be added to what is wanted.
+ */
+#define MTI_INSPECT_SPARE 16
+mote_status mti_inspect_unwind(mote_sandbox *box,
+			       struct mti_unwind_frame *frames, size_t max,
+			       size_t *count, mote_error *err);
 
 /*
  * post.c: hands out and empties what the guest has queued. Calls that it has
- * posted are not made after the deadline: MOTE_E_DEADLINE.
+ * posted are not made once the call is to stop: as mti_kick_stopped.
  */
 mote_status mti_post_drain(mote_sandbox *box, mote_error *err);
 
@@ -180,6 +219,17 @@ static inline const struct mti_allocator *
 mti_sandbox_allocator(const mote_sandbox *box)
 {
 	return &box->image->engine->allocator;
+}
+
+/*
+ * Any thread: for what is not of one sandbox. What is belongs into its own
+ * shard, see mti_metric_count().
+ */
+static inline void mti_metric_add(mote_engine *engine, enum mti_metric which,
+				  uint64_t count)
+{
+	if (!(engine->flags & MOTE_ENGINE_NO_METRICS))
+		mti_metrics_add(&engine->metrics, which, count);
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include <mote/control.h>
 #include <mote/mote.h>
 #include <mote/snapshot.h>
 
@@ -16,11 +17,14 @@
 #include "base/alloc.h"
 #include "base/signature.h"
 #include "call/codec.h"
+#include "debug/info.h"
 #include "elf/elf.h"
 #include "hv/hv.h"
 #include "mem/layout.h"
 #include "mem/memory.h"
+#include "mem/window.h"
 #include "sandbox/kick.h"
+#include "sandbox/observe.h"
 #include "snap/snap.h"
 
 /* A VM with its memory, while no sandbox uses it. */
@@ -29,8 +33,10 @@ struct mti_seat {
 	struct mti_store *store; /* a reference: what memory holds */
 	struct mti_memory memory;
 	struct mti_vm *vm;
+	uint32_t generation; /* of the process that made it, see fork.c */
 	/* The CPU is new, or stands where a call ended. */
 	bool clean;
+	bool reused; /* it comes from the cache */
 };
 
 #define MTI_CACHE_MAX 16
@@ -51,23 +57,30 @@ struct mti_entropy {
 
 struct mote_engine {
 	_Atomic uint32_t references;
-	uint32_t generation; /* of the process that made it, see fork.c */
 	struct mti_allocator allocator;
 	const struct mti_hv_ops *ops;
 	struct mti_hv *hv;
 	struct mti_cache cache;
 	struct mti_entropy entropy;
+	uint32_t flags;      /* MOTE_ENGINE_* */
+	uint32_t generation; /* of the process that made it, see fork.c */
+	struct mti_metrics metrics;
 };
 
 /*
  * What all sandboxes of one image with the same sizes share: the plan of
- * memory and the image part of it, a sealed file. Immutable.
+ * memory and the image part of it, a sealed file. Immutable but for started.
  */
 struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
 	struct mti_layout layout;
 	struct mti_store *store; /* a reference */
+	/*
+	 * The state after init, for MOTE_SANDBOX_SHARE_INIT; its store is a
+	 * reference, or NULL. Under the image's lock.
+	 */
+	struct mti_snap started;
 };
 
 struct mote_image {
@@ -79,6 +92,7 @@ struct mote_image {
 	const struct mti_arch *arch;
 	pthread_mutex_t lock;
 	struct mti_template *last; /* the last one made, a reference or NULL */
+	struct mti_debug_info *debug; /* NULL before it is asked for */
 };
 
 struct mti_host_function {
@@ -109,13 +123,23 @@ struct mote_snapshot {
 /* An area that the host writes from its start on. */
 struct mti_mark {
 	size_t used; /* bytes written since memory was last put back */
-	size_t peak; /* ever, since it was last mapped */
+	size_t recent; /* the same, since trim last looked */
+	size_t peak; /* the same, since the area was last mapped */
 };
 
 struct mti_limits {
-	uint64_t deadline_ns;
+	struct mti_kick_limits time;
 	uint64_t host_calls;
 	uint64_t output_bytes;
+	uint64_t log_bytes;
+	uint64_t growth_bytes; /* UINT64_MAX: none */
+};
+
+/* What is known of the last call, for backtraces and core dumps. */
+struct mti_last_call {
+	const char *function; /* "" for the start of the guest */
+	size_t more;          /* calls of a batch after it */
+	mote_error error;     /* code is MOTE_OK unless it failed */
 };
 
 struct mote_sandbox {
@@ -126,8 +150,11 @@ struct mote_sandbox {
 	struct mti_template *template; /* a reference */
 	struct mti_store *store; /* a reference: what a restore puts back */
 	struct mti_memory memory;
+	struct mti_window window; /* what is mapped beside it */
 	struct mti_vm *vm;
-	struct mti_kick_target kick;
+	bool vm_lost; /* it does not run any more */
+	struct mti_kick kick;
+	mote_interrupt *interrupt; /* a reference */
 	uint32_t flags; /* MOTE_SANDBOX_* */
 	uint32_t restores;
 
@@ -143,6 +170,8 @@ struct mote_sandbox {
 	mote_output_fn output;
 	void *output_user;
 	struct mti_limits limits;
+	bool measured; /* MOTE_SANDBOX_CALL_STATS */
+	bool no_dump;  /* MOTE_SANDBOX_NO_DUMP */
 
 	/* Host addresses of the areas in guest memory. */
 	volatile struct mote_abi_control *control;
@@ -170,10 +199,20 @@ struct mote_sandbox {
 	uint64_t next_id;
 	uint64_t host_calls_left;
 	uint64_t output_left;
+	uint64_t log_left;
 	uint32_t result_offset; /* RETURN: in the out area */
 	uint32_t exit_status;   /* EXIT */
+	struct mti_last_call last;
 
 	mote_sandbox_stats stats;
+	struct mti_observer observe;
+	/* Of the call, or the last one: see usage.c. */
+	mote_sandbox_stats stats_before;
+	mote_call_stats usage;
+	uint64_t start_ns;
+	uint64_t start_cpu_ns;
+	uint64_t pages_before;
+	uint64_t pages_written; /* for the first time */
 };
 
 /* A host function in progress. */

@@ -150,9 +150,14 @@ void machine_enter(struct machine *machine, const void *label,
 
 void machine_go(struct machine *machine, enum mti_exit_kind expected)
 {
-	memset(&machine->exit, 0, sizeof(machine->exit));
-	expect_ok(machine, machine->ops->run(machine->vm, &machine->exit,
-					     &machine->err));
+	/* A backend may have reasons of its own to leave the guest. */
+	do {
+		memset(&machine->exit, 0, sizeof(machine->exit));
+		expect_ok(machine,
+			  machine->ops->run(machine->vm, &machine->exit,
+					    &machine->err));
+	} while (machine->exit.kind == MTI_EXIT_INTERRUPTED &&
+		 expected != MTI_EXIT_INTERRUPTED);
 	if (machine->exit.kind == expected)
 		return;
 	print_error("exit %d, number 0x%x, %s 0x%llx\n", machine->exit.kind,

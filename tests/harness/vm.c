@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "harness/unit.h"
+#include "mem/check.h"
 
 static bool refuse(struct vm_allocator *allocator)
 {
@@ -73,7 +74,8 @@ static size_t count_descriptors(void)
 
 static size_t count_mappings(void)
 {
-	static const char *const ours[] = { "kvm-vcpu", "mote-image" };
+	static const char *const ours[] = { "kvm-vcpu", "mote-image",
+					    "mote-snapshot" };
 	char line[512];
 	size_t count = 0;
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -102,6 +104,20 @@ struct vm_resources vm_resources_now(void)
 	return now;
 }
 
+/*
+ * ThreadSanitizer keeps a signal back until the thread makes a call that it
+ * intercepts, so that a handler cannot stop the KVM_RUN that comes next.
+ * Where the signal is blocked, KVM_RUN itself sees it.
+ */
+static void block_kick_signal(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 6);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 int vm_require(void)
 {
 	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
@@ -109,6 +125,8 @@ int vm_require(void)
 	const char *required = getenv("MOTE_REQUIRE_HV");
 	size_t i;
 
+	if (VM_THREAD_SANITIZED)
+		block_kick_signal();
 	for (i = 0; i < mote_backend_count(); i++)
 		if (mote_backend_probe(i, &info, &err) == MOTE_OK &&
 		    info.reason == MOTE_BACKEND_READY)
@@ -151,11 +169,21 @@ void vm_open_image(struct vm *vm, const char *path)
 		  MOTE_OK, &vm->err);
 }
 
+void vm_check_restores(bool on)
+{
+#ifdef MOTE_CHECK_RESTORE
+	mti_check_restores = on;
+#else
+	(void)on;
+#endif
+}
+
 void vm_open(struct vm *vm, const char *path)
 {
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
 
 	memset(vm, 0, sizeof(*vm));
+	vm_check_restores(true);
 	vm->err.struct_size = sizeof(vm->err);
 	vm_allocator_init(&vm->allocator);
 	vm->before = vm_resources_now();

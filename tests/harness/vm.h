@@ -27,6 +27,16 @@
 #ifndef VM_SANITIZED
 #define VM_SANITIZED 0
 #endif
+#if defined(__SANITIZE_THREAD__)
+#define VM_THREAD_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define VM_THREAD_SANITIZED 1
+#endif
+#endif
+#ifndef VM_THREAD_SANITIZED
+#define VM_THREAD_SANITIZED 0
+#endif
 
 /* An allocator that counts, and fails when told to. Thread-safe. */
 struct vm_allocator {
@@ -61,6 +71,12 @@ int vm_require(void);
 
 /* Ends the process if the test program hangs for so long. */
 void vm_watchdog(unsigned int seconds);
+
+/*
+ * Whether each restore is followed by a look at all memory, in builds that
+ * have it (mem/check.h). vm_open switches it on.
+ */
+void vm_check_restores(bool on);
 
 /* path NULL: no image. The test fails if anything does. */
 void vm_open(struct vm *vm, const char *path);

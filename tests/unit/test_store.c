@@ -2,12 +2,16 @@
  * Stores: what is mapped, put back and frozen, against a copy of memory.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "harness/random.h"
 #include "harness/unit.h"
+#include "mem/check.h"
 #include "mem/freeze.h"
 #include "os/os.h"
 
@@ -219,7 +223,7 @@ static void test_delta(void **state)
 	third = freeze(&memory, image);
 	assert_null(third->files[1]);
 	assert_ptr_not_equal(third->files[0], image->files[0]);
-	/* What is zero in the image is in it; pages that became zero are not. */
+	/* The image is whole in it; pages that became zero are not. */
 	assert_int_equal(size_of(third, 0), (IMAGE_PAGES - 1 + 700) * PAGE);
 	mti_store_unref(third);
 	mti_memory_fini(&memory);
@@ -246,8 +250,8 @@ static void test_many_runs(void **state)
 	/* 101 runs: the 37 gaps that had to go are of one page each. */
 	assert_int_equal(size_of(store, 1), (100 + 37) * PAGE);
 	for (i = 0; i < 40; i++)
-		assert_int_equal(
-			mti_store_page(store, (400 + 10 * i) * PAGE)[0], 2);
+		assert_int_equal(*mti_store_page(store, (400 + 10 * i) * PAGE),
+				 2);
 	mti_store_unref(store);
 	mti_memory_fini(&memory);
 	mti_store_unref(image);
@@ -319,6 +323,49 @@ static void test_scan(void **state)
 	old_kernel = false;
 }
 
+#ifdef MOTE_CHECK_RESTORE
+/* The signal that a check of this memory ends with, or 0. */
+static int check_in_child(struct mti_memory *memory, struct mti_store *store,
+			  size_t page)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		/* Guest memory is not inherited. */
+		if (mti_memory_init(memory, &mti_allocator_libc, store, NULL))
+			_exit(3);
+		memory->base[page * PAGE] ^= 1;
+		if (page % 2)
+			mti_dirty_add(&memory->dirty, page * PAGE, 1);
+		if (page % 2)
+			mti_memory_restore(memory, store);
+		/* No word of it in the log of the tests. */
+		close(STDERR_FILENO);
+		mti_check_restores = true;
+		mti_memory_check(memory, store);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* The check that other tests rely on sees a page that was missed. */
+static void test_check(void **state)
+{
+	struct mti_store *image = make_image();
+	struct mti_memory memory;
+
+	(void)state;
+	assert_int_equal(check_in_child(&memory, image, 11), 0);
+	assert_int_equal(check_in_child(&memory, image, 701), 0);
+	assert_int_equal(check_in_child(&memory, image, 10), SIGABRT);
+	assert_int_equal(check_in_child(&memory, image, 700), SIGABRT);
+	mti_store_unref(image);
+}
+#endif
+
 static void test_invalid(void **state)
 {
 	static const struct mti_extent wrong[] = {
@@ -374,6 +421,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test_prestate(test_scan, &no),
 		cmocka_unit_test_prestate(test_scan, &yes),
 		cmocka_unit_test(test_invalid),
+#ifdef MOTE_CHECK_RESTORE
+		cmocka_unit_test(test_check),
+#endif
 	};
 
 	seed = random_seed(argc, argv);

@@ -361,7 +361,7 @@ static void test_sandbox_options(void **state)
 	(void)state;
 	open_box();
 	options = calls_host_options(&host);
-	options.flags = 16;
+	options.flags = UINT32_C(1) << 30;
 	vm_expect(make(&options), MOTE_E_VERSION, &vm.err);
 	options.flags = UINT32_MAX;
 	vm_expect(make(&options), MOTE_E_VERSION, &vm.err);

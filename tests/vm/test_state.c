@@ -5,6 +5,7 @@
 #include <cpuid.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 
 #include "abi/trap.h"
@@ -244,6 +245,15 @@ static void test_by_kernel(void **state)
 	machine_close(&machine);
 }
 
+static void expect_same(const struct mti_cpu_state *got,
+			const struct mti_cpu_state *wanted)
+{
+	assert_int_equal(got->fs_base, wanted->fs_base);
+	assert_int_equal(got->gs_base, wanted->gs_base);
+	assert_int_equal(got->mxcsr, wanted->mxcsr);
+	assert_int_equal(got->x87_control, wanted->x87_control);
+}
+
 /* No WRFSBASE in user mode: FS and GS base go with the next entry. */
 static void test_by_sregs(void **state)
 {
@@ -262,7 +272,7 @@ static void test_by_sregs(void **state)
 		vm_expect(machine.ops->state_get(machine.vm, &got,
 						 &machine.err),
 			  MOTE_OK, &machine.err);
-		assert_memory_equal(&got, wanted[i % 2], sizeof(got));
+		expect_same(&got, wanted[i % 2]);
 	}
 	machine_close(&machine);
 }
@@ -287,16 +297,16 @@ static void test_get(void **state)
 	memset(&got, 0, sizeof(got));
 	vm_expect(machine.ops->state_get(machine.vm, &got, &machine.err),
 		  MOTE_OK, &machine.err);
-	assert_memory_equal(&got, &odd_state, sizeof(got));
+	expect_same(&got, &odd_state);
 	machine_call(&machine, m_nothing, 0, 0);
 	memset(&got, 0, sizeof(got));
 	vm_expect(machine.ops->state_get(machine.vm, &got, &machine.err),
 		  MOTE_OK, &machine.err);
-	assert_memory_equal(&got, &odd_state, sizeof(got));
+	expect_same(&got, &odd_state);
 	machine_restore(&machine, &machine_new_state, false);
 	vm_expect(machine.ops->state_get(machine.vm, &got, &machine.err),
 		  MOTE_OK, &machine.err);
-	assert_memory_equal(&got, &machine_new_state, sizeof(got));
+	expect_same(&got, &machine_new_state);
 	machine_close(&machine);
 }
 
@@ -480,6 +490,60 @@ static void test_kick_at_entry(void **state)
 	machine_close(&machine);
 }
 
+static void request(unsigned long number, void *argument)
+{
+	assert_true(ioctl(machine.vm->vcpu_fd, number, argument) >= 0);
+}
+
+/* What a guest cannot change by itself, changed behind its back. */
+static void test_out_of_reach(void **state)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entries[2];
+	} msrs = {
+		.head = { .nmsrs = 2 },
+		.entries = { { .index = 0xc0000082, .data = 0x1000 },
+			     { .index = 0xc0000102, .data = 0x2000 } },
+	};
+	struct kvm_vcpu_events events = { 0 };
+	struct kvm_debugregs debug = { .db = { 1, 2, 3, 4 },
+				       .dr6 = 0xffff0ff1,
+				       .dr7 = 0x400 };
+	struct kvm_sregs sregs;
+
+	(void)state;
+	open_machine();
+	machine_call(&machine, m_nothing, 0, 0);
+	request(KVM_GET_SREGS, &sregs);
+	sregs.idt.base = 0x1000;
+	sregs.gdt.limit = 0;
+	sregs.tr.base = 0x2000;
+	sregs.tr.type = machine.hv->tss_type;
+	request(KVM_SET_SREGS, &sregs);
+	request(KVM_SET_MSRS, &msrs);
+	request(KVM_SET_DEBUGREGS, &debug);
+	/* An exception that was to be delivered. */
+	events.exception.injected = 1;
+	events.exception.nr = 6;
+	request(KVM_SET_VCPU_EVENTS, &events);
+	machine_restore(&machine, &machine_new_state, false);
+	machine_call(&machine, m_nothing, 0, 0);
+	/* Every way into and out of the guest works. */
+	machine_call(&machine, m_writes, AREA, has);
+	machine_enter(&machine, m_fault, 0, 0);
+	machine_go(&machine, MTI_EXIT_FAULT);
+	request(KVM_GET_DEBUGREGS, &debug);
+	assert_int_equal(debug.db[0] | debug.db[1] | debug.db[2] |
+				 debug.db[3],
+			 0);
+	assert_int_equal(debug.dr6 & 0xf, 0);
+	request(KVM_GET_MSRS, &msrs);
+	assert_int_equal(msrs.entries[0].data, MOTE_GVA_SYSCALL);
+	assert_int_equal(msrs.entries[1].data, 0);
+	machine_close(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +560,7 @@ int main(void)
 		cmocka_unit_test(test_after_shutdown),
 		cmocka_unit_test(test_after_interrupt),
 		cmocka_unit_test(test_kick_at_entry),
+		cmocka_unit_test(test_out_of_reach),
 	};
 	int skip = vm_require();
 

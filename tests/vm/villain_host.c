@@ -1,5 +1,7 @@
 #include "vm/villain_host.h"
 
+#include "sandbox/types.h"
+
 mote_host_fn villain_host_fn;
 
 static mote_status host_any(void *user, mote_host_call *call,
@@ -29,4 +31,29 @@ mote_sandbox_options villain_host_options(uint64_t deadline_ns)
 		sizeof(host_functions) / sizeof(host_functions[0]);
 	options.deadline_ns = deadline_ns;
 	return options;
+}
+
+static volatile uint64_t *count_word(const mote_sandbox *box)
+{
+	return (volatile uint64_t *)(uintptr_t)(box->out + 4096);
+}
+
+void villain_count_start(const mote_sandbox *box)
+{
+	*count_word(box) = 0;
+}
+
+uint64_t villain_count(const mote_sandbox *box)
+{
+	return *count_word(box);
+}
+
+uint64_t villain_count_seen(const mote_sandbox *box)
+{
+	uint64_t count;
+
+	do {
+		count = villain_count(box);
+	} while (count < 2);
+	return count;
 }

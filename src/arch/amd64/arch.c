@@ -5,6 +5,7 @@
 #include "arch/amd64/boot.h"
 #include "arch/amd64/pt.h"
 #include "arch/amd64/trap.h"
+#include "arch/amd64/unwind.h"
 
 const struct mti_arch mti_arch_amd64 = {
 	.name = "amd64",
@@ -13,8 +14,14 @@ const struct mti_arch mti_arch_amd64 = {
 	.register_names = mti_amd64_register_names,
 	.register_count = MTI_AMD64_REGISTERS,
 	.pc_register = MTI_RIP,
+	.dwarf_registers = mti_amd64_dwarf_registers,
+	.dwarf_count = MTI_AMD64_DWARF_REGISTERS,
+	.dwarf_stack = MTI_AMD64_DWARF_RSP,
+	.dwarf_frame = MTI_AMD64_DWARF_RBP,
+	.call_before = mti_amd64_call_before,
 	.fault = mti_amd64_fault,
 	.map = mti_amd64_map,
+	.unmap = mti_amd64_unmap,
 	.translate = mti_amd64_translate,
 	.supervisor_page = mti_amd64_supervisor_page,
 	.syscall_page = mti_amd64_syscall_page,

@@ -53,6 +53,8 @@
 #define MTI_SFMASK_VALUE 0x44700u
 
 #define MTI_RFLAGS_USER 0x202u
+/* What user mode may change: CF PF AF ZF SF TF DF OF NT RF AC ID. */
+#define MTI_RFLAGS_SETTABLE 0x254dd5u
 
 /* After FNINIT; after reset. */
 #define MTI_X87_CONTROL_RESET 0x37fu

@@ -14,6 +14,9 @@
 bool mti_amd64_map(const struct mti_pt_ops *ops, uint64_t root, uint64_t gva,
 		   uint64_t gpa, uint64_t size, uint32_t flags);
 
+bool mti_amd64_unmap(const struct mti_pt_ops *ops, uint64_t root, uint64_t gva,
+		     uint64_t gpa, uint64_t size);
+
 /* At most 4 reads. */
 bool mti_amd64_translate(const struct mti_pt_ops *ops, uint64_t root,
 			 uint64_t gva, struct mti_pt_translation *out);

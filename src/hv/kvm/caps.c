@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 
 #include "arch/amd64/boot.h"
+#include "base/checked.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
 #include "os/os.h"
@@ -216,17 +217,6 @@ static uint8_t tss_type(const struct mti_hv *hv)
 	return TSS_BUSY;
 }
 
-/* Whether the kernel of this host lets programs use XSAVE and so AVX. */
-static bool host_osxsave(void)
-{
-	uint32_t eax;
-	uint32_t ebx;
-	uint32_t ecx = 0;
-	uint32_t edx;
-
-	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & bit_OSXSAVE;
-}
-
 /* SDM 1, "Guidelines for Writing to the MXCSR Register". */
 static uint32_t mxcsr_mask(void)
 {
@@ -253,9 +243,35 @@ static uint32_t ring_capability(int fd)
 	return 0;
 }
 
-/* XSAVE area of the legacy part and the header alone, and KVM's (SDM 1). */
+/* x87, SSE, AVX, AVX-512 (SDM 1, XSAVE-Supported Features). */
+#define XSAVE_COMPONENTS 0xe7u
+#define XSAVE_COMPONENTS_MIN 0x3u
+/* The legacy part and the header alone; all that KVM hands out. */
 #define XSAVE_BYTES_MIN 576
 #define XSAVE_BYTES_MAX sizeof(((struct mti_machine *)NULL)->vector)
+
+/* The XSAVE area as leaf 0xd has it (SDM 2A, CPUID). */
+static void read_xsave(struct mti_hv *hv)
+{
+	const struct kvm_cpuid_entry2 *leaf = find_leaf(&hv->cpuid, 0xd, 0);
+	uint32_t i;
+
+	hv->xsave_size = XSAVE_BYTES_MIN;
+	hv->xsave_components = XSAVE_COMPONENTS_MIN;
+	for (i = 2; leaf && i < 8; i++) {
+		const struct kvm_cpuid_entry2 *part =
+			find_leaf(&hv->cpuid, 0xd, i);
+
+		if (!(leaf->eax & XSAVE_COMPONENTS & 1u << i) || !part ||
+		    part->ebx < XSAVE_BYTES_MIN ||
+		    !mti_range_ok(part->ebx, part->eax, XSAVE_BYTES_MAX))
+			continue;
+		hv->xsave_components |= 1u << i;
+		hv->xsave_offset[i] = part->ebx;
+		if (hv->xsave_size < part->ebx + part->eax)
+			hv->xsave_size = part->ebx + part->eax;
+	}
+}
 
 static void read_cpu(struct mti_hv *hv)
 {
@@ -265,21 +281,17 @@ static void read_cpu(struct mti_hv *hv)
 	const struct kvm_cpuid_entry2 *xsave = find_leaf(&hv->cpuid, 0xd, 0);
 
 	hv->physical_bits = address ? address->eax & 0xff : 36;
-	hv->host_osxsave = host_osxsave();
+	/* KVM lists the components that the host's kernel has enabled. */
+	hv->host_osxsave = xsave && xsave->eax != 0;
 	hv->mxcsr_mask = mxcsr_mask();
 	hv->ring_capability = ring_capability(hv->fd);
 	hv->cr4 = wanted_cr4(hv);
 	hv->tss_type = tss_type(hv);
-	hv->xsave_size = xsave ? xsave->ecx : 0;
-	if (hv->xsave_size < XSAVE_BYTES_MIN)
-		hv->xsave_size = XSAVE_BYTES_MIN;
-	if (hv->xsave_size > XSAVE_BYTES_MAX)
-		hv->xsave_size = XSAVE_BYTES_MAX;
-	/* x87, SSE, AVX, AVX-512 (SDM 1, XSAVE-Supported Features). */
+	read_xsave(hv);
 	if (xsave && leaf1 && leaf1->ecx & (1u << 26) &&
 	    mti_os_ioctl_value(hv->fd, KVM_CHECK_EXTENSION, KVM_CAP_XCRS) > 0) {
 		hv->has_xcrs = true;
-		hv->xcr0 = xsave->eax & 0xe7;
+		hv->xcr0 = xsave->eax & XSAVE_COMPONENTS;
 	}
 	hv->tick_ns = UINT64_MAX;
 }

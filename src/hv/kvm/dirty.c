@@ -86,7 +86,7 @@ static mote_status reset(struct mti_vm *vm, mote_error *err)
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, "find dirty pages",
 				    -status, "KVM_RESET_DIRTY_RINGS");
-	vm->ring_reset += (uint32_t)status;
+	vm->ring_reset = vm->ring_next;
 	return MOTE_OK;
 }
 

@@ -28,12 +28,15 @@ struct mti_hv {
 	int fd; /* /dev/kvm */
 	size_t run_size;
 	uint32_t physical_bits;
-	uint32_t xsave_size; /* of all state that a guest can have */
+	/* Of all state that a guest can have: bytes, bits of XCR0, places. */
+	uint32_t xsave_size;
+	uint32_t xsave_components;
+	uint32_t xsave_offset[8];
 	uint32_t mxcsr_mask; /* bits of MXCSR that are not reserved */
 	uint32_t ring_capability; /* KVM_CAP_DIRTY_LOG_RING*; 0: none */
 	uint8_t tss_type;
 	bool has_xcrs;
-	bool host_osxsave;
+	bool host_osxsave; /* programs of this host may use XSAVE, and so AVX */
 	uint64_t xcr0;
 	/*
 	 * CR4 bits that KVM accepts on this machine: tried at the first VM,
@@ -89,6 +92,10 @@ mote_status mti_kvm_open(const struct mti_allocator *allocator,
 			 struct mti_hv **hv, mote_error *err);
 void mti_kvm_close(struct mti_hv *hv);
 
+/* signals.c: the mask of signals during KVM_RUN; 0 or -errno. */
+int mti_kvm_set_signal_mask(struct mti_vm *vm, const sigset_t *blocked);
+void mti_kvm_block(struct mti_vm *vm, const sigset_t *blocked);
+
 /* vcpu_amd64.c */
 mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 			      mote_error *err);
@@ -118,8 +125,21 @@ mote_status mti_kvm_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 mote_status mti_kvm_state_set(struct mti_vm *vm,
 			      const struct mti_cpu_state *state, bool clean,
 			      mote_error *err);
-/* Where the next entry begins that is to begin at entry->pc. */
+/* What the next entry begins with, for it to go on at regs->rip. */
 void mti_kvm_state_enter(const struct mti_vm *vm, struct kvm_regs *regs);
+/*
+ * Now, and not at the next entry, and without its code: for when there will
+ * be registers to go on with.
+ */
+mote_status mti_kvm_state_flush(struct mti_vm *vm, mote_error *err);
+
+/* debug.c */
+void mti_kvm_general_get(const struct kvm_regs *regs, uint64_t *out);
+mote_status mti_kvm_machine_get(struct mti_vm *vm, struct mti_machine *machine,
+				mote_error *err);
+mote_status mti_kvm_machine_set(struct mti_vm *vm,
+				const struct mti_machine *machine,
+				mote_error *err);
 
 /* dirty.c */
 /* Before the virtual CPU is made. The flags of memory that is tracked. */
@@ -141,7 +161,7 @@ void mti_kvm_dirty_forget(struct mti_vm *vm, uint32_t slot);
 struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot);
 mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
 			const struct mti_vm_mapping *mapping, mote_error *err);
-void mti_kvm_unmap(struct mti_vm *vm, uint32_t slot);
+mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
 void mti_kvm_slots_fini(struct mti_vm *vm);
 
 #endif

@@ -225,6 +225,20 @@ mote_status mti_kvm_state_set(struct mti_vm *vm,
 	return MOTE_OK;
 }
 
+mote_status mti_kvm_state_flush(struct mti_vm *vm, mote_error *err)
+{
+	mote_status status = reset_all(vm, err);
+
+	if (status != MOTE_OK)
+		return status;
+	memset(&vm->run->s.regs.regs, 0, sizeof(vm->run->s.regs.regs));
+	vm->run->s.regs.regs.rflags = MTI_RFLAGS_USER;
+	vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+	vm->restoring = false;
+	vm->last_exit = MTI_EXIT_INTERRUPTED;
+	return MOTE_OK;
+}
+
 mote_status mti_kvm_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 			      mote_error *err)
 {

@@ -256,6 +256,14 @@ static void memory_gone(const struct kvm_run *run, struct mti_exit *exit)
 	}
 }
 
+/* The caller may want to know how much the guest writes. */
+static mote_status empty_ring(struct mti_vm *vm, struct mti_exit *exit,
+			      mote_error *err)
+{
+	exit->kind = MTI_EXIT_INTERRUPTED;
+	return mti_kvm_dirty_full(vm, err);
+}
+
 mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 			     mote_error *err)
 {
@@ -265,12 +273,7 @@ mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 	if (vm->broken)
 		return mti_error_set(err, MOTE_E_HYPERVISOR, "run guest",
 				     "a mapping could not be removed from it");
-	do {
-		os = mti_os_run(vm->vcpu_fd, KVM_RUN);
-		if (os < 0 || vm->run->exit_reason != KVM_EXIT_DIRTY_RING_FULL)
-			break;
-		status = mti_kvm_dirty_full(vm, err);
-	} while (status == MOTE_OK);
+	os = mti_os_run(vm->vcpu_fd, KVM_RUN);
 	vm->restoring = false;
 	if (os == -EINTR || os == -EAGAIN)
 		exit->kind = MTI_EXIT_INTERRUPTED;
@@ -279,7 +282,9 @@ mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 	else if (os < 0)
 		status = mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
 				      "KVM_RUN");
-	else if (status == MOTE_OK)
+	else if (vm->run->exit_reason == KVM_EXIT_DIRTY_RING_FULL)
+		status = empty_ring(vm, exit, err);
+	else
 		status = decode(vm->run, exit, err);
 	vm->last_exit = status == MOTE_OK ? exit->kind : MTI_EXIT_MACHINE;
 	return status;
@@ -297,24 +302,7 @@ mote_status mti_kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
 		return mti_error_os(err, MOTE_E_HYPERVISOR, "read registers",
 				    -status, "KVM_GET_SREGS");
 	fault->register_count = MTI_AMD64_REGISTERS;
-	out[MTI_RAX] = regs->rax;
-	out[MTI_RBX] = regs->rbx;
-	out[MTI_RCX] = regs->rcx;
-	out[MTI_RDX] = regs->rdx;
-	out[MTI_RSI] = regs->rsi;
-	out[MTI_RDI] = regs->rdi;
-	out[MTI_RBP] = regs->rbp;
-	out[MTI_RSP] = regs->rsp;
-	out[MTI_R8] = regs->r8;
-	out[MTI_R9] = regs->r9;
-	out[MTI_R10] = regs->r10;
-	out[MTI_R11] = regs->r11;
-	out[MTI_R12] = regs->r12;
-	out[MTI_R13] = regs->r13;
-	out[MTI_R14] = regs->r14;
-	out[MTI_R15] = regs->r15;
-	out[MTI_RIP] = regs->rip;
-	out[MTI_RFLAGS] = regs->rflags;
+	mti_kvm_general_get(regs, out);
 	out[MTI_FS_BASE] = sregs.fs.base;
 	out[MTI_GS_BASE] = sregs.gs.base;
 	*fault_address = sregs.cr2;

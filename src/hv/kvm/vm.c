@@ -52,6 +52,7 @@ static mote_status set_memory(struct mti_vm *vm,
 
 static mote_status create_vcpu(struct mti_vm *vm, mote_error *err)
 {
+	sigset_t none;
 	void *run;
 	int status;
 
@@ -66,6 +67,11 @@ static mote_status create_vcpu(struct mti_vm *vm, mote_error *err)
 				    "mapping the virtual CPU");
 	vm->run = run;
 	mti_kvm_dirty_mapped(vm);
+	sigemptyset(&none);
+	status = mti_kvm_set_signal_mask(vm, &none);
+	if (status < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, "create VM",
+				    -status, "KVM_SET_SIGNAL_MASK");
 	return MOTE_OK;
 }
 
@@ -141,6 +147,7 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.set_entry = mti_kvm_vcpu_set_entry,
 	.run = mti_kvm_vcpu_run,
 	.kick = kick,
+	.block = mti_kvm_block,
 	.registers = mti_kvm_vcpu_registers,
 	.set_fs_base = mti_kvm_vcpu_set_fs_base,
 	.state_get = mti_kvm_state_get,
@@ -149,4 +156,6 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.dirty = mti_kvm_dirty,
 	.map = mti_kvm_map,
 	.unmap = mti_kvm_unmap,
+	.machine_get = mti_kvm_machine_get,
+	.machine_set = mti_kvm_machine_set,
 };

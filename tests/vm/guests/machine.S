@@ -288,7 +288,8 @@ routine m_steps
 	nop
 	sub $1, %rax
 	mov %rax, 8(%rdi)
-routine m_steps_end
+	.globl m_steps_end
+m_steps_end:
 	movdqu %xmm0, 16(%rdi)
 	finish
 

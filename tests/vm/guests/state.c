@@ -109,6 +109,12 @@ MOTE_EXPORT(string, Echo, (string, value))
 	return HostEcho(value);
 }
 
+/* Does not look at it. */
+MOTE_EXPORT(void, Ignore, (bytes, data))
+{
+	(void)data;
+}
+
 MOTE_EXPORT(void, Nothing, void)
 {
 }

@@ -3,6 +3,13 @@
  */
 #include "rt/asm.h"
 
+/* For .cfi_escape. */
+#define BYTE_OF(value, n) ((value) >> (8 * (n))) & 0xff
+#define ADDRESS_BYTES(value)                                            \
+	BYTE_OF(value, 0), BYTE_OF(value, 1), BYTE_OF(value, 2),        \
+		BYTE_OF(value, 3), BYTE_OF(value, 4), BYTE_OF(value, 5), \
+		BYTE_OF(value, 6), BYTE_OF(value, 7)
+
 	.text
 
 	.weak	_DYNAMIC
@@ -70,12 +77,26 @@ mote_rt_dispatch_entry:
 	.hidden	mote_rt_syscall_entry
 	.type	mote_rt_syscall_entry, @function
 mote_rt_syscall_entry:
+	.cfi_startproc
+	/*
+	 * Nothing is on the stack yet, and the return address is where the
+	 * stub has put it: DW_CFA_expression of register 16, 9 bytes:
+	 * DW_OP_const8u.
+	 */
+	.cfi_def_cfa_offset 0
+	.cfi_escape 0x10, 16, 9, 0x0e, ADDRESS_BYTES(ASM_SYSCALL_RETURN)
 	movabsq	$ASM_SYSCALL_RETURN, %rcx
 	movq	(%rcx), %rcx
 	leaq	-128(%rsp), %rsp
+	.cfi_def_cfa_offset 128
 	pushq	%rcx
+	.cfi_def_cfa_offset 136
+	.cfi_offset rip, -136
 	pushq	%rbp
+	.cfi_def_cfa_offset 144
+	.cfi_offset rbp, -144
 	movq	%rsp, %rbp
+	.cfi_def_cfa_register rbp
 	andq	$-16, %rsp
 	pushq	%rdx
 	pushq	%rax
@@ -95,10 +116,17 @@ mote_rt_syscall_entry:
 	popq	%r8
 	popq	%r9
 	movq	%rbp, %rsp
+	.cfi_def_cfa_register rsp
 	popq	%rbp
+	.cfi_def_cfa_offset 136
+	.cfi_restore rbp
 	popq	%rcx
+	.cfi_def_cfa_offset 128
+	.cfi_register rip, rcx
 	leaq	128(%rsp), %rsp
+	.cfi_def_cfa_offset 0
 	jmpq	*%rcx
+	.cfi_endproc
 	.size	mote_rt_syscall_entry, . - mote_rt_syscall_entry
 
 	.section .note.GNU-stack,"",@progbits

@@ -1,0 +1,65 @@
+/*
+ * What leaving a frame needs to know of the CPU. Register numbers: System V
+ * ABI, AMD64 supplement, "DWARF Register Number Mapping".
+ */
+#include "arch/amd64/unwind.h"
+
+const uint8_t mti_amd64_dwarf_registers[MTI_AMD64_DWARF_REGISTERS] = {
+	MTI_RAX, MTI_RDX, MTI_RCX, MTI_RBX, MTI_RSI, MTI_RDI, MTI_RBP, MTI_RSP,
+	MTI_R8,  MTI_R9,  MTI_R10, MTI_R11, MTI_R12, MTI_R13, MTI_R14, MTI_R15,
+	MTI_RIP,
+};
+
+#define CALL_NEAR 0xe8
+#define CALL_NEAR_BYTES 5
+#define GROUP_5 0xff
+#define GROUP_5_CALL 2
+
+/* SDM 2A, "ModR/M and SIB Bytes": bytes of FF /2 with this ModR/M and SIB. */
+static unsigned int indirect_bytes(uint8_t modrm, uint8_t sib)
+{
+	unsigned int mod = modrm >> 6;
+	unsigned int rm = modrm & 7;
+	unsigned int bytes = 2;
+
+	if (mod == 3)
+		return bytes;
+	if (rm == 4) {
+		bytes++;
+		if (mod == 0 && (sib & 7) == 5)
+			bytes += 4;
+	} else if (mod == 0 && rm == 5) {
+		bytes += 4;
+	}
+	if (mod == 1)
+		bytes += 1;
+	else if (mod == 2)
+		bytes += 4;
+	return bytes;
+}
+
+bool mti_amd64_call_before(const uint8_t code[MTI_ARCH_CALL_BYTES],
+			   uint64_t address, uint64_t *target)
+{
+	const uint8_t *end = code + MTI_ARCH_CALL_BYTES;
+	const uint8_t *near = end - CALL_NEAR_BYTES;
+	unsigned int bytes;
+	uint32_t distance = 0;
+	unsigned int i;
+
+	if (near[0] == CALL_NEAR) {
+		for (i = 0; i < 4; i++)
+			distance |= (uint32_t)near[1 + i] << (8 * i);
+		*target = address + (uint64_t)(int32_t)distance;
+		return true;
+	}
+	*target = 0;
+	for (bytes = 2; bytes <= 7; bytes++) {
+		const uint8_t *at = end - bytes;
+
+		if (at[0] == GROUP_5 && ((at[1] >> 3) & 7) == GROUP_5_CALL &&
+		    indirect_bytes(at[1], bytes > 2 ? at[2] : 0) == bytes)
+			return true;
+	}
+	return false;
+}

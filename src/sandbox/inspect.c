@@ -1,0 +1,132 @@
+/*
+ * Looking into a guest that does not run: its memory, its registers, its call
+ * stack. All of it is the guest's word.
+ */
+#include <string.h>
+
+#include "abi/layout.h"
+#include "base/error.h"
+#include "elf/parse.h"
+#include "mem/virtual.h"
+#include "sandbox/sandbox.h"
+
+mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err)
+{
+	if (!box->no_dump)
+		return MOTE_OK;
+	return mti_error_set(err, MOTE_E_STATE, "inspect sandbox",
+			     "the sandbox was made with MOTE_SANDBOX_NO_DUMP");
+}
+
+size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
+			void *buffer, size_t size)
+{
+	const struct mti_virtual space = {
+		.arch = box->image->arch,
+		.memory = &box->memory,
+		.root = box->template->layout.page_table_gpa,
+	};
+
+	return mti_virtual_read(&space, address, buffer, size);
+}
+
+/* Stopped between an exception and the exit of its stub: see fault.c. */
+static void leave_stub(const mote_sandbox *box, mote_fault *fault)
+{
+	const struct mti_arch *arch = box->image->arch;
+	const struct mti_region *frame =
+		&box->template->layout.regions[MTI_AREA_INTERRUPT_STACK];
+	const struct mti_trap trap = {
+		.stack_end = (const uint8_t *)mti_memory_region(&box->memory,
+								frame) +
+			     frame->size,
+	};
+	uint64_t pc = fault->registers[arch->pc_register];
+
+	if (pc >= MOTE_GVA_SUPERVISOR &&
+	    pc - MOTE_GVA_SUPERVISOR < MOTE_PAGE_SIZE)
+		arch->fault(&trap, fault);
+}
+
+mote_status mti_inspect_registers(mote_sandbox *box, uint64_t *general,
+				  mote_error *err)
+{
+	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const mote_error *last = &box->last.error;
+	mote_fault fault = { 0 };
+	uint64_t unused;
+	mote_status status = MOTE_OK;
+
+	if (last->code == MOTE_E_GUEST_FAULT &&
+	    last->fault.register_count > 0) {
+		fault = last->fault;
+	} else {
+		status = ops->registers(box->vm, &fault, &unused, err);
+		if (status == MOTE_OK)
+			leave_stub(box, &fault);
+	}
+	memcpy(general, fault.registers, sizeof(fault.registers));
+	return status;
+}
+
+static bool read_memory(void *context, uint64_t address, void *buffer,
+			size_t size)
+{
+	return mti_inspect_read(context, address, buffer, size) == size;
+}
+
+static bool is_code(void *context, uint64_t address)
+{
+	const mote_sandbox *box = context;
+
+	return mti_elf_executable(&box->image->elf, address) ||
+	       (address >= MOTE_GVA_SYSCALL &&
+		address - MOTE_GVA_SYSCALL < MOTE_PAGE_SIZE);
+}
+
+/* abort() and what calls it are not where a guest went wrong. */
+static size_t skip_abort(const mote_sandbox *box,
+			 struct mti_unwind_frame *frames, size_t count)
+{
+	const mote_error *last = &box->last.error;
+	uint64_t pc = last->fault.pc;
+	size_t i;
+
+	if (last->code != MOTE_E_GUEST_FAULT ||
+	    last->fault.kind != MOTE_FAULT_ABORT)
+		return count;
+	/* It is the address of a call; the frame has that behind it. */
+	for (i = 0; i < count; i++)
+		if (frames[i].returns && frames[i].pc > pc &&
+		    frames[i].pc - pc <= MTI_ARCH_CALL_BYTES)
+			break;
+	if (i == count)
+		return count;
+	memmove(frames, frames + i, (count - i) * sizeof(*frames));
+	frames[0].pc = pc;
+	frames[0].returns = false;
+	return count - i;
+}
+
+mote_status mti_inspect_unwind(mote_sandbox *box,
+			       struct mti_unwind_frame *frames, size_t max,
+			       size_t *count, mote_error *err)
+{
+	struct mti_unwind_guest guest = {
+		.arch = box->image->arch,
+		.context = box,
+		.read = read_memory,
+		.code = is_code,
+	};
+	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
+	mote_status status;
+
+	status = mti_image_debug(box->image, &guest.info, err);
+	if (status == MOTE_OK)
+		status = mti_inspect_registers(box, general, err);
+	if (status != MOTE_OK)
+		return status;
+	*count = mti_unwind(&guest, general, frames, max);
+	*count = skip_abort(box, frames, *count);
+	return MOTE_OK;
+}

@@ -1,0 +1,163 @@
+#include "sandbox/usage.h"
+
+#include "abi/layout.h"
+#include "abi/trap.h"
+#include "base/error.h"
+#include "os/os.h"
+#include "sandbox/sandbox.h"
+
+void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
+{
+	box->host_calls_left = box->limits.host_calls;
+	box->output_left = box->limits.output_bytes;
+	box->log_left = box->limits.log_bytes;
+	box->pages_written = 0;
+	box->pages_before = box->memory.dirty.count;
+	box->stats_before = box->stats;
+	box->usage = (mote_call_stats){
+		.struct_size = sizeof(box->usage),
+		.status = MOTE_E_BUSY,
+	};
+	box->start_ns = now_ns;
+	if (box->measured)
+		box->start_cpu_ns = mti_os_thread_cpu_ns();
+}
+
+static void read_clocks(const mote_sandbox *box, mote_call_stats *stats)
+{
+	stats->wall_ns = mti_os_monotonic_ns() - box->start_ns;
+	if (box->measured)
+		stats->cpu_ns = mti_os_thread_cpu_ns() - box->start_cpu_ns;
+}
+
+
+void mti_usage_correct(mote_sandbox *box, mote_status status)
+{
+	box->usage.status = (int32_t)status;
+}
+
+static bool growth_is_limited(const mote_sandbox *box)
+{
+	return box->limits.growth_bytes != UINT64_MAX;
+}
+
+static mote_status count_pages(mote_sandbox *box, mote_error *err)
+{
+	mote_status status = mti_sandbox_collect(box, err);
+
+	if (status == MOTE_OK)
+		box->pages_written =
+			box->memory.dirty.count - box->pages_before;
+	return status;
+}
+
+static mote_status check_growth(mote_sandbox *box, mote_error *err)
+{
+	uint64_t bytes = box->pages_written * MOTE_PAGE_SIZE;
+
+	if (bytes <= box->limits.growth_bytes)
+		return MOTE_OK;
+	/* Restored, it starts without what it was not allowed to take. */
+	box->memory.dirty.lost = true;
+	return mti_error_set(err, MOTE_E_GROWTH, "run guest",
+			     "the call took %llu bytes of memory, more than "
+			     "max_growth_bytes, %llu",
+			     (unsigned long long)bytes,
+			     (unsigned long long)box->limits.growth_bytes);
+}
+
+mote_status mti_usage_growth(mote_sandbox *box, mote_error *err)
+{
+	mote_status status;
+
+	if (!growth_is_limited(box))
+		return MOTE_OK;
+	status = count_pages(box, err);
+	return status == MOTE_OK ? check_growth(box, err) : status;
+}
+
+mote_status mti_usage_end(mote_sandbox *box, mote_status status,
+			  mote_error *err)
+{
+	read_clocks(box, &box->usage);
+	/* Without memory for the set of pages a restore takes longer. */
+	if (box->measured)
+		(void)count_pages(box, NULL);
+	if (status == MOTE_OK)
+		status = mti_usage_growth(box, err);
+	box->usage.status = (int32_t)status;
+	return status;
+}
+
+void mti_usage_exit(mote_sandbox *box, const struct mti_exit *exit)
+{
+	if (exit->kind == MTI_EXIT_INTERRUPTED) {
+		box->stats.interrupted++;
+		return;
+	}
+	if (exit->kind != MTI_EXIT_PORT)
+		return;
+	switch (exit->number) {
+	case MOTE_PORT_HOST_CALL:
+		box->usage.exits_host_call++;
+		break;
+	case MOTE_PORT_FLUSH:
+		box->usage.exits_flush++;
+		break;
+	case MOTE_PORT_SERVICE:
+		box->usage.exits_service++;
+		break;
+	default:
+		break;
+	}
+}
+
+uint64_t mti_usage_host_begin(const mote_sandbox *box)
+{
+	return box->measured ? mti_os_monotonic_ns() : 0;
+}
+
+void mti_usage_host_end(mote_sandbox *box, uint64_t begun_ns)
+{
+	if (box->measured)
+		box->usage.host_ns += mti_os_monotonic_ns() - begun_ns;
+}
+
+mote_status mti_usage_output(mote_sandbox *box, uint64_t size, mote_error *err)
+{
+	if (size > box->output_left)
+		return mti_error_set(
+			err, MOTE_E_OUTPUT, "guest output",
+			"the guest printed more than max_output_bytes, %llu",
+			(unsigned long long)box->limits.output_bytes);
+	box->output_left -= size;
+	box->stats.output_bytes += size;
+	return MOTE_OK;
+}
+
+mote_status mti_usage_log(mote_sandbox *box, uint64_t size, mote_error *err)
+{
+	if (size > box->log_left)
+		return mti_error_set(
+			err, MOTE_E_LOG, "guest log",
+			"the guest logged more than max_log_bytes, %llu",
+			(unsigned long long)box->limits.log_bytes);
+	box->log_left -= size;
+	box->usage.log_bytes += size;
+	return MOTE_OK;
+}
+
+void mti_usage_get(const mote_sandbox *box, mote_call_stats *stats)
+{
+	const mote_sandbox_stats *now = &box->stats;
+	const mote_sandbox_stats *before = &box->stats_before;
+
+	*stats = box->usage;
+	if (stats->status == MOTE_E_BUSY)
+		read_clocks(box, stats);
+	stats->vm_entries = now->vm_entries - before->vm_entries;
+	stats->exits_interrupted = now->interrupted - before->interrupted;
+	stats->host_calls = now->host_calls - before->host_calls;
+	stats->output_bytes = now->output_bytes - before->output_bytes;
+	stats->pages_written = box->pages_written;
+}
