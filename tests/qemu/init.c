@@ -4,14 +4,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SECONDS_EACH 300
@@ -36,6 +40,21 @@ static void load_module(const char *name)
 		close(fd);
 }
 
+/*
+ * Linux patches its own code when the first VM and virtual CPU are made and
+ * when the last ones go (static keys), and QEMU with several CPUs may go on
+ * running the breakpoint that marked the place: then all stands still. So one
+ * VM is there all the time.
+ */
+static void hold_vm(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+
+	if (vm < 0 || ioctl(vm, KVM_CREATE_VCPU, 0) < 0)
+		printf("/dev/kvm: %s\n", strerror(errno));
+}
+
 static void use_console(void)
 {
 	int fd = open("/dev/console", O_RDWR);
@@ -46,30 +65,57 @@ static void use_console(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
-/* "program" or "program argument", as in /list. */
-static void run(char *line)
+static void set_child_signal(int how)
 {
-	char *argument = strchr(line, ' ');
-	int status = 0;
-	pid_t child;
+	sigset_t set;
 
-	if (argument)
-		*argument++ = '\0';
-	printf("=== start %s\n", line);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(how, &set, NULL);
+}
+
+/* The status of a child that has ended in time, or that was killed. */
+static int wait_for(pid_t child)
+{
+	const struct timespec second = { .tv_sec = 1 };
+	time_t end = time(NULL) + SECONDS_EACH;
+	int status = 0;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	while (waitpid(child, &status, WNOHANG) != child)
+		if (sigtimedwait(&set, NULL, &second) < 0 && time(NULL) > end)
+			kill(-child, SIGKILL);
+	/* What it has left behind. */
+	kill(-child, SIGKILL);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	return status;
+}
+
+static void run(const char *program)
+{
+	time_t start = time(NULL);
+	pid_t child;
+	int status;
+
+	printf("=== start %s\n", program);
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {
+		set_child_signal(SIG_UNBLOCK);
+		setpgid(0, 0);
 		setenv("MOTE_REQUIRE_HV", "kvm", 1);
-		alarm(SECONDS_EACH);
-		execl(line, line, argument, (char *)NULL);
+		setenv("MOTE_TEST_CPU", "qemu", 1);
+		execl(program, program, (char *)NULL);
 		_exit(127);
 	}
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFSIGNALED(status))
-		printf("=== end %s signal %d\n", line, WTERMSIG(status));
-	else
-		printf("=== end %s status %d\n", line, WEXITSTATUS(status));
+	status = wait_for(child);
+	printf("=== end %s %s %d after %d s\n", program,
+	       WIFSIGNALED(status) ? "signal" : "status",
+	       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+	       (int)(time(NULL) - start));
 	fflush(stdout);
 }
 
@@ -86,8 +132,10 @@ int main(void)
 	make_mount("sysfs", "/sys");
 	make_mount("tmpfs", "/tmp");
 	use_console();
+	set_child_signal(SIG_BLOCK);
 	for (i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
 		load_module(modules[i]);
+	hold_vm();
 	list = fopen("/list", "re");
 	while (list && fgets(line, sizeof(line), list)) {
 		line[strcspn(line, "\n")] = '\0';
