@@ -16,20 +16,30 @@
 
 #define ANSWER 42
 
-/* Runs a program to its end; its exit status, or -1. */
-static int run(char *const *argv)
+/* Starts a program; output is what it writes to, or -1. */
+static int start(char *const *argv, int output, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
-	int status = -1;
-	pid_t pid;
 	int error;
 
 	posix_spawn_file_actions_init(&actions);
+	if (output >= 0)
+		posix_spawn_file_actions_adddup2(&actions, output,
+						 STDOUT_FILENO);
 	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
 					 O_WRONLY, 0);
-	error = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	error = posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
-	if (error != 0 || waitpid(pid, &status, 0) != pid ||
+	return error == 0 ? 0 : -1;
+}
+
+/* Runs a program to its end; its exit status, or -1. */
+static int run(char *const *argv)
+{
+	int status = -1;
+	pid_t pid;
+
+	if (start(argv, -1, &pid) < 0 || waitpid(pid, &status, 0) != pid ||
 	    !WIFEXITED(status))
 		return -1;
 	return WEXITSTATUS(status);
@@ -103,6 +113,24 @@ static const char node_script[] =
 	" new WebAssembly.Instance(module).exports.answer()));"
 	"console.log(median(50, () => vm.runInNewContext('42')));";
 
+/* What node prints, or NULL. */
+static FILE *start_node(pid_t *pid)
+{
+	char *const argv[] = { (char *)"node", (char *)"-e",
+			       (char *)(uintptr_t)node_script, NULL };
+	int ends[2];
+	int status;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return NULL;
+	status = start(argv, ends[1], pid);
+	close(ends[1]);
+	if (status == 0)
+		return fdopen(ends[0], "r");
+	close(ends[0]);
+	return NULL;
+}
+
 static void measure_node(struct bench *bench)
 {
 	static const struct {
@@ -113,16 +141,13 @@ static void measure_node(struct bench *bench)
 		{ "peer_node_context", "node: code in a new V8 context" },
 	};
 	struct bench_samples samples;
-	char command[2048];
+	pid_t pid = -1;
+	FILE *output = start_node(&pid);
 	double value;
-	FILE *pipe;
 	size_t i;
 
-	snprintf(command, sizeof(command), "node -e \"%s\" 2>/dev/null",
-		 node_script);
-	pipe = popen(command, "re");
-	for (i = 0; pipe && i < sizeof(lines) / sizeof(lines[0]); i++) {
-		if (fscanf(pipe, "%lf", &value) != 1) {
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (!output || fscanf(output, "%lf", &value) != 1) {
 			left_out(lines[i].name, "node does not run here");
 			continue;
 		}
@@ -131,8 +156,10 @@ static void measure_node(struct bench *bench)
 		bench_value(bench, lines[i].name, "us", lines[i].text,
 			    &samples);
 	}
-	if (pipe)
-		pclose(pipe);
+	if (output)
+		fclose(output);
+	if (pid > 0)
+		(void)waitpid(pid, NULL, 0);
 }
 
 int bench_peers(struct bench *bench)

@@ -11,6 +11,7 @@ int cli_cmd_doctor(int argc, char **argv);
 int cli_cmd_snapshot(int argc, char **argv);
 /* `mote snapshot save`: cmd_run.c, which it is like. */
 int cli_cmd_save(int argc, char **argv);
+int cli_cmd_core(int argc, char **argv);
 
 /* Prints a help text on standard output; exit status. */
 int cli_print_help(const char *text);
@@ -19,5 +20,6 @@ extern const char cli_run_help[];
 extern const char cli_inspect_help[];
 extern const char cli_doctor_help[];
 extern const char cli_snapshot_help[];
+extern const char cli_core_help[];
 
 #endif

@@ -122,7 +122,8 @@ static void print_segments(const struct inspection *it)
 		printf("  0x%016" PRIx64 "  %-10s  %-5s  %" PRIu64
 		       " bytes at 0x%" PRIx64 "\n",
 		       segment.address, size,
-		       cli_protection_text(segment.protection), segment.file_size,
+		       cli_protection_text(segment.protection),
+		       segment.file_size,
 		       segment.file_offset);
 	}
 }

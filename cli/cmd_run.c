@@ -32,6 +32,8 @@ const char cli_run_help[] =
 	"      --trace FILE      write a trace for Perfetto (Chrome JSON)\n"
 	"      --metrics FILE    write counters as Prometheus text\n"
 	"  -n, --repeat N        call FUNCTION N times in one sandbox\n"
+	"      --core FILE       write a core dump there if the guest crashes\n"
+	"                        or is stopped; see 'mote core'\n"
 	"  -x, --hex             print bytes as hex, as on a terminal\n"
 	"  -j, --json            print one JSON object, errors included\n"
 	"  -s, --stats           print times and counts on standard error\n"
@@ -102,6 +104,19 @@ static bool check_main(struct cli_run *run)
 			run->options.arg_count);
 }
 
+/* For the core: debuggers look for the guest's file where it says. */
+static void note_path(struct cli_run *run)
+{
+	char *path;
+
+	if (!run->options.guest || strcmp(run->options.guest, "-") == 0)
+		return;
+	path = realpath(run->options.guest, NULL);
+	if (path && mote_image_set_path(run->image, path, NULL) != MOTE_OK)
+		fputs("mote run: out of memory\n", stderr);
+	free(path);
+}
+
 /* Opens the file and checks the command line against what is in it. */
 static bool prepare_call(struct cli_run *run)
 {
@@ -113,6 +128,7 @@ static bool prepare_call(struct cli_run *run)
 				    &run->failure)) {
 		return false;
 	}
+	note_path(run);
 	if (!run->options.function)
 		return run->options.saves || check_main(run);
 	if (!cli_find_export(run->image, run->options.function, &run->prototype,
@@ -262,6 +278,35 @@ static bool call(struct cli_run *run)
 	return cli_fail_library(&run->failure);
 }
 
+/* The sandbox is gone already, but what it said of a crash is not. */
+static void look_at_start(struct cli_run *run)
+{
+	const mote_fault *fault = &run->failure.error.fault;
+
+	if (run->failure.error.code == MOTE_E_GUEST_FAULT)
+		cli_frames_of_place(&run->frames, run->image, fault->pc);
+}
+
+/* Only a guest that did not run to its end has something to show. */
+static void look_at_failure(struct cli_run *run)
+{
+	if (mote_sandbox_state(run->box) != MOTE_SANDBOX_POISONED)
+		return;
+	cli_frames_of_sandbox(&run->frames, run->box);
+	cli_core_file_write(&run->core, run->box);
+}
+
+static void use_sandbox(struct cli_run *run)
+{
+	/* What is saved may be the state after no call at all. */
+	bool calls = !run->options.saves || run->options.function;
+
+	if (calls && !call(run))
+		look_at_failure(run);
+	else if (run->options.saves)
+		(void)cli_run_save(run);
+}
+
 static void run_guest(struct cli_run *run)
 {
 	run->observe.trace_path = run->options.trace;
@@ -270,18 +315,22 @@ static void run_guest(struct cli_run *run)
 	    !cli_observe_open(&run->observe, run->engine, &run->output,
 			      &run->failure))
 		return;
+	if (run->options.core &&
+	    !cli_core_file_open(&run->core, run->options.core,
+				cli_run_name(run), &run->failure))
+		return;
 	/*
 	 * All files are open; from here on the guest has its say. What is
 	 * saved is written after it, and needs the system calls for it.
 	 */
 	if (!run->options.saves)
 		cli_harden_run();
-	if (!make_sandbox(run))
+	if (make_sandbox(run)) {
+		use_sandbox(run);
+	} else {
 		cli_output_end(&run->output);
-	else if (((run->options.saves && !run->options.function) ||
-		  call(run)) &&
-		 run->options.saves)
-		(void)cli_run_save(run);
+		look_at_start(run);
+	}
 	(void)cli_observe_write(&run->observe, run->engine, &run->failure);
 	if (run->box &&
 	    mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
@@ -298,6 +347,8 @@ static void run_fini(struct cli_run *run)
 	cli_arguments_fini(&run->arguments);
 	cli_output_fini(&run->output);
 	cli_observe_fini(&run->observe);
+	cli_frames_fini(&run->frames);
+	cli_core_file_close(&run->core);
 	free(run->samples);
 	free(run->result_json);
 	free(run->file);

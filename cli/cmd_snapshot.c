@@ -77,7 +77,7 @@ static void remove_tag(struct request *request)
 	if (mote_snapshot_remove(request->name.directory,
 				 request->name.reference,
 				 &request->failure.error) != MOTE_OK)
-		(void)cli_fail_library(&request->failure);
+		(void)cli_fail_layout(&request->failure);
 }
 
 static void verify(struct request *request)
@@ -92,7 +92,7 @@ static void verify(struct request *request)
 	    mote_snapshot_load(engine, request->name.directory,
 			       request->name.reference, MOTE_LOAD_VERIFY,
 			       &snapshot, error) != MOTE_OK)
-		(void)cli_fail_library(&request->failure);
+		(void)cli_fail_layout(&request->failure);
 	mote_snapshot_unref(snapshot);
 	mote_engine_unref(engine);
 }
@@ -107,9 +107,9 @@ static int report(const struct request *request, const char *done)
 		json_t *object = json_object();
 
 		cli_json_set(object, "file",
-			     request->text ? cli_json_text(request->text,
-							   strlen(request->text))
-					   : json_null());
+			     cli_json_text(request->text ? request->text : "",
+					   request->text ? strlen(request->text)
+							 : 0));
 		cli_json_set(object, "error",
 			     cli_json_failure(&request->failure));
 		error = cli_json_print(object, NULL);

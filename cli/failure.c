@@ -85,6 +85,9 @@ bool cli_fail_library(struct cli_failure *failure)
 		cli_hint(failure, "'mote doctor' says what to do about it");
 	else if (failure->error.code == MOTE_E_DEADLINE)
 		cli_hint(failure, "--timeout sets how long a call may take");
+	else if (failure->error.code == MOTE_E_GUEST_FAULT &&
+		 failure->error.fault.kind == MOTE_FAULT_STACK_OVERFLOW)
+		cli_hint(failure, "--stack sets how large the stack is");
 	else if (failure->error.code == MOTE_E_TOO_LARGE ||
 		 (failure->error.code == MOTE_E_GUEST_ERROR &&
 		  failure->error.guest_code == RESULT_TOO_LARGE))

@@ -79,7 +79,8 @@ static json_t *json_segments(const mote_image *image,
 		cli_json_set(row, "file_size",
 			     json_integer((json_int_t)segment.file_size));
 		cli_json_set(row, "protection",
-			     json_string(cli_protection_text(segment.protection)));
+			     json_string(cli_protection_text(
+				     segment.protection)));
 		cli_json_append(list, row);
 	}
 	return list;

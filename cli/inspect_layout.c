@@ -58,7 +58,7 @@ static void list_layout(struct view *view)
 	view->list = json_array();
 	if (mote_layout_list(view->name.directory, add_entry, view,
 			     &view->failure.error) != MOTE_OK)
-		(void)cli_fail_library(&view->failure);
+		(void)cli_fail_layout(&view->failure);
 	else if (view->entries == 0 && !view->json)
 		printf("no snapshots\n");
 }
@@ -75,7 +75,7 @@ static bool load(struct view *view)
 			       error) != MOTE_OK ||
 	    mote_snapshot_describe(view->snapshot, &view->info, error) !=
 		    MOTE_OK)
-		return cli_fail_library(&view->failure);
+		return cli_fail_layout(&view->failure);
 	return true;
 }
 

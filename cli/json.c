@@ -68,7 +68,7 @@ json_t *cli_json_address(uint64_t address)
 	return json_sprintf("0x%016" PRIx64, address);
 }
 
-static json_t *json_registers(const mote_fault *fault)
+json_t *cli_json_registers(const mote_fault *fault)
 {
 	json_t *registers = json_object();
 	uint32_t count = fault->register_count;
@@ -97,7 +97,7 @@ static const char *fault_name(uint32_t kind)
 	return "UNKNOWN";
 }
 
-static json_t *json_fault(const mote_fault *fault)
+json_t *cli_json_fault(const mote_fault *fault)
 {
 	json_t *object;
 
@@ -115,7 +115,7 @@ static json_t *json_fault(const mote_fault *fault)
 			     ? json_null()
 			     : json_integer((json_int_t)fault->vector));
 	cli_json_set(object, "error_code", cli_json_address(fault->error_code));
-	cli_json_set(object, "registers", json_registers(fault));
+	cli_json_set(object, "registers", cli_json_registers(fault));
 	return object;
 }
 
@@ -138,7 +138,7 @@ json_t *cli_json_failure(const struct cli_failure *failure)
 				      : json_null());
 	cli_json_set(object, "errno", json_integer(error->os_errno));
 	cli_json_set(object, "guest_code", json_integer(error->guest_code));
-	cli_json_set(object, "fault", json_fault(&error->fault));
+	cli_json_set(object, "fault", cli_json_fault(&error->fault));
 	return object;
 }
 

@@ -22,6 +22,12 @@ json_t *cli_json_text(const char *data, size_t size);
 /* "0x0000000000401000" */
 json_t *cli_json_address(uint64_t address);
 
+/* {"rip": "0x0000000000401000", ...} */
+json_t *cli_json_registers(const mote_fault *fault);
+
+/* With its registers; null if its kind is NONE. */
+json_t *cli_json_fault(const mote_fault *fault);
+
 /* null if there is no failure. */
 json_t *cli_json_failure(const struct cli_failure *failure);
 

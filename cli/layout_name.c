@@ -62,6 +62,14 @@ bool cli_layout_name_read(const char *text, bool wants_tag,
 	return true;
 }
 
+bool cli_fail_layout(struct cli_failure *failure)
+{
+	(void)cli_fail_library(failure);
+	if (failure->error.code == MOTE_E_OS)
+		failure->exit = CLI_EXIT_FILE;
+	return false;
+}
+
 static bool is_directory(const char *path)
 {
 	struct stat st;

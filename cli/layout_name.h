@@ -27,6 +27,12 @@ bool cli_layout_name_read(const char *text, bool wants_tag,
 			  struct cli_layout_name *name,
 			  struct cli_failure *failure);
 
+/*
+ * Accepts what a library function on a layout has put into failure->error:
+ * what the system has against the path is a bad file.
+ */
+bool cli_fail_layout(struct cli_failure *failure);
+
 /* Whether text names a layout or a snapshot in one, and not a guest. */
 bool cli_is_layout(const char *text);
 

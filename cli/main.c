@@ -24,6 +24,7 @@ static const char main_help[] =
 	"  inspect GUEST                show functions, imports and segments\n"
 	"  inspect DIR[:TAG]            the same of a snapshot\n"
 	"  snapshot save|list|rm|verify keep the state of a guest in a file\n"
+	"  core FILE                    show what is in a core dump of a guest\n"
 	"  doctor                       what this machine can do, and what\n"
 	"                               to do about the rest\n"
 	"  help [COMMAND]               show this, or the options of COMMAND\n"
@@ -40,6 +41,7 @@ static const struct command {
 	{ "run", cli_cmd_run, cli_run_help },
 	{ "inspect", cli_cmd_inspect, cli_inspect_help },
 	{ "snapshot", cli_cmd_snapshot, cli_snapshot_help },
+	{ "core", cli_cmd_core, cli_core_help },
 	{ "doctor", cli_cmd_doctor, cli_doctor_help },
 	{ "help", cmd_help, main_help },
 	{ "version", cmd_version, main_help },
@@ -115,6 +117,8 @@ int main(int argc, char **argv)
 	cli_harden_start();
 	/* Whoever started us may have ignored it: a closed pipe ends us. */
 	(void)signal(SIGPIPE, SIG_DFL);
+	/* A core that is too large for a limit is a write that fails. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (!name) {
 		fputs(main_help, stderr);
 		return CLI_EXIT_USAGE;

@@ -12,7 +12,9 @@
 #include <mote/snapshot.h>
 
 #include "argument.h"
+#include "core_file.h"
 #include "failure.h"
+#include "frames.h"
 #include "hosts.h"
 #include "observe.h"
 #include "output.h"
@@ -35,6 +37,8 @@ struct cli_run {
 	struct cli_hosts hosts;
 	struct cli_output output;
 	struct cli_observe observe;
+	struct cli_frames frames; /* where the guest was when it failed */
+	struct cli_core_file core;
 	int main_status;
 	char *result_json; /* owned */
 	uint64_t create_ns;

@@ -16,6 +16,7 @@ enum {
 	OPTION_SNAPSHOT,
 	OPTION_TRACE,
 	OPTION_METRICS,
+	OPTION_CORE,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -28,6 +29,7 @@ static const struct option longs[] = {
 	{ "snapshot", required_argument, NULL, OPTION_SNAPSHOT },
 	{ "trace", required_argument, NULL, OPTION_TRACE },
 	{ "metrics", required_argument, NULL, OPTION_METRICS },
+	{ "core", required_argument, NULL, OPTION_CORE },
 	{ "repeat", required_argument, NULL, 'n' },
 	{ "backend", required_argument, NULL, 'b' },
 	{ "host", required_argument, NULL, 'H' },
@@ -133,6 +135,9 @@ static void read_value(int option, struct cli_run_options *options,
 		break;
 	case OPTION_METRICS:
 		options->metrics = optarg;
+		break;
+	case OPTION_CORE:
+		options->core = optarg;
 		break;
 	case 'H':
 		read_host(options, failure);

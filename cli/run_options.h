@@ -33,6 +33,7 @@ struct cli_run_options {
 	const char *backend; /* NULL: auto */
 	const char *trace;   /* NULL: none, as for the next */
 	const char *metrics;
+	const char *core;    /* NULL: none */
 	struct cli_host_text hosts[CLI_HOSTS_MAX];
 	size_t host_count;
 	const char *guest;    /* NULL with snapshot */

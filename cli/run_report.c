@@ -11,6 +11,7 @@
 #include "fault.h"
 #include "json.h"
 #include "run.h"
+#include "terminal.h"
 #include "text.h"
 #include "timing.h"
 #include "units.h"
@@ -131,21 +132,35 @@ static void add_context(struct cli_run *run)
 	cli_text_add(&text, ": %s", original);
 }
 
+/* A dump that failed is one line more, and changes nothing else. */
+static void print_core(const struct cli_core_file *core)
+{
+	char buffer[4 * MOTE_ERROR_TEXT_MAX];
+	struct cli_text text;
+
+	cli_text_init(&text, buffer, sizeof(buffer));
+	if (core->error[0]) {
+		cli_text_clean(&text, core->error, strlen(core->error));
+		fprintf(stderr, "mote run: no core was written: %s\n", buffer);
+	} else if (core->written) {
+		cli_text_clean(&text, core->path, strlen(core->path));
+		fprintf(stderr,
+			"mote run: wrote a core; 'mote core %s' shows it\n",
+			buffer);
+	}
+}
+
 static void print_failure(struct cli_run *run)
 {
 	const mote_fault *fault = &run->failure.error.fault;
-	struct cli_symbol symbol;
-	bool known;
+	const bool crash = run->failure.error.code == MOTE_E_GUEST_FAULT;
 
 	add_context(run);
 	cli_failure_print(&run->failure,
 			  run->options.saves ? "snapshot" : "run");
-	if (run->failure.error.code != MOTE_E_GUEST_FAULT ||
-	    fault->kind == MOTE_FAULT_NONE)
-		return;
-	known = cli_fault_symbol(run->file, run->file_size, run->image, fault,
-				 &symbol);
-	cli_fault_print(fault, known ? &symbol : NULL);
+	cli_fault_print(crash ? fault : NULL, &run->frames, stderr,
+			cli_wants_colour(STDERR_FILENO));
+	print_core(&run->core);
 }
 
 static json_t *json_stats(struct cli_run *run)
@@ -176,24 +191,47 @@ static json_t *json_stats(struct cli_run *run)
 	return stats;
 }
 
-/* Adds where the crash happened to the "fault" of the "error". */
-static void add_symbol(const struct cli_run *run, json_t *error)
+/* A member of an object, shared; null if there is no object. */
+static json_t *json_incref_or_null(json_t *object, const char *key)
+{
+	json_t *member = json_object_get(object, key);
+
+	return member ? json_incref(member) : json_null();
+}
+
+/* Adds where it happened to the "error", and to its "fault". */
+static void add_backtrace(const struct cli_run *run, json_t *error)
 {
 	json_t *fault = json_object_get(error, "fault");
-	struct cli_symbol symbol;
+	json_t *frames = cli_frames_json(&run->frames);
+	json_t *first = json_array_get(frames, 0);
 
-	if (!json_is_object(fault))
-		return;
-	if (!cli_fault_symbol(run->file, run->file_size, run->image,
-			      &run->failure.error.fault, &symbol)) {
-		cli_json_set(fault, "function", json_null());
-		return;
+	if (json_is_object(fault)) {
+		cli_json_set(fault, "function",
+			     json_incref_or_null(first, "function"));
+		cli_json_set(fault, "function_offset",
+			     json_incref_or_null(first, "function_offset"));
 	}
-	cli_json_set(fault, "function",
-		     cli_json_text(symbol.name, strlen(symbol.name)));
-	cli_json_set(fault, "function_offset",
-		     symbol.inlined ? json_null()
-				    : cli_json_address(symbol.offset));
+	if (json_is_object(error))
+		cli_json_set(error, "backtrace", frames);
+	else
+		json_decref(frames);
+}
+
+static json_t *json_core(const struct cli_core_file *core)
+{
+	json_t *object;
+
+	if (!core->written && !core->error[0])
+		return json_null();
+	object = json_object();
+	cli_json_set(object, "file",
+		     cli_json_text(core->path, strlen(core->path)));
+	cli_json_set(object, "error",
+		     core->error[0]
+			     ? cli_json_text(core->error, strlen(core->error))
+			     : json_null());
+	return object;
 }
 
 static json_t *json_stream(const struct cli_stream *stream)
@@ -209,11 +247,12 @@ static int print_json(struct cli_run *run, int status)
 	json_t *object = json_object();
 	int failed;
 
-	add_symbol(run, error);
+	add_backtrace(run, error);
 	if (!name)
 		name = run->options.guest && !run->options.saves ? "main" : "";
 	cli_json_set(object, "function", cli_json_text(name, strlen(name)));
 	cli_json_set(object, "error", error);
+	cli_json_set(object, "core", json_core(&run->core));
 	cli_json_set(object, "exit", json_integer(status));
 	if (run->options.saves)
 		cli_json_set(object, "digest",

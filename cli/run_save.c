@@ -19,7 +19,7 @@ bool cli_run_load(struct cli_run *run)
 	if (mote_snapshot_load(run->engine, name.directory, name.reference, 0,
 			       &run->snapshot,
 			       &run->failure.error) != MOTE_OK)
-		return cli_fail_library(&run->failure);
+		return cli_fail_layout(&run->failure);
 	run->image = mote_image_ref(mote_snapshot_image(run->snapshot));
 	return true;
 }
@@ -45,7 +45,7 @@ bool cli_run_save(struct cli_run *run)
 	}
 	mote_snapshot_unref(snapshot);
 	if (status != MOTE_OK)
-		return cli_fail_library(&run->failure);
+		return cli_fail_layout(&run->failure);
 	if (!run->options.json)
 		fprintf(stderr, "saved %s\n", run->digest);
 	return true;

@@ -5,14 +5,17 @@
  *	make-corpus FOLDER		FOLDER/elf/..., FOLDER/message/..., ...
  */
 #include <elf.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "abi/layout.h"
 #include "arch/arch.h"
 #include "call/codec.h"
+#include "debug/core.h"
 #include "harness/elf_builder.h"
 #include "snap/config.h"
 #include "snap/index.h"
@@ -161,6 +164,50 @@ static void make_snapshots(const char *folder)
 	make_config(folder, &blob->digest);
 }
 
+/* Few pages, most of them zero. */
+static void make_core(const char *folder)
+{
+	static uint8_t memory[64 * 4096];
+	const struct mti_core_region regions[] = {
+		{ 0x400000, 0x1000, MTI_CORE_READ | MTI_CORE_EXECUTE, memory },
+		{ 0x500000, sizeof(memory), MTI_CORE_READ | MTI_CORE_WRITE,
+		  memory },
+		{ 0x600000, 0x1000, MTI_CORE_READ, NULL },
+	};
+	const uint64_t general[MOTE_FAULT_REGISTERS_MAX] = { 1, 2, 3 };
+	struct mti_core core = {
+		.arch = &mti_arch_amd64,
+		.general = general,
+		.signal = 11,
+		.note = { .version = MTI_CORE_VERSION,
+			  .size = sizeof(core.note),
+			  .status = MOTE_E_GUEST_FAULT,
+			  .function = "f" },
+		.entry = 0x400000,
+		.headers = 0x400040,
+		.header_count = 3,
+		.path = "/guest.elf",
+		.files = { { 0x400000, 0x401000, 0 } },
+		.file_count = 1,
+		.regions = regions,
+		.region_count = 3,
+	};
+	char path[4096];
+	int fd;
+
+	memory[0] = 1;
+	memory[40 * 4096 + 5] = 2;
+	write_file(folder, "core", "small", "", 0);
+	snprintf(path, sizeof(path), "%s/core/small", folder);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || mti_core_write(&core, fd, &mti_allocator_libc, NULL) !=
+			      MOTE_OK) {
+		perror(path);
+		exit(1);
+	}
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -171,5 +218,6 @@ int main(int argc, char **argv)
 	make_images(argv[1]);
 	make_messages(argv[1]);
 	make_snapshots(argv[1]);
+	make_core(argv[1]);
 	return 0;
 }

@@ -25,9 +25,9 @@ extern "C" {
  * 1xx the caller is wrong; 2xx the host failed; 3xx the guest ended badly;
  * 4xx the guest broke the protocol or a limit; 5xx the call was stopped.
  * "poisons": after a call that returned this code the sandbox can only be
- * freed, because the guest did not run to its end. The other codes
- * leave it as it was. A 2xx code poisons only when it came from a guest that
- * had been entered; mote_sandbox_state() tells.
+ * restored or freed, because the guest did not run to its end. The other
+ * codes leave it as it was. A 2xx code poisons only when it came from a guest
+ * that had been entered; mote_sandbox_state() tells.
  */
 #define MOTE_STATUS_MAP(X)                                                    \
 	X(OK, 0, 0, "success")                                                \

@@ -95,14 +95,10 @@ typedef struct mote_allocator {
 typedef struct mote_engine_options {
 	uint32_t struct_size;
 	/*
-	 * The signal that ends a guest at its deadline; 0 is SIGRTMIN + 6. It
-	 * is installed once for the whole process and stays: all engines of a
-	 * process use the same one. If the program already handles it,
-	 * mote_engine_new fails with MOTE_E_STATE. Programs must not block it
-	 * in threads that make calls. The library unblocks it when it arms a
-	 * thread's timer, which it does not where the timer of an earlier call
-	 * still runs and expires in time: with the signal blocked between two
-	 * such calls, the second has no deadline.
+	 * The signal that stops guests; 0 is SIGRTMIN + 6. It is installed
+	 * once for the whole process and stays: all engines of a process use
+	 * the same one. If the program already handles it, mote_engine_new
+	 * fails with MOTE_E_STATE. Threads may block it.
 	 * MOTE_E_INVALID for a signal that faults raise.
 	 */
 	int32_t kick_signal;
@@ -272,8 +268,9 @@ typedef struct mote_sandbox mote_sandbox;
 
 typedef enum mote_sandbox_state_kind {
 	MOTE_SANDBOX_READY = 0,
-	MOTE_SANDBOX_POISONED = 1, /* a call was not finished: restore or free */
-	MOTE_SANDBOX_EXITED = 2    /* main ended: restore or free */
+	/* Only to be restored or freed: a call was not finished, main ended. */
+	MOTE_SANDBOX_POISONED = 1,
+	MOTE_SANDBOX_EXITED = 2
 } mote_sandbox_state_kind;
 
 #define MOTE_STREAM_STDOUT 1u

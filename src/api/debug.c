@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "sandbox/core.h"
 #include "sandbox/sandbox.h"
 
 _Static_assert(sizeof(((mote_frame *)NULL)->name) == MTI_PLACE_NAME_MAX &&
@@ -41,6 +42,21 @@ mote_status mote_sandbox_read_memory(mote_sandbox *box, uint64_t address,
 	*done = mti_inspect_read(box, address, buffer, size);
 	mti_sandbox_release(box);
 	return MOTE_OK;
+}
+
+mote_status mote_sandbox_dump_core(mote_sandbox *box, int fd, mote_error *err)
+{
+	mote_status status;
+
+	if (!box || fd < 0)
+		return mti_error_set(err, MOTE_E_INVALID, "write core",
+				     box ? "fd is negative" : "box is NULL");
+	status = begin(box, err);
+	if (status != MOTE_OK)
+		return status;
+	status = mti_dump_core(box, fd, err);
+	mti_sandbox_release(box);
+	return status;
 }
 
 static mote_status describe(mote_image *image, struct mti_place *places,
@@ -100,55 +116,106 @@ mote_status mote_image_symbolize(mote_image *image, mote_frame *frames,
 	return status;
 }
 
-static mote_status backtrace(mote_sandbox *box, mote_frame *frames, size_t max,
-			     size_t *count, mote_error *err)
+/* Names what an unwinder has found. */
+static mote_status finish(mote_image *image,
+			  const struct mti_unwind_frame *found, size_t used,
+			  mote_frame *frames, size_t max, size_t *count,
+			  mote_error *err)
 {
-	const struct mti_allocator *allocator = mti_sandbox_allocator(box);
-	struct mti_unwind_frame *found;
 	mote_status status;
-	size_t used = 0;
 	size_t i;
 
-	found = mti_alloc(allocator, max + MTI_INSPECT_SPARE, sizeof(*found));
-	if (!found)
-		return mti_error_set(err, MOTE_E_NO_MEMORY, "backtrace",
-				     "no memory for %zu frames", max);
-	status = mti_inspect_unwind(box, found, max + MTI_INSPECT_SPARE, &used,
-				    err);
 	if (used > max)
 		used = max;
-	for (i = 0; status == MOTE_OK && i < used; i++) {
+	for (i = 0; i < used; i++) {
 		frames[i].pc = found[i].pc;
 		frames[i].flags = found[i].returns ? MOTE_FRAME_RETURN : 0;
 	}
-	mti_free(allocator, found);
-	if (status == MOTE_OK)
-		status = mote_image_symbolize(box->image, frames, used, err);
+	status = mote_image_symbolize(image, frames, used, err);
 	if (status == MOTE_OK)
 		*count = used;
 	return status;
 }
 
+/* Of a sandbox, or of a core and its image. */
+struct stack {
+	mote_sandbox *box;
+	const mote_core *core;
+	mote_image *image;
+};
+
+static mote_status backtrace(const struct stack *stack, mote_frame *frames,
+			     size_t max, size_t *count, mote_error *err)
+{
+	const struct mti_allocator *allocator =
+		&stack->image->engine->allocator;
+	const size_t room = max + MTI_INSPECT_SPARE;
+	struct mti_unwind_frame *found;
+	mote_status status;
+	size_t used = 0;
+
+	found = mti_alloc(allocator, room, sizeof(*found));
+	if (!found)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "backtrace",
+				     "no memory for %zu frames", max);
+	if (stack->core)
+		status = mti_core_file_unwind(stack->core, stack->image, found,
+					      room, &used, err);
+	else
+		status = mti_inspect_unwind(stack->box, found, room, &used,
+					    err);
+	if (status == MOTE_OK)
+		status = finish(stack->image, found, used, frames, max, count,
+				err);
+	mti_free(allocator, found);
+	return status;
+}
+
+static mote_status check_room(const void *of, const char *name,
+			      const mote_frame *frames, size_t *max,
+			      const size_t *count, mote_error *err)
+{
+	if (!of || !frames || !count)
+		return mti_error_set(err, MOTE_E_INVALID, "backtrace",
+				     "%s is NULL",
+				     !of     ? name :
+				     !frames ? "frames" :
+					       "count");
+	if (*max == 0)
+		return mti_error_set(err, MOTE_E_INVALID, "backtrace",
+				     "max is 0");
+	if (*max > MOTE_BACKTRACE_MAX)
+		*max = MOTE_BACKTRACE_MAX;
+	return MOTE_OK;
+}
+
 mote_status mote_sandbox_backtrace(mote_sandbox *box, mote_frame *frames,
 				   size_t max, size_t *count, mote_error *err)
 {
+	struct stack stack = { .box = box };
 	mote_status status;
 
-	if (!box || !frames || !count)
-		return mti_error_set(err, MOTE_E_INVALID, "backtrace",
-				     "%s is NULL",
-				     !box    ? "box" :
-				     !frames ? "frames" :
-					       "count");
-	if (max == 0)
-		return mti_error_set(err, MOTE_E_INVALID, "backtrace",
-				     "max is 0");
-	if (max > MOTE_BACKTRACE_MAX)
-		max = MOTE_BACKTRACE_MAX;
-	status = begin(box, err);
+	status = check_room(box, "box", frames, &max, count, err);
+	if (status == MOTE_OK)
+		status = begin(box, err);
 	if (status != MOTE_OK)
 		return status;
-	status = backtrace(box, frames, max, count, err);
+	stack.image = box->image;
+	status = backtrace(&stack, frames, max, count, err);
 	mti_sandbox_release(box);
 	return status;
+}
+
+mote_status mote_core_backtrace(const mote_core *core, mote_image *image,
+				mote_frame *frames, size_t max, size_t *count,
+				mote_error *err)
+{
+	const struct stack stack = { .core = core, .image = image };
+	mote_status status;
+
+	status = check_room(core && image ? core : NULL,
+			    core ? "image" : "core", frames, &max, count, err);
+	if (status != MOTE_OK)
+		return status;
+	return backtrace(&stack, frames, max, count, err);
 }

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include <mote/mote.h>
+#include <mote/debug.h>
 
 #include "api/records.h"
 #include "base/error.h"
@@ -53,6 +53,7 @@ static mote_status read_file(const struct mti_allocator *allocator,
 mote_status mote_image_open(mote_engine *engine, const char *path,
 			    mote_image **image, mote_error *err)
 {
+	mote_image *made = NULL;
 	mote_status status;
 	uint8_t *file = NULL;
 	size_t size = 0;
@@ -73,10 +74,16 @@ mote_status mote_image_open(mote_engine *engine, const char *path,
 	mti_os_close(fd);
 	if (status != MOTE_OK)
 		return status;
-	status = mti_image_new(engine, file, size, image, err);
-	if (status != MOTE_OK)
+	status = mti_image_new(engine, file, size, &made, err);
+	if (status == MOTE_OK)
+		status = mti_image_set_path(made, path, err);
+	if (status != MOTE_OK) {
+		mti_image_unref(made);
 		mti_error_prefix(err, "%.200s: ", path);
-	return status;
+		return status;
+	}
+	*image = made;
+	return MOTE_OK;
 }
 
 mote_status mote_image_from_memory(mote_engine *engine, const void *data,
@@ -100,6 +107,15 @@ mote_status mote_image_from_memory(mote_engine *engine, const void *data,
 				     "no memory for %zu bytes", size);
 	memcpy(file, data, size);
 	return mti_image_new(engine, file, size, image, err);
+}
+
+mote_status mote_image_set_path(mote_image *image, const char *path,
+				mote_error *err)
+{
+	if (!image || !path)
+		return mti_error_set(err, MOTE_E_INVALID, "open image",
+				     "%s is NULL", image ? "path" : "image");
+	return mti_image_set_path(image, path, err);
 }
 
 mote_image *mote_image_ref(mote_image *image)

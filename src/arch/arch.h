@@ -52,6 +52,9 @@ struct mti_trap {
 /* The longest call instruction, and one byte. */
 #define MTI_ARCH_CALL_BYTES 8
 
+/* The longest NT_PRSTATUS of a core file. */
+#define MTI_ARCH_PRSTATUS_MAX 512
+
 struct mti_arch {
 	const char *name;
 	uint32_t machine; /* e_machine of its ELF files */
@@ -76,6 +79,22 @@ struct mti_arch {
 	 */
 	bool (*call_before)(const uint8_t code[MTI_ARCH_CALL_BYTES],
 			    uint64_t address, uint64_t *target);
+
+	/* Whether size bytes of code at an address may jump to target. */
+	bool (*jumps_to)(const uint8_t *code, uint64_t size, uint64_t address,
+			 uint64_t target);
+
+	/* Registers in core files: prstatus_size bytes as Linux has them. */
+	uint32_t prstatus_size;
+	void (*prstatus)(const uint64_t *general, uint32_t signal,
+			 uint32_t pid, uint8_t *out);
+	void (*prstatus_read)(const uint8_t *status, uint64_t *general);
+	/*
+	 * Makes of mti_machine.vector what debuggers expect in a core; the
+	 * size that it has then. offset: of each component.
+	 */
+	uint32_t (*core_vector)(uint8_t *vector, uint32_t size,
+				const uint32_t *offset);
 
 	/*
 	 * Completes a fault whose registers are those of the exception stub:

@@ -191,12 +191,58 @@ static enum outcome by_frame_pointer(struct walk *walk)
 	return FOUND;
 }
 
-/*
- * A word behind a call, within the next `words` of the stack: of the function
- * that starts at callee, or of any if that is 0.
- */
-static enum outcome by_search(struct walk *walk, uint64_t callee,
-			      unsigned int words)
+static const struct mti_symbol *function_at(const struct walk *walk,
+					    uint64_t address)
+{
+	const struct mti_debug_info *info = walk->guest->info;
+
+	return mti_symbols_find(&info->symbols, address - info->object.bias);
+}
+
+/* Whether a call of target ends up in callee, because that jumps there. */
+static bool leads_to(const struct walk *walk, uint64_t target, uint64_t callee)
+{
+	const struct mti_unwind_guest *guest = walk->guest;
+	const struct mti_symbol *symbol;
+	uint8_t code[MTI_UNWIND_JUMP_BYTES];
+	uint64_t size;
+
+	if (target == callee)
+		return true;
+	symbol = target ? function_at(walk, target) : NULL;
+	if (!symbol)
+		return false;
+	size = symbol->end - symbol->start;
+	if (size > sizeof(code))
+		size = sizeof(code);
+	return guest->read(guest->context, target, code, size) &&
+	       guest->arch->jumps_to(code, size, target, callee);
+}
+
+/* Behind which calls a word of the stack is taken for a return address. */
+enum calls {
+	ANY_CALL,
+	CALL_OF_FUNCTION, /* of callee */
+	INDIRECT_CALL,
+};
+
+static bool fits(const struct walk *walk, enum calls calls, uint64_t target,
+		 uint64_t callee)
+{
+	switch (calls) {
+	case CALL_OF_FUNCTION:
+		return leads_to(walk, target, callee);
+	case INDIRECT_CALL:
+		return target == 0;
+	case ANY_CALL:
+	default:
+		return true;
+	}
+}
+
+/* The first such word among the next ones of the stack. */
+static enum outcome by_search(struct walk *walk, enum calls calls,
+			      uint64_t callee, unsigned int words)
 {
 	uint64_t at = (stack_pointer(walk) + 7) & ~UINT64_C(7);
 	uint64_t target;
@@ -207,7 +253,7 @@ static enum outcome by_search(struct walk *walk, uint64_t callee,
 		if (!read_word(walk, at, &word))
 			break;
 		if (!behind_call(walk, word, &target) ||
-		    (callee && target != callee))
+		    !fits(walk, calls, target, callee))
 			continue;
 		leave(walk, word, at + sizeof(word));
 		return FOUND;
@@ -215,32 +261,35 @@ static enum outcome by_search(struct walk *walk, uint64_t callee,
 	return LOST;
 }
 
-static uint64_t start_of_function(const struct walk *walk)
+/* Without tables. The stack is full of words that calls left behind. */
+static enum outcome by_guess(struct walk *walk)
 {
-	const struct mti_debug_info *info = walk->guest->info;
 	const struct mti_symbol *symbol =
-		mti_symbols_find(&info->symbols, file_address(walk));
+		function_at(walk, walk->pc - (walk->returns ? 1 : 0));
+	enum outcome outcome = LOST;
 
-	return symbol ? symbol->start + info->object.bias : 0;
+	if (symbol)
+		outcome = by_search(walk, CALL_OF_FUNCTION,
+				    symbol->start +
+					    walk->guest->info->object.bias,
+				    MTI_UNWIND_WORDS);
+	if (outcome == LOST)
+		outcome = by_frame_pointer(walk);
+	if (outcome == LOST)
+		outcome = by_search(walk, symbol ? INDIRECT_CALL : ANY_CALL, 0,
+				    MTI_UNWIND_WORDS);
+	return outcome;
 }
 
 static bool step(struct walk *walk)
 {
-	enum outcome outcome;
-	uint64_t callee;
-
 	/* A call of nowhere: whoever made it is on top of the stack. */
-	outcome = is_code(walk, walk->pc) ? by_cfi(walk) :
-					    by_search(walk, 0, 1);
-	if (outcome != LOST)
-		return outcome == FOUND;
-	callee = start_of_function(walk);
-	if (callee)
-		outcome = by_search(walk, callee, MTI_UNWIND_WORDS);
+	enum outcome outcome = is_code(walk, walk->pc) ?
+				       by_cfi(walk) :
+				       by_search(walk, ANY_CALL, 0, 1);
+
 	if (outcome == LOST)
-		outcome = by_frame_pointer(walk);
-	if (outcome == LOST)
-		outcome = by_search(walk, 0, MTI_UNWIND_WORDS);
+		outcome = by_guess(walk);
 	return outcome == FOUND;
 }
 
@@ -264,4 +313,22 @@ size_t mti_unwind(const struct mti_unwind_guest *guest,
 			break;
 	}
 	return count;
+}
+
+size_t mti_unwind_from(struct mti_unwind_frame *frames, size_t count,
+		       uint64_t pc)
+{
+	size_t i;
+
+	/* pc is the address of a call; its frame has the one behind it. */
+	for (i = 0; i < count; i++)
+		if (frames[i].returns && frames[i].pc > pc &&
+		    frames[i].pc - pc <= MTI_ARCH_CALL_BYTES)
+			break;
+	if (i == count)
+		return count;
+	memmove(frames, frames + i, (count - i) * sizeof(*frames));
+	frames[0].pc = pc;
+	frames[0].returns = false;
+	return count - i;
 }

@@ -3,12 +3,13 @@
  * Pure: memory is reached through the caller's function.
  *
  * A frame is left as .eh_frame says. Where it says nothing (libc is built
- * without it), the return address is looked for on the stack: a word behind
- * a call of this very function, else by the frame pointer, else the first
- * word behind any call.
+ * without it), the return address is looked for on the stack: a word behind a
+ * call of this very function, or of one that jumps to it; else by the frame
+ * pointer; else the first word behind an indirect call.
  *
- * Bounds: for each frame one look-up in the index of .eh_frame, and at most
- * 2 * MTI_UNWIND_WORDS + 1 words of the stack.
+ * Bounds: for each frame one look-up in the index of .eh_frame, at most
+ * 2 * MTI_UNWIND_WORDS + 1 words of the stack, and MTI_UNWIND_JUMP_BYTES of
+ * code for each of half of them.
  */
 #ifndef MTI_DEBUG_UNWIND_H
 #define MTI_DEBUG_UNWIND_H
@@ -21,6 +22,7 @@
 #include "debug/info.h"
 
 #define MTI_UNWIND_WORDS 512
+#define MTI_UNWIND_JUMP_BYTES 128
 
 struct mti_unwind_guest {
 	const struct mti_arch *arch;
@@ -46,5 +48,13 @@ struct mti_unwind_frame {
 size_t mti_unwind(const struct mti_unwind_guest *guest,
 		  const uint64_t *general, struct mti_unwind_frame *frames,
 		  size_t max);
+
+/*
+ * Drops the frames inside of the call at pc, where the guest went wrong as
+ * it says itself: abort() and what that calls. All stay if there is no such
+ * frame.
+ */
+size_t mti_unwind_from(struct mti_unwind_frame *frames, size_t count,
+		       uint64_t pc);
 
 #endif

@@ -171,7 +171,12 @@ struct mti_hv_ops {
 			     void (*found)(void *context, uint64_t gpa),
 			     void *context, mote_error *err);
 
-	/* slot is 1 to MTI_VM_SLOTS_MAX, chosen by the caller. */
+	/*
+	 * slot is 1 to MTI_VM_SLOTS_MAX, chosen by the caller. What the host
+	 * itself cannot access there ends in MTI_EXIT_MACHINE, and so does a
+	 * write where it is not writable. A VM that memory cannot be taken
+	 * from does not run any more.
+	 */
 	mote_status (*map)(struct mti_vm *vm, uint32_t slot,
 			   const struct mti_vm_mapping *mapping,
 			   mote_error *err);

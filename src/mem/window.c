@@ -79,7 +79,8 @@ static mote_status choose_gva(const struct mti_window *window,
 			mapping->gva = gva;
 			return MOTE_OK;
 		}
-		/* It ends below the limit of all addresses: no overflow. */
+		if (taken.end >= MOTE_GVA_MAP_LIMIT)
+			break;
 		(void)mti_align_up_u64(taken.end + PAGE, align, &gva);
 	}
 	return mti_error_set(err, MOTE_E_INVALID, operation,

@@ -15,14 +15,25 @@
 
 #define PAGE ((uint64_t)MOTE_PAGE_SIZE)
 
-static uint8_t *entry_at(const struct mti_window_tables *tables, uint64_t gpa)
+/* Pages that may be tables; all of them are in memory, whatever the plan. */
+static uint64_t table_pages(const struct mti_window_tables *tables)
 {
 	const struct mti_layout *layout = tables->layout;
+	uint64_t size = tables->memory->size;
+	uint64_t room = layout->page_table_gpa < size ?
+				size - layout->page_table_gpa :
+				0;
 
-	if (gpa < layout->page_table_gpa || !mti_is_aligned_u64(gpa, 8) ||
-	    !mti_range_ok(gpa - layout->page_table_gpa, 8,
-			  layout->page_table_max) ||
-	    !mti_range_ok(gpa, 8, tables->memory->size))
+	return (layout->page_table_max < room ? layout->page_table_max : room) /
+	       PAGE;
+}
+
+static uint8_t *entry_at(const struct mti_window_tables *tables, uint64_t gpa)
+{
+	uint64_t base = tables->layout->page_table_gpa;
+
+	if (gpa < base || !mti_is_aligned_u64(gpa, 8) ||
+	    !mti_range_ok(gpa - base, 8, table_pages(tables) * PAGE))
 		return NULL;
 	return tables->memory->base + gpa;
 }
@@ -70,7 +81,7 @@ static bool is_table(const struct mti_memory *memory, uint64_t gpa)
 static bool know_tables(const struct mti_window_tables *tables)
 {
 	const struct mti_layout *layout = tables->layout;
-	uint64_t count = layout->page_table_max / PAGE;
+	uint64_t count = table_pages(tables);
 	struct mti_window *window = tables->window;
 	uint64_t i;
 
@@ -90,7 +101,7 @@ static bool know_tables(const struct mti_window_tables *tables)
 static bool alloc_table(void *context, uint64_t *gpa)
 {
 	const struct mti_window_tables *tables = context;
-	uint64_t count = tables->layout->page_table_max / PAGE;
+	uint64_t count = table_pages(tables);
 	uint64_t *bits = tables->window->tables;
 	uint64_t i = 0;
 
@@ -112,7 +123,7 @@ static void free_table(void *context, uint64_t gpa)
 	const struct mti_layout *layout = tables->layout;
 	uint64_t i = (gpa - layout->page_table_gpa) / PAGE;
 
-	if (gpa > layout->page_table_gpa && i < layout->page_table_max / PAGE)
+	if (gpa > layout->page_table_gpa && i < table_pages(tables))
 		tables->window->tables[i / 64] &= ~(UINT64_C(1) << i % 64);
 }
 

@@ -30,8 +30,8 @@
 	(1u << 7 | 1u << 10 | 1u << 12 | 1u << 15 | 1u << 20 | 1u << 25)
 /* UMIP, PKU, OSPKE, five-level paging, bus lock detection, SGX_LC, PKS. */
 #define LEAF7_ECX_IGNORED                                                     \
-	(1u << 2 | 1u << 3 | 1u << 4 | 1u << 7 | 1u << 16 | 1u << 24 | 1u << 30 | \
-	 1u << 31)
+	(1u << 2 | 1u << 3 | 1u << 4 | 1u << 7 | 1u << 16 | 1u << 24 |  \
+	 1u << 30 | 1u << 31)
 /* User interrupts, hybrid, LBR, IBT; the mitigations, bits 26 to 31. */
 #define LEAF7_EDX_IGNORED                                               \
 	(1u << 5 | 1u << 9 | 1u << 10 | 1u << 13 | 1u << 15 | 1u << 18 | \

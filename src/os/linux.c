@@ -128,6 +128,16 @@ int mti_os_write(int fd, const void *data, size_t size)
 	return 0;
 }
 
+int mti_os_truncate(int fd, uint64_t size)
+{
+	int status;
+
+	do {
+		status = ftruncate(fd, (off_t)size);
+	} while (status < 0 && errno == EINTR);
+	return result(status);
+}
+
 int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset)
 {
 	size_t done = 0;

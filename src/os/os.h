@@ -34,6 +34,7 @@ int mti_os_write(int fd, const void *data, size_t size);
 int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset);
 /* Writes all pieces, one after the other; changes them. */
 int mti_os_pwritev(int fd, struct iovec *pieces, size_t count, uint64_t offset);
+int mti_os_truncate(int fd, uint64_t size);
 
 /* Reads until size bytes or end of file; the count. */
 int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset);

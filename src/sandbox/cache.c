@@ -107,17 +107,13 @@ mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
 	return new_seat(engine, template, store, seat, err);
 }
 
-void mti_seat_put(mote_engine *engine, struct mti_seat *seat)
+/* Takes seat over; the oldest one has to go if there is no room. */
+static void insert(mote_engine *engine, const struct mti_seat *seat)
 {
 	struct mti_cache *cache = &engine->cache;
 	struct mti_seat oldest = { 0 };
 	size_t i;
 
-	/* In a child the cache is its parent's. */
-	if (engine->generation != mti_fork_generation()) {
-		mti_seat_free(engine, seat);
-		return;
-	}
 	pthread_mutex_lock(&cache->lock);
 	if (cache->count == MTI_CACHE_MAX) {
 		oldest = cache->seats[0];
@@ -129,6 +125,77 @@ void mti_seat_put(mote_engine *engine, struct mti_seat *seat)
 	pthread_mutex_unlock(&cache->lock);
 	if (oldest.vm)
 		mti_seat_free(engine, &oldest);
+}
+
+void mti_seat_put(mote_engine *engine, struct mti_seat *seat)
+{
+	/* In a child the cache is its parent's. */
+	if (engine->generation != mti_fork_generation()) {
+		mti_seat_free(engine, seat);
+		return;
+	}
+	insert(engine, seat);
+	mti_cache_settle(engine);
+}
+
+/* Whether only the cache still has the snapshot that this seat is in. */
+static bool is_forgotten(const struct mti_cache *cache,
+			 const struct mti_seat *seat)
+{
+	const struct mti_store *store = seat->store;
+	uint32_t ours = 0;
+	size_t i;
+
+	for (i = 0; i < cache->count; i++) {
+		ours += cache->seats[i].store == store;
+		ours += cache->seats[i].memory.mapped == store;
+	}
+	return store != seat->template->store &&
+	       atomic_load_explicit(&store->references,
+				    memory_order_acquire) == ours;
+}
+
+/* Takes one such seat out. */
+static bool take_forgotten(struct mti_cache *cache, struct mti_seat *seat)
+{
+	size_t i;
+
+	for (i = 0; i < cache->count; i++)
+		if (is_forgotten(cache, &cache->seats[i]))
+			break;
+	if (i == cache->count)
+		return false;
+	*seat = cache->seats[i];
+	cache->count--;
+	for (; i < cache->count; i++)
+		cache->seats[i] = cache->seats[i + 1];
+	return true;
+}
+
+void mti_cache_settle(mote_engine *engine)
+{
+	struct mti_cache *cache = &engine->cache;
+	struct mti_seat seat;
+	bool found;
+
+	if (engine->generation != mti_fork_generation())
+		return;
+	do {
+		pthread_mutex_lock(&cache->lock);
+		found = take_forgotten(cache, &seat);
+		pthread_mutex_unlock(&cache->lock);
+		if (!found)
+			return;
+		if (mti_memory_remap(&seat.memory, seat.template->store,
+				     NULL) != MOTE_OK) {
+			mti_seat_free(engine, &seat);
+			continue;
+		}
+		mti_store_ref(seat.template->store);
+		mti_store_unref(seat.store);
+		seat.store = seat.template->store;
+		insert(engine, &seat);
+	} while (found);
 }
 
 /* Whether only seats of the cache have that template. */

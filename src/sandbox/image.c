@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/error.h"
 #include "sandbox/sandbox.h"
 
@@ -48,6 +50,7 @@ void mti_image_unref(mote_image *image)
 	if (image->debug)
 		mti_debug_info_fini(image->debug, &engine->allocator);
 	mti_free(&engine->allocator, image->debug);
+	mti_free(&engine->allocator, image->path);
 	pthread_mutex_destroy(&image->lock);
 	mti_elf_fini(&image->elf, &engine->allocator);
 	mti_free(&engine->allocator, image->file);
@@ -80,4 +83,32 @@ mote_status mti_image_debug(mote_image *image,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "read symbols",
 				     "no memory for the index of symbols");
 	return MOTE_OK;
+}
+
+mote_status mti_image_set_path(mote_image *image, const char *path,
+			       mote_error *err)
+{
+	const struct mti_allocator *allocator = &image->engine->allocator;
+	size_t size = strlen(path) + 1;
+	char *copy = mti_alloc_raw(allocator, 1, size);
+
+	if (!copy)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "open image",
+				     "no memory for its path");
+	memcpy(copy, path, size);
+	pthread_mutex_lock(&image->lock);
+	mti_free(allocator, image->path);
+	image->path = copy;
+	pthread_mutex_unlock(&image->lock);
+	return MOTE_OK;
+}
+
+void mti_image_path(mote_image *image, char *path, size_t size)
+{
+	pthread_mutex_lock(&image->lock);
+	path[0] = '\0';
+	/* Half a path would be another one. */
+	if (image->path && strlen(image->path) < size)
+		memcpy(path, image->path, strlen(image->path) + 1);
+	pthread_mutex_unlock(&image->lock);
 }

@@ -12,10 +12,17 @@
 
 mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err)
 {
-	if (!box->no_dump)
-		return MOTE_OK;
-	return mti_error_set(err, MOTE_E_STATE, "inspect sandbox",
-			     "the sandbox was made with MOTE_SANDBOX_NO_DUMP");
+	static const char *const operation = "inspect sandbox";
+
+	if (box->flags & MOTE_SANDBOX_NO_DUMP)
+		return mti_error_set(err, MOTE_E_STATE, operation,
+				     "the sandbox was made with "
+				     "MOTE_SANDBOX_NO_DUMP");
+	if (!box->vm)
+		return mti_error_set(err, MOTE_E_STATE, operation,
+				     "a restore that failed has left nothing "
+				     "of the guest");
+	return MOTE_OK;
 }
 
 size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
@@ -48,20 +55,36 @@ static void leave_stub(const mote_sandbox *box, mote_fault *fault)
 		arch->fault(&trap, fault);
 }
 
+/* What of the CPU a debugger sees, or the general registers only. */
+static mote_status current_registers(mote_sandbox *box, mote_fault *fault,
+				     mote_error *err)
+{
+	const struct mti_hv_ops *ops = box->image->engine->ops;
+	struct mti_machine machine;
+	mote_status status;
+	uint64_t unused;
+
+	if (!ops->machine_get)
+		return ops->registers(box->vm, fault, &unused, err);
+	status = ops->machine_get(box->vm, &machine, err);
+	if (status != MOTE_OK)
+		return status;
+	memcpy(fault->registers, machine.general, sizeof(fault->registers));
+	return MOTE_OK;
+}
+
 mote_status mti_inspect_registers(mote_sandbox *box, uint64_t *general,
 				  mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
 	const mote_error *last = &box->last.error;
 	mote_fault fault = { 0 };
-	uint64_t unused;
 	mote_status status = MOTE_OK;
 
 	if (last->code == MOTE_E_GUEST_FAULT &&
 	    last->fault.register_count > 0) {
 		fault = last->fault;
 	} else {
-		status = ops->registers(box->vm, &fault, &unused, err);
+		status = current_registers(box, &fault, err);
 		if (status == MOTE_OK)
 			leave_stub(box, &fault);
 	}
@@ -84,30 +107,6 @@ static bool is_code(void *context, uint64_t address)
 		address - MOTE_GVA_SYSCALL < MOTE_PAGE_SIZE);
 }
 
-/* abort() and what calls it are not where a guest went wrong. */
-static size_t skip_abort(const mote_sandbox *box,
-			 struct mti_unwind_frame *frames, size_t count)
-{
-	const mote_error *last = &box->last.error;
-	uint64_t pc = last->fault.pc;
-	size_t i;
-
-	if (last->code != MOTE_E_GUEST_FAULT ||
-	    last->fault.kind != MOTE_FAULT_ABORT)
-		return count;
-	/* It is the address of a call; the frame has that behind it. */
-	for (i = 0; i < count; i++)
-		if (frames[i].returns && frames[i].pc > pc &&
-		    frames[i].pc - pc <= MTI_ARCH_CALL_BYTES)
-			break;
-	if (i == count)
-		return count;
-	memmove(frames, frames + i, (count - i) * sizeof(*frames));
-	frames[0].pc = pc;
-	frames[0].returns = false;
-	return count - i;
-}
-
 mote_status mti_inspect_unwind(mote_sandbox *box,
 			       struct mti_unwind_frame *frames, size_t max,
 			       size_t *count, mote_error *err)
@@ -118,6 +117,7 @@ mote_status mti_inspect_unwind(mote_sandbox *box,
 		.read = read_memory,
 		.code = is_code,
 	};
+	const mote_error *last = &box->last.error;
 	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
 	mote_status status;
 
@@ -127,6 +127,8 @@ mote_status mti_inspect_unwind(mote_sandbox *box,
 	if (status != MOTE_OK)
 		return status;
 	*count = mti_unwind(&guest, general, frames, max);
-	*count = skip_abort(box, frames, *count);
+	if (last->code == MOTE_E_GUEST_FAULT &&
+	    last->fault.kind == MOTE_FAULT_ABORT)
+		*count = mti_unwind_from(frames, *count, last->fault.pc);
 	return MOTE_OK;
 }

@@ -86,6 +86,9 @@ static mote_status restore(mote_sandbox *box, mote_snapshot *snapshot,
 	mote_status status;
 
 	mti_mapping_drop_all(box);
+	box->last.function = "";
+	box->last.more = 0;
+	box->last.error.code = MOTE_OK;
 	/* Another plan of memory is another VM: see cache.c. */
 	if (box->template != snapshot->template || box->vm_lost)
 		mti_sandbox_detach(box);

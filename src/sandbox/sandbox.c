@@ -22,7 +22,6 @@ static mote_status run_init(mote_sandbox *box, mote_error *err)
 		.argument0 = MOTE_GVA_CONTROL,
 	};
 
-	box->last.function = "";
 	return mti_sandbox_run(box, MTI_PHASE_INIT, &entry, err);
 }
 
@@ -107,7 +106,6 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->flags = options->flags;
 	box->output = options->output;
 	box->output_user = options->output_user;
-	box->no_dump = options->flags & MOTE_SANDBOX_NO_DUMP;
 	box->measured = options->flags & MOTE_SANDBOX_CALL_STATS;
 	box->limits.time.deadline_ns = options->deadline_ns;
 	box->limits.time.cpu_ns = options->cpu_ns;
@@ -141,6 +139,7 @@ static mote_status new_sandbox(mote_image *image,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "new sandbox",
 				     "no memory for the sandbox");
 	box->image = image;
+	box->last.function = "";
 	box->last.error.struct_size = sizeof(box->last.error);
 	box->generation = mti_fork_generation();
 	mti_image_ref(image);

@@ -27,6 +27,11 @@ mote_status mti_image_debug(mote_image *image,
 			    const struct mti_debug_info **info,
 			    mote_error *err);
 
+/* image.c: where its file is, for who wants to find it; "" if not known. */
+mote_status mti_image_set_path(mote_image *image, const char *path,
+			       mote_error *err);
+void mti_image_path(mote_image *image, char *path, size_t size);
+
 /* template.c: the result is a reference. */
 mote_status mti_template_get(mote_image *image,
 			     const struct mti_layout_sizes *sizes,
@@ -52,6 +57,11 @@ mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
 /* Takes it over; its memory is in the state of its store. */
 void mti_seat_put(mote_engine *engine, struct mti_seat *seat);
 void mti_seat_free(mote_engine *engine, struct mti_seat *seat);
+/*
+ * Seats in the state of a snapshot that nobody else has any more, and which
+ * nobody can ask for, go back to the start: they would keep its memory.
+ */
+void mti_cache_settle(mote_engine *engine);
 /* Whether memory, and more bytes, may lie in the cache. */
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more);
 /* Frees the seats of plans that nobody else has any more. */
@@ -208,6 +218,9 @@ mote_status mti_inspect_registers(mote_sandbox *box, uint64_t *general,
 mote_status mti_inspect_unwind(mote_sandbox *box,
 			       struct mti_unwind_frame *frames, size_t max,
 			       size_t *count, mote_error *err);
+
+/* dump.c: the same conditions. Writes a core file. */
+mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err);
 
 /*
  * post.c: hands out and empties what the guest has queued. Calls that it has

@@ -93,6 +93,7 @@ struct mote_image {
 	pthread_mutex_t lock;
 	struct mti_template *last; /* the last one made, a reference or NULL */
 	struct mti_debug_info *debug; /* NULL before it is asked for */
+	char *path; /* of the file, or NULL; owned */
 };
 
 struct mti_host_function {
@@ -171,7 +172,6 @@ struct mote_sandbox {
 	void *output_user;
 	struct mti_limits limits;
 	bool measured; /* MOTE_SANDBOX_CALL_STATS */
-	bool no_dump;  /* MOTE_SANDBOX_NO_DUMP */
 
 	/* Host addresses of the areas in guest memory. */
 	volatile struct mote_abi_control *control;

@@ -189,7 +189,8 @@ static bool canonical(uint64_t address)
 }
 
 static void check_cpu(const struct mti_json_node *root,
-		      const struct mti_snap_cpu *cpu, const struct mti_arch *arch)
+		      const struct mti_snap_cpu *cpu,
+		      const struct mti_arch *arch)
 {
 	if (!canonical(cpu->fs_base))
 		mti_json_fail(root, "state.fs_base: 0x%" PRIx64

@@ -342,8 +342,8 @@ crash()
 	run run "$trouble" "$function" "$@"
 	status 3
 	err_has "mote run: $function crashed: "
-	err_has "$nl  at      0000000000"
-	err_has "$nl  rax     0"
+	err_has "${nl}backtrace$nl  #0   0x0000"
+	err_has "${nl}registers$nl  rax     0"
 	err_has '  rip     0'
 	run run --json "$trouble" "$function" "$@"
 	status 3
@@ -358,8 +358,14 @@ json 0x0000000000000000 error fault address
 json 'about to crash' stdout
 run run "$trouble" WriteNull
 out "about to crash$nl"
-err_has '  store_byte+0x'
-err_has "$nl  address 0000000000000000$nl"
+err_has ' in store_byte at '
+err_has 'guests/trouble.c:'
+err_has ' in WriteNull at '
+run run --json "$trouble" WriteNull
+json store_byte error backtrace 0 function
+json WriteNull error backtrace 1 function
+json null error backtrace 1 function_offset
+json null core
 crash WriteText WRITE
 crash DivideByZero DIVIDE
 json DivideByZero error fault function
@@ -375,11 +381,18 @@ json Assert error fault function
 run run "$trouble" Assert 3
 err_has 'Assertion failed: value == 4711'
 run run "$trouble" DivideByZero
-err_has "  DivideByZero$nl  rax"
+err_has ' in DivideByZero at '
+run run "$trouble" Overflow
+err_has 'in deeper at '
+err_has 'more of the same'
+err_has '--stack sets'
+run run --json -t 50ms "$trouble" Spin
+json Spin error backtrace 0 function
+json null error fault
 run run cli-stripped.elf WriteNull
 status 3
 err_has 'mote run: WriteNull crashed'
-err_has "$nl  at      0000000000"
+err_has "$nl  #0   0x0000000000"
 run run cli-broken.elf Nothing
 status 3
 err_has 'mote run: start of the guest: illegal instruction'
@@ -389,7 +402,8 @@ json start error fault function
 
 run run "$trouble" Exit 9
 status 3
-err "mote run: Exit: the guest called exit(9) during a call$nl"
+err_has "mote run: Exit: the guest called exit(9) during a call${nl}backtrace"
+err_has ' in Exit at '
 run run "$trouble" WrongResult
 status 3
 err_has 'mote run: WrongResult broke the protocol: '
@@ -402,8 +416,9 @@ json MOTE_E_OUTPUT error name
 json true output_cut
 run run --timeout 50ms "$trouble" Spin
 status 4
-err "mote run: Spin: the call ran longer than 50 ms
---timeout sets how long a call may take$nl"
+err_has "mote run: Spin: the call ran longer than 50 ms
+--timeout sets how long a call may take${nl}backtrace$nl"
+err_has ' in Spin at '
 run run -t0.05s --json "$trouble" Spin
 status 4
 json MOTE_E_DEADLINE error name

@@ -93,21 +93,11 @@ run snapshot rm "$layout:fresh"
 status 0
 out "$layout:fresh: removed$nl"
 run run --snapshot "$layout:fresh" Count 1
-status 6
+status 2
 err_has 'fresh'
 err_has 'five'
 run run --snapshot "$layout:five" Count 1
 out "51$nl"
-
-# --- a damaged blob is found
-blob=$(find "$layout/blobs/sha256" -type f -size +8k | head -n 1)
-printf X | dd of="$blob" bs=1 seek=64 conv=notrunc 2>/dev/null
-run snapshot verify "$layout:five"
-status 6
-err_has "${blob##*/}"
-run snapshot verify --json "$layout:five"
-status 6
-json MOTE_E_SNAPSHOT error name
 
 # --- wrong use
 run snapshot
@@ -144,7 +134,7 @@ esac
 run snapshot list "$scratch/none"
 status 6
 run snapshot rm "$layout:none"
-status 6
+status 2
 err_has 'none'
 run snapshot list
 status 2
@@ -161,7 +151,17 @@ err_has 'heap'
 run run --snapshot "$scratch/none:x" Count 1
 status 6
 run inspect "$layout:none"
+status 2
+
+# --- a damaged blob is found
+blob=$(find "$layout/blobs/sha256" -type f -size +8k | head -n 1)
+printf X | dd of="$blob" bs=1 seek=64 conv=notrunc 2>/dev/null
+run snapshot verify "$layout:five"
 status 6
+err_has "${blob##*/}"
+run snapshot verify --json "$layout:five"
+status 6
+json MOTE_E_SNAPSHOT error name
 
 # --- help
 run snapshot --help

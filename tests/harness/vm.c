@@ -262,6 +262,23 @@ unsigned char *vm_read_file(const char *path, size_t *size)
 	return bytes;
 }
 
+static const char *origin(void)
+{
+	const char *value = getenv("MOTE_TEST_ORIGIN");
+
+	return value ? value : "";
+}
+
+uint64_t vm_first_calls(void)
+{
+	return origin()[0] ? 0 : 1;
+}
+
+bool vm_pooled(void)
+{
+	return strcmp(origin(), "pool") == 0;
+}
+
 mote_sandbox_stats vm_stats(const mote_sandbox *box)
 {
 	mote_sandbox_stats stats = MOTE_SANDBOX_STATS_INIT;

@@ -115,6 +115,14 @@ void vm_expect_(mote_status status, mote_status expected,
 void vm_expect_text_(const mote_error *err, const char *part, const char *file,
 		     int line);
 
+/*
+ * Calls that a new sandbox has behind it: 1, its init, or none where it comes
+ * from a snapshot, see origin.c.
+ */
+uint64_t vm_first_calls(void);
+/* Whether new sandboxes are those of pools, which only pools may free. */
+bool vm_pooled(void);
+
 mote_sandbox_stats vm_stats(const mote_sandbox *box);
 
 /*

@@ -403,23 +403,15 @@ static void test_order(void **state)
 	print_message("%s\n", injected.trace);
 	assert_non_null(strchr(injected.trace, 'i'));
 	for (event = injected.trace; *event; event++) {
-		switch (*event) {
-		case 'w':
+		if (*event == 'w') {
 			clean = false;
-			break;
-		case 's':
+		} else if (*event == 's') {
 			settled = settled || clean;
 			clean = true;
-			break;
-		case 'i':
-			assert_true(settled);
-			/* fall through */
-		case 'r':
+		} else if (*event == 'r' || *event == 'i') {
 			assert_true(clean);
+			assert_true(settled || *event == 'r');
 			settled = false;
-			break;
-		default:
-			break;
 		}
 	}
 	assert_true(clean && settled);

@@ -131,7 +131,6 @@ static const char sample[] =
 						  strlen(sample));        \
 		struct mti_json_node root =                               \
 			mti_json_root(&reader, document);                 \
-                                                                          \
 		(void)(expression);                                       \
 		assert_int_equal(reader.status, MOTE_E_SNAPSHOT);         \
 		assert_string_equal(err.text, "doc: " wrong);             \

@@ -69,6 +69,13 @@ static void put_call(int n, int m)
 	memcpy(at + 1, &distance, sizeof(distance));
 }
 
+/* call *%rdx */
+static void put_indirect_call(int n)
+{
+	text[64 * n + AFTER_CALL - 2] = 0xff;
+	text[64 * n + AFTER_CALL - 1] = 0xd2;
+}
+
 /* .eh_frame: one CIE, then functions. */
 static struct byte_run frames;
 
@@ -263,9 +270,21 @@ static void test_without_tables(void **state)
 			 3);
 	assert_int_equal(out[1].pc, RETURN_TO(5));
 	assert_int_equal(out[2].pc, RETURN_TO(2));
-	/* Else any word behind a call. */
-	assert_int_equal(unwind(FUNCTION(0) + 4, 2, 3, out, 8) > 1, true);
-	assert_int_equal(out[1].pc, RETURN_TO(5));
+	/* Else a word behind a call that may have gone anywhere. */
+	assert_int_equal(unwind(FUNCTION(0) + 4, 2, 3, out, 8), 1);
+	put_indirect_call(7);
+	stack[28] = RETURN_TO(7);
+	assert_true(unwind(FUNCTION(0) + 4, 2, 3, out, 8) > 1);
+	assert_int_equal(out[1].pc, RETURN_TO(7));
+	/* Better: behind a call of a function that jumps to this one. */
+	put_call(8, 9);
+	stack[29] = RETURN_TO(8);
+	text[64 * 9 + 10] = 0xe9;
+	memcpy(text + 64 * 9 + 11, &(int32_t){ -(64 * 9 + 15) }, 4);
+	assert_true(unwind(FUNCTION(0) + 4, 2, 3, out, 8) > 1);
+	assert_int_equal(out[1].pc, RETURN_TO(8));
+	stack[28] = 0;
+	stack[29] = 0;
 	/* Stripped: the same, but there is no first choice. */
 	use_frames(false);
 	stack[8] = RETURN_TO(1);
@@ -283,9 +302,7 @@ static void test_jump_to_nowhere(void **state)
 	fresh("zR");
 	PUT_FUNCTION(2, 0x07, RA);
 	use_frames(true);
-	/* call *%rdx */
-	text[64 * 2 + AFTER_CALL - 2] = 0xff;
-	text[64 * 2 + AFTER_CALL - 1] = 0xd2;
+	put_indirect_call(2);
 	stack[10] = RETURN_TO(2);
 	/* Although the frame pointer leads further. */
 	stack[30] = 0;
@@ -318,7 +335,8 @@ static void test_hostile_stack(void **state)
 		stack[i] = RETURN_TO(0);
 	assert_int_equal(unwind(FUNCTION(0), 0, 0, out, MAX), MAX);
 	memset(stack, 0, sizeof(stack));
-	stack[MTI_UNWIND_WORDS + 1] = RETURN_TO(0);
+	put_indirect_call(9);
+	stack[MTI_UNWIND_WORDS + 1] = RETURN_TO(9);
 	assert_int_equal(unwind(FUNCTION(1), 0, 0, out, MAX), 1);
 	assert_int_equal(unwind(FUNCTION(1), 2, 0, out, MAX), 2);
 	stack[MTI_UNWIND_WORDS + 1] = 0;
@@ -384,6 +402,20 @@ static void test_hostile_tables(void **state)
 	assert_int_equal(info.cfi.count, 0);
 }
 
+static void test_jumps(void **state)
+{
+	static const unsigned char code[] = { 0x90, 0xeb, 0x10, 0xe9, 0xfb,
+					      0xff, 0xff, 0xff, 0xe9, 0 };
+
+	(void)state;
+	assert_true(mti_amd64_jumps_to(code, sizeof(code), TEXT,
+				       TEXT + 3 + 0x10));
+	assert_true(mti_amd64_jumps_to(code, sizeof(code), TEXT, TEXT + 3));
+	assert_false(mti_amd64_jumps_to(code, 7, TEXT, TEXT + 3));
+	assert_false(mti_amd64_jumps_to(code, sizeof(code), TEXT, TEXT));
+	assert_false(mti_amd64_jumps_to(code, 0, TEXT, TEXT));
+}
+
 /* Instructions before an address (SDM 2A, "CALL"). */
 static void test_calls(void **state)
 {
@@ -435,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_stack),
 		cmocka_unit_test(test_hostile_tables),
 		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_jumps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end);

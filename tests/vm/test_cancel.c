@@ -1,7 +1,6 @@
 /*
- * Cancels: each row of the race table in sandbox/kick.h. The steps of the
- * library between which something shall happen are functions of other files,
- * which the linker wraps: what a test puts into `at` runs there.
+ * Cancels: each row of the race table in sandbox/kick.h, with the pause
+ * points of pause.h.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -17,9 +16,9 @@
 
 #include "harness/unit.h"
 #include "harness/vm.h"
-#include "os/os.h"
 #include "sandbox/interrupt.h"
 #include "sandbox/types.h"
+#include "vm/pause.h"
 #include "vm/villain.h"
 #include "vm/villain_host.h"
 
@@ -29,73 +28,6 @@ static struct vm vm;
 static mote_sandbox *box;
 static mote_interrupt *handle;
 static mote_snapshot *snapshot;
-
-/* ----------------------------------------------------------- pause points */
-
-typedef void (*step_fn)(void);
-
-/* Taken out before it runs: once. */
-static struct {
-	step_fn begin;
-	step_fn before_entry;
-	step_fn after_exit;
-	step_fn end;
-	step_fn after_end;
-	step_fn before_signal;
-} at;
-
-static _Atomic size_t signals_sent;
-
-static void pass(step_fn *point)
-{
-	step_fn step = *point;
-
-	*point = NULL;
-	if (step)
-		step();
-}
-
-void __real_mti_interrupt_begin(struct mote_interrupt *self, int32_t thread);
-void __wrap_mti_interrupt_begin(struct mote_interrupt *self, int32_t thread);
-bool __real_mti_interrupt_end(struct mote_interrupt *self);
-bool __wrap_mti_interrupt_end(struct mote_interrupt *self);
-int __real_mti_os_run(int fd, unsigned long request);
-int __wrap_mti_os_run(int fd, unsigned long request);
-int __real_mti_os_thread_signal(int32_t thread, int signal);
-int __wrap_mti_os_thread_signal(int32_t thread, int signal);
-
-void __wrap_mti_interrupt_begin(struct mote_interrupt *self, int32_t thread)
-{
-	pass(&at.begin);
-	__real_mti_interrupt_begin(self, thread);
-}
-
-bool __wrap_mti_interrupt_end(struct mote_interrupt *self)
-{
-	bool cancelled;
-
-	pass(&at.end);
-	cancelled = __real_mti_interrupt_end(self);
-	pass(&at.after_end);
-	return cancelled;
-}
-
-int __wrap_mti_os_run(int fd, unsigned long request)
-{
-	int status;
-
-	pass(&at.before_entry);
-	status = __real_mti_os_run(fd, request);
-	pass(&at.after_exit);
-	return status;
-}
-
-int __wrap_mti_os_thread_signal(int32_t thread, int number)
-{
-	atomic_fetch_add(&signals_sent, 1);
-	pass(&at.before_signal);
-	return __real_mti_os_thread_signal(thread, number);
-}
 
 /* ---------------------------------------------------------------- fixture */
 
@@ -108,8 +40,8 @@ static void open_box(void)
 	vm_expect(mote_snapshot_take(box, &snapshot, &vm.err), MOTE_OK,
 		  &vm.err);
 	vm_expect(mote_interrupt_new(box, &handle, &vm.err), MOTE_OK, &vm.err);
-	memset(&at, 0, sizeof(at));
-	atomic_store(&signals_sent, 0);
+	memset(&pause_at, 0, sizeof(pause_at));
+	atomic_store(&pause_signals_sent, 0);
 }
 
 static void close_box(void)
@@ -182,7 +114,7 @@ static void cancel_elsewhere(void)
 	pthread_join(thread, NULL);
 }
 
-static const step_fn ways[] = { cancel, cancel_elsewhere };
+static const pause_fn ways[] = { cancel, cancel_elsewhere };
 
 /* ------------------------------------------------------------ the rows */
 
@@ -197,12 +129,12 @@ static void test_between_calls(void **state)
 		assert_int_equal(cancelled, 0);
 		expect_answer(box);
 		/* The last moment before the call counts as such. */
-		at.begin = ways[i];
+		pause_at.begin = ways[i];
 		cancelled = -1;
 		expect_answer(box);
 		assert_int_equal(cancelled, 0);
 	}
-	assert_int_equal(atomic_load(&signals_sent), 0);
+	assert_int_equal(atomic_load(&pause_signals_sent), 0);
 	close_box();
 }
 
@@ -214,10 +146,10 @@ static void test_before_entry(void **state)
 	for (i = 0; i < 2; i++) {
 		open_box();
 		villain_count_start(box);
-		at.before_entry = ways[i];
+		pause_at.before_entry = ways[i];
 		expect_cancelled(box, call("Count"));
 		assert_int_equal(villain_count(box), 0);
-		assert_int_equal(atomic_load(&signals_sent), 1);
+		assert_int_equal(atomic_load(&pause_signals_sent), 1);
 		close_box();
 	}
 }
@@ -247,7 +179,7 @@ static void test_in_guest(void **state)
 		vm_expect(call(functions[i % 2]), MOTE_E_CANCELLED, &vm.err);
 		pthread_join(thread, NULL);
 		assert_int_equal(cancelled, 1);
-		assert_int_equal(atomic_load(&signals_sent), 1);
+		assert_int_equal(atomic_load(&pause_signals_sent), 1);
 		vm_expect(mote_sandbox_get_call_stats(box, &stats, &vm.err),
 			  MOTE_OK, &vm.err);
 		assert_int_equal(stats.status, MOTE_E_CANCELLED);
@@ -257,7 +189,7 @@ static void test_in_guest(void **state)
 	}
 }
 
-static step_fn in_host;
+static pause_fn in_host;
 static size_t host_calls;
 static int polled_before;
 static int polled_after;
@@ -312,9 +244,9 @@ static void test_after_last_entry(void **state)
 	for (i = 0; i < 4; i++) {
 		open_box();
 		if (i < 2)
-			at.after_exit = ways[i];
+			pause_at.after_exit = ways[i];
 		else
-			at.end = ways[i - 2];
+			pause_at.end = ways[i - 2];
 		cancelled = -1;
 		expect_cancelled(box, mote_call(box, "Answer", NULL, 0, &result,
 						&vm.err));
@@ -324,7 +256,7 @@ static void test_after_last_entry(void **state)
 	}
 	for (i = 0; i < 2; i++) {
 		open_box();
-		at.after_end = ways[i];
+		pause_at.after_end = ways[i];
 		cancelled = -1;
 		expect_answer(box);
 		assert_int_equal(cancelled, 0);
@@ -341,7 +273,7 @@ static void test_after_fault(void **state)
 
 	(void)state;
 	open_box();
-	at.after_exit = cancel;
+	pause_at.after_exit = cancel;
 	vm_expect(evil_call(box, "EvilI64", &evil, NULL, &vm.err),
 		  MOTE_E_GUEST_FAULT, &vm.err);
 	assert_int_equal(cancelled, 1);
@@ -375,7 +307,7 @@ static void test_late_strike(void **state)
 	vm_expect(call_host(1), MOTE_OK, &vm.err);
 	assert_int_equal(cancelled, 0);
 	assert_int_equal(polled_after, 0);
-	assert_int_equal(atomic_load(&signals_sent), 0);
+	assert_int_equal(atomic_load(&pause_signals_sent), 0);
 	close_box();
 }
 
@@ -399,7 +331,7 @@ static pthread_t held;
 
 static void start_held(void)
 {
-	at.before_signal = hold;
+	pause_at.before_signal = hold;
 	if (pthread_create(&held, NULL, cancel_main, NULL) != 0)
 		abort();
 	wait_for(&struck);
@@ -423,12 +355,12 @@ static void test_late_signal(void **state)
 	sem_init(&go_on, 0, 0);
 	open_box();
 	other = vm_sandbox(&vm, &options);
-	at.before_entry = start_held;
+	pause_at.before_entry = start_held;
 	/* No signal came, but it is cancelled when the guest leaves. */
 	expect_cancelled(box, call("Answer"));
 	/* The signal comes to a call that has nothing to do with it. */
 	before = vm_stats(other);
-	at.before_entry = let_go;
+	pause_at.before_entry = let_go;
 	expect_answer(other);
 	after = vm_stats(other);
 	assert_int_equal(after.interrupted - before.interrupted, 1);
@@ -443,7 +375,7 @@ static void *answer_main(void *argument)
 	mote_error err = MOTE_ERROR_INIT;
 
 	(void)argument;
-	at.before_entry = start_held;
+	pause_at.before_entry = start_held;
 	cancelled = -1;
 	return mote_call(box, "Answer", NULL, 0, NULL, &err) ==
 			       MOTE_E_CANCELLED ?
@@ -486,7 +418,7 @@ static void test_twice(void **state)
 	expect_cancelled(box, call_host(1));
 	assert_int_equal(first, 1);
 	assert_int_equal(cancelled, 1);
-	assert_int_equal(atomic_load(&signals_sent), 1);
+	assert_int_equal(atomic_load(&pause_signals_sent), 1);
 	close_box();
 }
 
@@ -505,7 +437,7 @@ static void cancel_inside(void)
 {
 	mote_error err = MOTE_ERROR_INIT;
 
-	at.before_entry = cancel;
+	pause_at.before_entry = cancel;
 	inner_status = mote_call(inner, "Answer", NULL, 0, NULL, &err);
 }
 
@@ -521,7 +453,7 @@ static void call_and_cancel_inner(void)
 {
 	mote_error err = MOTE_ERROR_INIT;
 
-	at.before_entry = cancel_inner;
+	pause_at.before_entry = cancel_inner;
 	inner_status = mote_call(inner, "Spin", NULL, 0, NULL, &err);
 }
 
@@ -599,7 +531,7 @@ static void test_handles(void **state)
 	mote_interrupt_unref(handle);
 	handle = mote_interrupt_ref(handles[99]);
 	assert_ptr_equal(handle, handles[99]);
-	at.before_entry = cancel;
+	pause_at.before_entry = cancel;
 	expect_cancelled(box, call("Spin"));
 	mote_sandbox_free(box);
 	box = NULL;
@@ -669,7 +601,7 @@ static void test_batch(void **state)
 
 	(void)state;
 	open_box();
-	at.before_entry = cancel;
+	pause_at.before_entry = cancel;
 	expect_cancelled(box, mote_call_batch(box, items, 2, &vm.err));
 	close_box();
 }

@@ -263,11 +263,56 @@ static void test_cache_memory(void **state)
 	state_close(&host);
 }
 
+static size_t count_files(void)
+{
+	return vm_resources_now().descriptors;
+}
+
+/* A snapshot that nobody has is not kept by a VM that lies there. */
+static void test_cache_forgets(void **state)
+{
+	mote_snapshot *snapshot;
+	struct mti_vm *vm;
+	mote_sandbox *box;
+	size_t files;
+
+	(void)state;
+	open_host();
+	mote_sandbox_free(state_new(&host));
+	files = count_files();
+	/* First the sandbox goes, then the snapshot; then the other way. */
+	box = state_new(&host);
+	vm = box->vm;
+	state_touch(box, 500, 1, 1);
+	snapshot = state_take(box);
+	assert_true(count_files() > files);
+	mote_sandbox_free(box);
+	assert_true(count_files() > files);
+	mote_snapshot_unref(snapshot);
+	assert_int_equal(count_files(), files);
+	box = state_new(&host);
+	assert_ptr_equal(box->vm, vm);
+	assert_int_equal(state_i32(box, "Count"), 101);
+	snapshot = state_take(box);
+	mote_snapshot_unref(snapshot);
+	assert_true(count_files() > files);
+	state_touch(box, 10, 1, 1);
+	mote_sandbox_free(box);
+	assert_int_equal(count_files(), files);
+	assert_int_equal(host.vm.engine->cache.count, 1);
+	box = state_new(&host);
+	assert_ptr_equal(box->vm, vm);
+	assert_int_equal(state_sum(box, 10, 1), 0);
+	mote_sandbox_free(box);
+	state_close(&host);
+}
+
 /* A plan of memory that differs is never given a VM of another. */
 static void test_cache_keys(void **state)
 {
 	mote_sandbox_options options;
 	mote_sandbox *small = NULL;
+	mote_snapshot *snapshot;
 	mote_sandbox *box;
 
 	(void)state;
@@ -275,11 +320,15 @@ static void test_cache_keys(void **state)
 	options = state_options(&host);
 	options.heap_bytes = 1 << 20;
 	box = state_new(&host);
+	snapshot = state_take(box);
 	vm_expect(mote_sandbox_new(host.vm.image, &options, &small, err),
 		  MOTE_OK, err);
 	mote_sandbox_free(box);
 	mote_sandbox_free(small);
 	assert_int_equal(host.vm.engine->cache.count, 2);
+	/* The image has the last plan, and nobody the other one any more. */
+	mote_snapshot_unref(snapshot);
+	assert_int_equal(host.vm.engine->cache.count, 1);
 	vm_expect(mote_sandbox_new(host.vm.image, &options, &small, err),
 		  MOTE_OK, err);
 	assert_int_equal(small->memory.size, small->store->memory_size);
@@ -533,6 +582,81 @@ static void test_incremental(void **state)
 	state_close(&host);
 }
 
+/* ------------------------------------------------------------ from parts */
+
+static mote_status from_parts(const mote_snapshot *of,
+			      const struct mti_snap *snap)
+{
+	mote_snapshot *snapshot = NULL;
+	mote_sandbox *box;
+	mote_status status;
+
+	mti_store_ref(snap->store);
+	status = mti_snapshot_from_parts(of->image, snap, &snapshot, err);
+	if (status == MOTE_OK) {
+		box = state_clone(&host, snapshot);
+		state_expect_text(box, "parts");
+		state_fail(box, "Crash", MOTE_E_GUEST_FAULT);
+		state_restore(box, snapshot);
+		state_expect_text(box, "parts");
+		mote_sandbox_free(box);
+	} else {
+		assert_null(snapshot);
+	}
+	mote_snapshot_unref(snapshot);
+	return status;
+}
+
+/* A snapshot made of what another says, as loading one does. */
+static void test_parts(void **state)
+{
+	mote_snapshot *snapshot;
+	struct mti_store *store;
+	struct mti_snap snap;
+
+	(void)state;
+	open_host();
+	snapshot = first_snapshot("parts");
+	snap = snapshot->snap;
+	vm_expect(from_parts(snapshot, &snap), MOTE_OK, err);
+	snap.cpu.dispatch_pc = UINT64_C(1) << 47;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	snap = snapshot->snap;
+	snap.cpu.dispatch_sp = UINT64_MAX;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	snap = snapshot->snap;
+	snap.origin.machine++;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	snap = snapshot->snap;
+	snap.origin.abi_version++;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	snap = snapshot->snap;
+	memcpy(snap.origin.backend, "other", 6);
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_INCOMPATIBLE, err);
+	vm_expect_text(err, "backend: the snapshot has other, the engine kvm");
+	snap = snapshot->snap;
+	snap.layout.memory_size += 4096;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	/* An extent in an area for messages, and one that is no good. */
+	snap = snapshot->snap;
+	store = mti_store_new(&host.vm.engine->allocator,
+			      snap.layout.memory_size);
+	assert_non_null(store);
+	store->files[0] = snap.store->files[0];
+	mti_backing_ref(store->files[0]);
+	store->extent_count = 1;
+	store->extents[0].size = 4096;
+	store->extents[0].gpa = snap.layout.regions[MTI_AREA_CALL].gpa;
+	snap.store = store;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	vm_expect_text(err, "messages");
+	store->extents[0].gpa = snap.layout.memory_size;
+	vm_expect(from_parts(snapshot, &snap), MOTE_E_SNAPSHOT, err);
+	mti_store_unref(store);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -541,12 +665,14 @@ int main(void)
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_cache_memory),
+		cmocka_unit_test(test_cache_forgets),
 		cmocka_unit_test(test_cache_keys),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_share_init),
 		cmocka_unit_test(test_share_threads),
 		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_incremental),
+		cmocka_unit_test(test_parts),
 	};
 	int skip = vm_require();
 

@@ -373,7 +373,7 @@ static void test_events(void **state)
 	assert_int_equal(mote_call(box, "LogAndSpin", NULL, 0, NULL, NULL),
 			 MOTE_E_DEADLINE);
 	assert_string_equal(records[record_count - 2].text, "round and round");
-	expect_event(MOTE_LOG_WARN, "LogAndSpin: the call ran past");
+	expect_event(MOTE_LOG_WARN, "LogAndSpin: the call ran longer");
 	mote_sandbox_free(box);
 	box = vm_sandbox(&vm, &options);
 	call("Exit", MOTE_E_GUEST_EXIT);

@@ -5,82 +5,51 @@
  * everything right.
  */
 #include <errno.h>
-#include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "harness/inject.h"
 #include "harness/unit.h"
 #include "harness/vm.h"
-#include "os/os.h"
+#include "hv/kvm/kvm.h"
 #include "vm/mapping_host.h"
 
 #define NUMBERS_MAX 200
 
-static struct {
-	const char *function; /* NULL: none */
-	size_t fail_at;
-	bool persistent;
-	size_t seen;
-	size_t failed;
-	bool removals; /* only of slots */
-} injected;
+/* Which of the next slots cannot be removed, counted from 1; 0: none. */
+static size_t stuck_first;
+static size_t stuck_last;
+static size_t removals;
 
-static bool inject(const char *function)
+mote_status __real_mti_kvm_unmap(struct mti_vm *vm, uint32_t slot,
+				 mote_error *err);
+mote_status __wrap_mti_kvm_unmap(struct mti_vm *vm, uint32_t slot,
+				 mote_error *err);
+mote_status __wrap_mti_kvm_unmap(struct mti_vm *vm, uint32_t slot,
+				 mote_error *err)
 {
-	if (!injected.function || strcmp(injected.function, function) != 0)
-		return false;
-	injected.seen++;
-	if (injected.seen != injected.fail_at &&
-	    !(injected.persistent && injected.seen > injected.fail_at))
-		return false;
-	injected.failed++;
-	return true;
+	mote_status status;
+
+	removals++;
+	if (removals < stuck_first || removals > stuck_last)
+		return __real_mti_kvm_unmap(vm, slot, err);
+	memset(&injected, 0, sizeof(injected));
+	injected.function = "mti_os_ioctl";
+	injected.fail_at = 1;
+	injected.persistent = true;
+	injected.error = ENOMEM;
+	status = __real_mti_kvm_unmap(vm, slot, err);
+	injected.function = NULL;
+	return status;
 }
 
-#define WRAP(type, name, parameters, arguments) \
-	type __real_##name parameters;          \
-	type __wrap_##name parameters;          \
-	type __wrap_##name parameters           \
-	{                                       \
-		if (inject(#name))              \
-			return -ENOMEM;         \
-		return __real_##name arguments; \
-	}
-
-WRAP(int64_t, mti_os_file_size, (int fd), (fd))
-WRAP(int, mti_os_map_part,
-     (int fd, uint64_t offset, size_t size, bool private, void **address),
-     (fd, offset, size, private, address))
-WRAP(int, mti_os_copy_memory, (void *to, const void *from, size_t size),
-     (to, from, size))
-WRAP(int, mti_os_memfd, (const char *name, uint64_t size), (name, size))
-WRAP(int, mti_os_memfd_seal, (int fd), (fd))
-WRAP(int, mti_os_pwritev,
-     (int fd, struct iovec *pieces, size_t count, uint64_t offset),
-     (fd, pieces, count, offset))
-WRAP(int, mti_os_map_file, (size_t size, int fd, const void **address),
-     (size, fd, address))
-WRAP(int, mti_os_reserve, (size_t size, void **address), (size, address))
-WRAP(int, mti_os_map_zero, (void *address, size_t size), (address, size))
-WRAP(int, mti_os_map_private,
-     (void *address, size_t size, int fd, uint64_t offset),
-     (address, size, fd, offset))
-
-int __real_mti_os_ioctl(int fd, unsigned long request, void *argument);
-int __wrap_mti_os_ioctl(int fd, unsigned long request, void *argument);
-
-int __wrap_mti_os_ioctl(int fd, unsigned long request, void *argument)
+static void stick(size_t first, size_t last)
 {
-	const struct kvm_userspace_memory_region *region = argument;
-
-	if (injected.removals && (request != KVM_SET_USER_MEMORY_REGION ||
-				  region->memory_size != 0))
-		return __real_mti_os_ioctl(fd, request, argument);
-	if (inject("mti_os_ioctl"))
-		return -ENOMEM;
-	return __real_mti_os_ioctl(fd, request, argument);
+	removals = 0;
+	stuck_first = first;
+	stuck_last = last;
 }
 
 static struct vm vm;
@@ -213,6 +182,7 @@ static void fail_function(const char *function, bool persistent)
 		injected.function = function;
 		injected.fail_at = number;
 		injected.persistent = persistent;
+		injected.error = ENOMEM;
 		out = go();
 		injected.function = NULL;
 		if (injected.failed == 0)
@@ -237,22 +207,14 @@ static void fail_function(const char *function, bool persistent)
 
 static void test_system(void **state)
 {
-	static const char *const functions[] = {
-		"mti_os_file_size",  "mti_os_map_part",
-		"mti_os_copy_memory", "mti_os_ioctl",
-		"mti_os_memfd",	     "mti_os_memfd_seal",
-		"mti_os_pwritev",    "mti_os_map_file",
-		"mti_os_reserve",    "mti_os_map_zero",
-		"mti_os_map_private",
-	};
 	size_t i;
 
 	(void)state;
 	/* What is cached and in use is there in each round. */
 	expect_all_well();
-	for (i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-		fail_function(functions[i], false);
-		fail_function(functions[i], true);
+	for (i = 0; i < injectable_count; i++) {
+		fail_function(injectable[i], false);
+		fail_function(injectable[i], true);
 	}
 }
 
@@ -298,25 +260,21 @@ static void test_not_taken_back(void **state)
 		vm_expect(mote_map_memory(box, memory, PAGE, &second, &vm.err),
 			  MOTE_OK, &vm.err);
 		assert_int_equal(mapping_read(box, second), 0x42);
-		injected.function = "mti_os_ioctl";
-		injected.removals = true;
-		injected.persistent = way % 2;
 		/* The second of the two, or both. */
-		injected.fail_at = way % 2 ? 1 : 2;
-		injected.seen = 0;
+		stick(way % 2 ? 1 : 2, 2);
+		if (way == 0)
+			vm_expect(mote_unmap(box, first, &vm.err), MOTE_OK,
+				  &vm.err);
 		if (way < 2) {
-			if (way == 0)
-				vm_expect(mote_unmap(box, first, &vm.err),
-					  MOTE_OK, &vm.err);
 			vm_expect(mote_unmap(box, second, &vm.err), MOTE_E_OS,
 				  &vm.err);
+			vm_expect_text(&vm.err, "slot");
 			assert_int_equal(mote_sandbox_state(box),
 					 MOTE_SANDBOX_POISONED);
 		}
 		vm_expect(mote_sandbox_restore(box, before, &vm.err), MOTE_OK,
 			  &vm.err);
-		injected.function = NULL;
-		injected.removals = false;
+		stick(0, 0);
 		mapping_keep(box, 1);
 		expect_all_well();
 	}
@@ -324,13 +282,9 @@ static void test_not_taken_back(void **state)
 	first = 0;
 	vm_expect(mote_map_file(box, file, 0, 0, 0, &first, &vm.err), MOTE_OK,
 		  &vm.err);
-	injected.function = "mti_os_ioctl";
-	injected.removals = true;
-	injected.persistent = true;
-	injected.fail_at = 1;
+	stick(1, 1);
 	mote_sandbox_free(box);
-	injected.function = NULL;
-	injected.removals = false;
+	stick(0, 0);
 	box = vm_sandbox(&vm, &options);
 	vm_expect(mote_sandbox_restore(box, before, &vm.err), MOTE_OK,
 		  &vm.err);

@@ -247,9 +247,8 @@ static void unmap_something(struct world *world, struct box *box)
 	mote_status status =
 		mote_unmap(box->box, map_address(index), &world->vm.err);
 
-	if (box->poisoned) {
-		expect(world, status, MOTE_E_POISONED);
-	} else if (map->kind == MAP_NONE || map->kind == MAP_FROZEN) {
+	/* Whoever lent memory wants it back, whatever became of the guest. */
+	if (map->kind == MAP_NONE || map->kind == MAP_FROZEN) {
 		expect(world, status, MOTE_E_INVALID);
 	} else {
 		expect(world, status, MOTE_OK);

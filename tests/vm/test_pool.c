@@ -197,9 +197,9 @@ static void test_any_state(void **state)
 	box = pool_host_acquire(pool);
 	assert_int_equal(mote_sandbox_state(box), MOTE_SANDBOX_READY);
 	assert_int_equal(mapping_kept(box), 0);
+	mapping_keep(box, SECRET);
 	vm_expect(mote_sandbox_set_deadline(box, 1000000, &base.vm.err),
 		  MOTE_OK, &base.vm.err);
-	mapping_keep(box, SECRET);
 	vm_expect(mote_call(box, "Spin", NULL, 0, NULL, &base.vm.err),
 		  MOTE_E_DEADLINE, &base.vm.err);
 	mote_pool_release(pool, box);

@@ -147,6 +147,7 @@ static void test_freed_while_waiting(void **state)
 	struct waiter waiters[3];
 	mote_pool *pool = pool_host_new(1, 2);
 	mote_sandbox *boxes[2];
+	mote_sandbox *late = NULL;
 	size_t i;
 
 	(void)state;
@@ -162,6 +163,9 @@ static void test_freed_while_waiting(void **state)
 		finish(&waiters[i], MOTE_E_STATE);
 		vm_expect_text(&waiters[i].err, "freed");
 	}
+	/* A thread that comes a little later. */
+	vm_expect(mote_pool_acquire(pool, 0, &late, &base.vm.err),
+		  MOTE_E_STATE, &base.vm.err);
 	/* Those that are out go on, until they come back. */
 	mapping_keep(boxes[0], SECRET);
 	assert_int_equal(mapping_kept(boxes[0]), SECRET);

@@ -1,6 +1,7 @@
 /*
  * Taking snapshots, going back to them, making sandboxes of them.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ static void test_back(void **state)
 static void test_several(void **state)
 {
 	mote_snapshot *snapshots[4];
-	char text[16];
+	char text[32];
 	mote_sandbox *box;
 	int i;
 	int j;
@@ -116,7 +117,7 @@ static void test_clones(void **state)
 	mote_snapshot *snapshot;
 	mote_snapshot *again;
 	mote_sandbox *box;
-	char text[16];
+	char text[32];
 	int i;
 
 	(void)state;
@@ -387,6 +388,96 @@ static void test_refused(void **state)
 	state_close(&host);
 }
 
+/* ------------------------------------------------- while a call runs */
+
+static mote_sandbox *caller;
+static mote_snapshot *kept;
+
+static void expect_refused(mote_status expected)
+{
+	mote_error wrong = MOTE_ERROR_INIT;
+	mote_snapshot *none = NULL;
+
+	vm_expect(mote_snapshot_take(caller, &none, &wrong), expected, &wrong);
+	vm_expect(mote_sandbox_restore(caller, kept, &wrong), expected, &wrong);
+	assert_null(none);
+}
+
+static void *in_thread(void *unused)
+{
+	(void)unused;
+	expect_refused(MOTE_E_BUSY);
+	return NULL;
+}
+
+/* Of its own sandbox nothing; of another one everything. */
+static mote_status in_call(void *other, mote_host_call *call,
+			   const mote_value *args, size_t count,
+			   mote_value *result)
+{
+	pthread_t thread;
+	mote_snapshot *snapshot;
+
+	(void)call;
+	(void)count;
+	expect_refused(MOTE_E_STATE);
+	assert_int_equal(pthread_create(&thread, NULL, in_thread, NULL), 0);
+	pthread_join(thread, NULL);
+	state_set_text(other, "in between");
+	snapshot = state_take(other);
+	state_restore(other, kept);
+	state_expect_text(other, "kept");
+	state_restore(other, snapshot);
+	mote_snapshot_unref(snapshot);
+	*result = args[0];
+	return MOTE_OK;
+}
+
+static void test_in_call(void **state)
+{
+	const mote_value argument = MOTE_STRING("through");
+	mote_sandbox *other;
+	mote_value result;
+
+	(void)state;
+	open_host();
+	other = state_new(&host);
+	host.functions[0].fn = in_call;
+	host.functions[0].user = other;
+	caller = state_new(&host);
+	state_set_text(caller, "kept");
+	kept = state_take(caller);
+	vm_expect(mote_call(caller, "Echo", &argument, 1, &result, err),
+		  MOTE_OK, err);
+	assert_string_equal(result.as.string.data, "through");
+	state_expect_text(caller, "kept");
+	state_expect_text(other, "in between");
+	mote_snapshot_unref(kept);
+	mote_sandbox_free(caller);
+	mote_sandbox_free(other);
+	state_close(&host);
+}
+
+static void test_nothing(void **state)
+{
+	mote_snapshot *snapshot = NULL;
+	mote_sandbox *box;
+
+	(void)state;
+	open_host();
+	box = state_new(&host);
+	vm_expect(mote_snapshot_take(NULL, &snapshot, err), MOTE_E_INVALID,
+		  err);
+	vm_expect(mote_snapshot_take(box, NULL, err), MOTE_E_INVALID, err);
+	vm_expect(mote_sandbox_restore(box, NULL, err), MOTE_E_INVALID, err);
+	snapshot = state_take(box);
+	vm_expect(mote_sandbox_restore(NULL, snapshot, err), MOTE_E_INVALID,
+		  err);
+	mote_snapshot_unref(snapshot);
+	mote_sandbox_free(box);
+	state_close(&host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +489,8 @@ int main(void)
 		cmocka_unit_test(test_other_sandbox),
 		cmocka_unit_test(test_other_image),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_in_call),
+		cmocka_unit_test(test_nothing),
 	};
 	int skip = vm_require();
 

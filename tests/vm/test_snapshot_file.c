@@ -202,7 +202,7 @@ static void test_incremental(void **state)
 	struct files_count counts[3];
 	mote_snapshot_info info = MOTE_SNAPSHOT_INFO_INIT;
 	mote_snapshot *loaded;
-	char text[16];
+	char text[24];
 	int i;
 
 	(void)state;

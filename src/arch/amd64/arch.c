@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include "arch/amd64/boot.h"
+#include "arch/amd64/core.h"
 #include "arch/amd64/pt.h"
 #include "arch/amd64/trap.h"
 #include "arch/amd64/unwind.h"
@@ -19,6 +20,11 @@ const struct mti_arch mti_arch_amd64 = {
 	.dwarf_stack = MTI_AMD64_DWARF_RSP,
 	.dwarf_frame = MTI_AMD64_DWARF_RBP,
 	.call_before = mti_amd64_call_before,
+	.jumps_to = mti_amd64_jumps_to,
+	.prstatus_size = MTI_AMD64_PRSTATUS_BYTES,
+	.prstatus = mti_amd64_prstatus,
+	.prstatus_read = mti_amd64_prstatus_read,
+	.core_vector = mti_amd64_core_vector,
 	.fault = mti_amd64_fault,
 	.map = mti_amd64_map,
 	.unmap = mti_amd64_unmap,

@@ -12,6 +12,8 @@ const uint8_t mti_amd64_dwarf_registers[MTI_AMD64_DWARF_REGISTERS] = {
 
 #define CALL_NEAR 0xe8
 #define CALL_NEAR_BYTES 5
+#define JUMP_SHORT 0xeb
+#define JUMP_NEAR 0xe9
 #define GROUP_5 0xff
 #define GROUP_5_CALL 2
 
@@ -38,19 +40,21 @@ static unsigned int indirect_bytes(uint8_t modrm, uint8_t sib)
 	return bytes;
 }
 
+static uint32_t distance_at(const uint8_t *at)
+{
+	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+	       (uint32_t)at[3] << 24;
+}
+
 bool mti_amd64_call_before(const uint8_t code[MTI_ARCH_CALL_BYTES],
 			   uint64_t address, uint64_t *target)
 {
 	const uint8_t *end = code + MTI_ARCH_CALL_BYTES;
 	const uint8_t *near = end - CALL_NEAR_BYTES;
 	unsigned int bytes;
-	uint32_t distance = 0;
-	unsigned int i;
 
 	if (near[0] == CALL_NEAR) {
-		for (i = 0; i < 4; i++)
-			distance |= (uint32_t)near[1 + i] << (8 * i);
-		*target = address + (uint64_t)(int32_t)distance;
+		*target = address + (uint64_t)(int32_t)distance_at(near + 1);
 		return true;
 	}
 	*target = 0;
@@ -59,6 +63,28 @@ bool mti_amd64_call_before(const uint8_t code[MTI_ARCH_CALL_BYTES],
 
 		if (at[0] == GROUP_5 && ((at[1] >> 3) & 7) == GROUP_5_CALL &&
 		    indirect_bytes(at[1], bytes > 2 ? at[2] : 0) == bytes)
+			return true;
+	}
+	return false;
+}
+
+/* At any byte: where instructions begin is not known. */
+bool mti_amd64_jumps_to(const uint8_t *code, uint64_t size, uint64_t address,
+			uint64_t target)
+{
+	uint64_t next;
+	uint64_t i;
+
+	for (i = 0; i + 2 <= size; i++) {
+		next = address + i + 2;
+		if (code[i] == JUMP_SHORT &&
+		    next + (uint64_t)(int8_t)code[i + 1] == target)
+			return true;
+		if (code[i] != JUMP_NEAR || i + 5 > size)
+			continue;
+		next = address + i + 5 +
+		       (uint64_t)(int32_t)distance_at(code + i + 1);
+		if (next == target)
 			return true;
 	}
 	return false;

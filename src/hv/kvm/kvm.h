@@ -73,7 +73,7 @@ struct mti_vm {
 	bool broken; /* it must not run any more */
 	/* Of the last run; PORT if there was none. */
 	enum mti_exit_kind last_exit;
-	/* state_set was called with clean, and nothing was entered since. */
+	/* state_set was called, and nothing was entered since. */
 	bool restoring;
 	struct mti_cpu_state state;
 	/* The dirty ring; NULL: there is none. Indexes are free-running. */

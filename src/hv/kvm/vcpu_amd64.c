@@ -234,6 +234,14 @@ static mote_status decode(const struct kvm_run *run, struct mti_exit *exit,
 	}
 }
 
+/* The caller may want to know how much the guest writes. */
+static mote_status empty_ring(struct mti_vm *vm, struct mti_exit *exit,
+			      mote_error *err)
+{
+	exit->kind = MTI_EXIT_INTERRUPTED;
+	return mti_kvm_dirty_full(vm, err);
+}
+
 /*
  * A file that became shorter, and the like. The instruction has not been
  * executed: its RIP is right.
@@ -254,14 +262,6 @@ static void memory_gone(const struct kvm_run *run, struct mti_exit *exit)
 			"instruction",
 			run->s.regs.regs.rip);
 	}
-}
-
-/* The caller may want to know how much the guest writes. */
-static mote_status empty_ring(struct mti_vm *vm, struct mti_exit *exit,
-			      mote_error *err)
-{
-	exit->kind = MTI_EXIT_INTERRUPTED;
-	return mti_kvm_dirty_full(vm, err);
 }
 
 mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,

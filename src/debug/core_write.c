@@ -1,0 +1,221 @@
+/*
+ * See core.h: the file. Its segments cover the guest's address space; what
+ * is zero in long runs takes no place in the file (p_filesz is less than
+ * p_memsz), single pages of zeros become holes.
+ */
+#include <elf.h>
+#include <string.h>
+
+#include "abi/layout.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "debug/core.h"
+#include "os/os.h"
+
+/* Shorter runs of zeros do not end a segment. */
+#define GAP_PAGES 16
+/* Of one region. The last of them takes the rest, holes and all. */
+#define SEGMENTS_MAX 64
+/* Written at once. */
+#define WRITE_PAGES 256
+
+static const char operation[] = "write core";
+
+struct plan {
+	const struct mti_core *core;
+	int fd;
+	Elf64_Phdr *headers; /* owned; the first is for the notes */
+	const uint8_t **memory; /* of each header's segment; owned */
+	size_t count;
+};
+
+static bool is_zero(const struct mti_core *core, const uint8_t *page)
+{
+	if (core->empty && core->empty(core->context, page))
+		return true;
+	return page[0] == 0 && memcmp(page, page + 1, MOTE_PAGE_SIZE - 1) == 0;
+}
+
+static uint32_t flags_of(uint32_t protection)
+{
+	uint32_t flags = 0;
+
+	if (protection & MTI_CORE_READ)
+		flags |= PF_R;
+	if (protection & MTI_CORE_WRITE)
+		flags |= PF_W;
+	if (protection & MTI_CORE_EXECUTE)
+		flags |= PF_X;
+	return flags;
+}
+
+static Elf64_Phdr *begin_segment(struct plan *plan,
+				 const struct mti_core_region *region,
+				 uint64_t offset)
+{
+	Elf64_Phdr *header = &plan->headers[plan->count];
+
+	header->p_type = PT_LOAD;
+	header->p_flags = flags_of(region->protection);
+	header->p_vaddr = region->address + offset;
+	header->p_align = MOTE_PAGE_SIZE;
+	plan->memory[plan->count++] =
+		region->memory ? region->memory + offset : NULL;
+	return header;
+}
+
+/* The segments of a region; their places in the file come later. */
+static void plan_region(struct plan *plan, const struct mti_core_region *region)
+{
+	Elf64_Phdr *segment = begin_segment(plan, region, 0);
+	size_t segments = 1;
+	uint64_t begun = 0;
+	uint64_t end = 0; /* of what the file holds of the segment */
+	uint64_t page;
+
+	for (page = 0; region->memory && page < region->size;
+	     page += MOTE_PAGE_SIZE) {
+		if (is_zero(plan->core, region->memory + page))
+			continue;
+		if (page - end > GAP_PAGES * MOTE_PAGE_SIZE &&
+		    segments < SEGMENTS_MAX) {
+			segment->p_filesz = end - begun;
+			segment->p_memsz = page - begun;
+			segment = begin_segment(plan, region, page);
+			segments++;
+			begun = page;
+		}
+		end = page + MOTE_PAGE_SIZE;
+	}
+	segment->p_filesz = end - begun;
+	segment->p_memsz = region->size - begun;
+}
+
+static mote_status write_at(const struct plan *plan, const void *data,
+			    size_t size, uint64_t offset, mote_error *err)
+{
+	int os = mti_os_pwrite(plan->fd, data, size, offset);
+
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_OS, operation, -os,
+				    "%zu bytes at %llu", size,
+				    (unsigned long long)offset);
+	return MOTE_OK;
+}
+
+/* Runs of pages that are not zero. */
+static mote_status write_segment(const struct plan *plan,
+				 const Elf64_Phdr *segment,
+				 const uint8_t *memory, mote_error *err)
+{
+	const uint64_t most = WRITE_PAGES * MOTE_PAGE_SIZE;
+	mote_status status = MOTE_OK;
+	uint64_t start = 0;
+	uint64_t end;
+
+	while (status == MOTE_OK && start < segment->p_filesz) {
+		end = start;
+		while (end < segment->p_filesz && end - start < most &&
+		       !is_zero(plan->core, memory + end))
+			end += MOTE_PAGE_SIZE;
+		if (end > start)
+			status = write_at(plan, memory + start, end - start,
+					  segment->p_offset + start, err);
+		start = end > start ? end : start + MOTE_PAGE_SIZE;
+	}
+	return status;
+}
+
+static mote_status write_head(const struct plan *plan, mote_error *err)
+{
+	Elf64_Ehdr head = {
+		.e_type = ET_CORE,
+		.e_machine = (uint16_t)plan->core->arch->machine,
+		.e_version = EV_CURRENT,
+		.e_phoff = sizeof(head),
+		.e_ehsize = sizeof(head),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = (uint16_t)plan->count,
+	};
+	mote_status status;
+
+	memcpy(head.e_ident, ELFMAG, SELFMAG);
+	head.e_ident[EI_CLASS] = ELFCLASS64;
+	head.e_ident[EI_DATA] = ELFDATA2LSB;
+	head.e_ident[EI_VERSION] = EV_CURRENT;
+	status = write_at(plan, plan->headers,
+			  plan->count * sizeof(*plan->headers), sizeof(head),
+			  err);
+	if (status == MOTE_OK)
+		status = write_at(plan, &head, sizeof(head), 0, err);
+	return status;
+}
+
+/* Behind the headers: the notes, then the segments, whole pages. */
+static void place(struct plan *plan, size_t notes)
+{
+	uint64_t next = sizeof(Elf64_Ehdr) +
+			plan->count * sizeof(*plan->headers);
+	size_t i;
+
+	plan->headers[0].p_type = PT_NOTE;
+	plan->headers[0].p_flags = PF_R;
+	plan->headers[0].p_offset = next;
+	plan->headers[0].p_filesz = notes;
+	plan->headers[0].p_align = 4;
+	next += notes;
+	/* Nothing here is the guest's choice, and all of it is mapped. */
+	(void)mti_align_up_u64(next, MOTE_PAGE_SIZE, &next);
+	for (i = 1; i < plan->count; i++) {
+		plan->headers[i].p_offset = next;
+		next += plan->headers[i].p_filesz;
+	}
+}
+
+static mote_status write_all(struct plan *plan, const uint8_t *notes,
+			     size_t notes_size, mote_error *err)
+{
+	mote_status status;
+	size_t i;
+	int os;
+
+	plan->count = 1;
+	for (i = 0; i < plan->core->region_count; i++)
+		plan_region(plan, &plan->core->regions[i]);
+	place(plan, notes_size);
+	os = mti_os_truncate(plan->fd, 0);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_OS, operation, -os,
+				    "emptying the file, which must be "
+				    "seekable");
+	status = write_at(plan, notes, notes_size, plan->headers[0].p_offset,
+			  err);
+	for (i = 1; status == MOTE_OK && i < plan->count; i++)
+		status = write_segment(plan, &plan->headers[i],
+				       plan->memory[i], err);
+	return status == MOTE_OK ? write_head(plan, err) : status;
+}
+
+mote_status mti_core_write(const struct mti_core *core, int fd,
+			   const struct mti_allocator *allocator,
+			   mote_error *err)
+{
+	const size_t most = 1 + core->region_count * SEGMENTS_MAX;
+	struct plan plan = { .core = core, .fd = fd };
+	uint8_t *notes = NULL;
+	size_t notes_size = 0;
+	mote_status status;
+
+	plan.headers = mti_alloc(allocator, most, sizeof(*plan.headers));
+	plan.memory = mti_alloc(allocator, most, sizeof(*plan.memory));
+	if (!plan.headers || !plan.memory ||
+	    !mti_core_notes(core, allocator, &notes, &notes_size))
+		status = mti_error_set(err, MOTE_E_NO_MEMORY, operation,
+				       "no memory for its head");
+	else
+		status = write_all(&plan, notes, notes_size, err);
+	mti_free(allocator, notes);
+	mti_free(allocator, plan.memory);
+	mti_free(allocator, plan.headers);
+	return status;
+}
