@@ -6,13 +6,32 @@
 #include "os/os.h"
 #include "sandbox/sandbox.h"
 
+static bool growth_is_limited(const mote_sandbox *box)
+{
+	return box->limits.growth_bytes != UINT64_MAX;
+}
+
+/*
+ * Pages that were written, but for page tables: with nested paging the CPU
+ * counts as writing to those it walks, with shadow paging it does not.
+ */
+static size_t count_written(const mote_sandbox *box)
+{
+	const struct mti_layout *layout = &box->template->layout;
+	const struct mti_dirty *dirty = &box->memory.dirty;
+
+	return dirty->count - mti_dirty_count(dirty, layout->page_table_gpa,
+					      layout->page_table_max);
+}
+
 void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
 {
 	box->usage.host_calls_left = box->limits.host_calls;
 	box->usage.output_left = box->limits.output_bytes;
 	box->usage.log_left = box->limits.log_bytes;
 	box->usage.pages_written = 0;
-	box->usage.pages_before = box->memory.dirty.count;
+	if (box->usage.measured || growth_is_limited(box))
+		box->usage.pages_before = count_written(box);
 	box->usage.before = box->stats;
 	box->usage.record = (mote_call_stats){
 		.struct_size = sizeof(box->usage.record),
@@ -37,18 +56,13 @@ void mti_usage_correct(mote_sandbox *box, mote_status status)
 	box->usage.record.status = (int32_t)status;
 }
 
-static bool growth_is_limited(const mote_sandbox *box)
-{
-	return box->limits.growth_bytes != UINT64_MAX;
-}
-
 static mote_status count_pages(mote_sandbox *box, mote_error *err)
 {
 	mote_status status = mti_sandbox_collect(box, err);
 
 	if (status == MOTE_OK)
 		box->usage.pages_written =
-			box->memory.dirty.count - box->usage.pages_before;
+			count_written(box) - box->usage.pages_before;
 	return status;
 }
 

@@ -136,10 +136,36 @@ int vm_require(void)
 	return required && *required ? 1 : VM_SKIP;
 }
 
+static bool emulated(void)
+{
+	const char *cpu = getenv("MOTE_TEST_CPU");
+
+	return cpu && strcmp(cpu, "qemu") == 0;
+}
+
+unsigned int vm_slow(void)
+{
+	return emulated() ? 20 : 1;
+}
+
+uint64_t vm_patience_ns(void)
+{
+	return UINT64_C(1000000000) * vm_slow();
+}
+
+bool vm_differs(const char *reason)
+{
+	if (!emulated())
+		return false;
+	printf("=== differs %s\n", reason);
+	fflush(stdout);
+	return true;
+}
+
 void vm_watchdog(unsigned int seconds)
 {
 	/* Its default action is what is wanted. */
-	alarm(seconds);
+	alarm(seconds * vm_slow());
 }
 
 void vm_expect_(mote_status status, mote_status expected,
@@ -208,9 +234,14 @@ void vm_close(struct vm *vm)
 
 mote_sandbox *vm_sandbox(struct vm *vm, const mote_sandbox_options *options)
 {
+	mote_sandbox_options made = MOTE_SANDBOX_OPTIONS_INIT;
 	mote_sandbox *box = NULL;
 
-	vm_expect(mote_sandbox_new(vm->image, options, &box, &vm->err), MOTE_OK,
+	if (options)
+		made = *options;
+	if (made.deadline_ns == 0)
+		made.deadline_ns = vm_patience_ns();
+	vm_expect(mote_sandbox_new(vm->image, &made, &box, &vm->err), MOTE_OK,
 		  &vm->err);
 	return box;
 }
@@ -277,7 +308,7 @@ static void child_main(struct body *body, unsigned int seconds)
 	};
 	int failed;
 
-	alarm(seconds);
+	alarm(seconds * vm_slow());
 	failed = cmocka_run_group_tests_name("child", tests, NULL, NULL);
 	fflush(NULL);
 	_exit(failed ? 1 : 0);
