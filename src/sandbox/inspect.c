@@ -107,9 +107,25 @@ static bool is_code(void *context, uint64_t address)
 		address - MOTE_GVA_SYSCALL < MOTE_PAGE_SIZE);
 }
 
-mote_status mti_inspect_unwind(mote_sandbox *box,
-			       struct mti_unwind_frame *frames, size_t max,
-			       size_t *count, mote_error *err)
+mote_status mti_inspect_running(mote_sandbox *box, uint64_t *general,
+				mote_error *err)
+{
+	mote_fault fault = { 0 };
+	uint64_t unused;
+	mote_status status;
+
+	status = box->image->engine->ops->registers(box->vm, &fault, &unused,
+						    err);
+	if (status != MOTE_OK)
+		return status;
+	leave_stub(box, &fault);
+	memcpy(general, fault.registers, sizeof(fault.registers));
+	return MOTE_OK;
+}
+
+mote_status mti_inspect_unwind_from(mote_sandbox *box, const uint64_t *general,
+				    struct mti_unwind_frame *frames, size_t max,
+				    size_t *count, mote_error *err)
 {
 	struct mti_unwind_guest guest = {
 		.arch = box->image->arch,
@@ -117,18 +133,27 @@ mote_status mti_inspect_unwind(mote_sandbox *box,
 		.read = read_memory,
 		.code = is_code,
 	};
+	mote_status status = mti_image_debug(box->image, &guest.info, err);
+
+	if (status == MOTE_OK)
+		*count = mti_unwind(&guest, general, frames, max);
+	return status;
+}
+
+mote_status mti_inspect_unwind(mote_sandbox *box,
+			       struct mti_unwind_frame *frames, size_t max,
+			       size_t *count, mote_error *err)
+{
 	const mote_error *last = &box->last.error;
 	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
 	mote_status status;
 
-	status = mti_image_debug(box->image, &guest.info, err);
+	status = mti_inspect_registers(box, general, err);
 	if (status == MOTE_OK)
-		status = mti_inspect_registers(box, general, err);
-	if (status != MOTE_OK)
-		return status;
-	*count = mti_unwind(&guest, general, frames, max);
-	if (last->code == MOTE_E_GUEST_FAULT &&
+		status = mti_inspect_unwind_from(box, general, frames, max,
+						 count, err);
+	if (status == MOTE_OK && last->code == MOTE_E_GUEST_FAULT &&
 	    last->fault.kind == MOTE_FAULT_ABORT)
 		*count = mti_unwind_from(frames, *count, last->fault.pc);
-	return MOTE_OK;
+	return status;
 }
