@@ -14,6 +14,8 @@ enum {
 	OPTION_STACK = 256,
 	OPTION_IO,
 	OPTION_CORE,
+	OPTION_PROFILE,
+	OPTION_HEAP_PROFILE,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -24,6 +26,8 @@ static const struct option longs[] = {
 	{ "stack", required_argument, NULL, OPTION_STACK },
 	{ "io", required_argument, NULL, OPTION_IO },
 	{ "core", required_argument, NULL, OPTION_CORE },
+	{ "profile", required_argument, NULL, OPTION_PROFILE },
+	{ "heap-profile", required_argument, NULL, OPTION_HEAP_PROFILE },
 	{ "repeat", required_argument, NULL, 'n' },
 	{ "backend", required_argument, NULL, 'b' },
 	{ "host", required_argument, NULL, 'H' },
@@ -123,6 +127,12 @@ static void read_value(int option, struct cli_run_options *options,
 		break;
 	case OPTION_CORE:
 		options->core = optarg;
+		break;
+	case OPTION_PROFILE:
+		options->profile = optarg;
+		break;
+	case OPTION_HEAP_PROFILE:
+		options->heap_profile = optarg;
 		break;
 	case 'H':
 		read_host(options, failure);

@@ -31,7 +31,9 @@ struct cli_run_options {
 	uint64_t io_bytes;
 	uint64_t repeat;
 	const char *backend; /* NULL: auto */
-	const char *core;    /* NULL: none */
+	const char *core;    /* NULL: none, as for the next two */
+	const char *profile;
+	const char *heap_profile;
 	struct cli_host_text hosts[CLI_HOSTS_MAX];
 	size_t host_count;
 	const char *guest;
