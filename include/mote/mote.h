@@ -332,6 +332,32 @@ typedef struct mote_log_record {
  */
 typedef void (*mote_log_fn)(void *user, const mote_log_record *record);
 
+/* At most so many frames are given to the two that follow. */
+#define MOTE_PROFILE_FRAMES_MAX 128
+
+struct mote_frame; /* see debug.h */
+
+/*
+ * Where the guest is: frames as of mote_sandbox_backtrace, but only pc and
+ * flags are set; mote_image_symbolize has the rest. They are valid for the
+ * call, on its thread.
+ */
+typedef void (*mote_sample_fn)(void *user, const struct mote_frame *frames,
+			       size_t count);
+
+typedef enum mote_heap_event_kind {
+	MOTE_HEAP_ALLOCATE = 1,
+	MOTE_HEAP_FREE = 2
+} mote_heap_event_kind;
+
+/*
+ * What the guest says that it does with its heap, and where. It may lie.
+ * size is 0 for MOTE_HEAP_FREE; realloc is one of each.
+ */
+typedef void (*mote_heap_fn)(void *user, uint32_t kind, uint64_t address,
+			     uint64_t size, const struct mote_frame *frames,
+			     size_t count);
+
 typedef struct mote_sandbox_options {
 	uint32_t struct_size;
 	uint32_t flags; /* MOTE_SANDBOX_* */
@@ -379,12 +405,24 @@ typedef struct mote_sandbox_options {
 	 */
 	const char *gdb;
 	struct mote_trace *trace; /* a reference is taken; see observe.h */
+	/*
+	 * Profiles. sample is called each time that the guest has run for
+	 * sample_ns, by default 1 ms and at least 20 us; heap for each use of
+	 * malloc and the like, which then costs an exit. Not with
+	 * MOTE_SANDBOX_NO_DUMP.
+	 */
+	uint64_t sample_ns;
+	mote_sample_fn sample;
+	void *sample_user;
+	mote_heap_fn heap;
+	void *heap_user;
 } mote_sandbox_options;
 
 #define MOTE_SANDBOX_OPTIONS_INIT                                          \
 	{                                                                  \
 		(uint32_t)sizeof(mote_sandbox_options), 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                 \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
+			0, 0, 0                                            \
 	}
 
 /*

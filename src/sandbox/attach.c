@@ -39,6 +39,8 @@ static void make_settings(mote_sandbox *box)
 	settings->features = ops_of(box)->features(box->vm);
 	if (box->flags & MOTE_SANDBOX_OUTPUT_LINES)
 		settings->features |= MOTE_FEATURE_OUTPUT_LINES;
+	if (box->profile.heap)
+		settings->features |= MOTE_FEATURE_HEAP;
 	settings->heap_size = sizes->heap;
 	settings->stack_size = sizes->stack;
 	settings->io_size = sizes->io;

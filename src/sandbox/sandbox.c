@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sandbox/profile.h"
 
 /* Of a CPU as a program finds it. */
 static const struct mti_snap_cpu new_cpu = {
@@ -117,6 +118,8 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	status = mti_observe_init(box, options, err);
 	if (status == MOTE_OK)
 		status = mti_host_resolve(box, options, err);
+	if (status == MOTE_OK)
+		status = mti_profile_init(box, options, err);
 	if (status != MOTE_OK)
 		return status;
 	if (!snapshot)
@@ -187,6 +190,7 @@ void mti_sandbox_free(mote_sandbox *box)
 	image = box->image;
 	allocator = &image->engine->allocator;
 	mti_sandbox_detach(box);
+	mti_profile_fini(box);
 	mti_observe_fini(box);
 	mti_free(allocator, box->host_functions);
 	mti_free(allocator, box->resolved);

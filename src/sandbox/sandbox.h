@@ -221,6 +221,14 @@ mote_status mti_inspect_unwind(mote_sandbox *box,
 /* dump.c: the same conditions. Writes a core file. */
 mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err);
 
+/* From these registers on; room is not 0. */
+mote_status mti_inspect_unwind_from(mote_sandbox *box, const uint64_t *general,
+				    struct mti_unwind_frame *frames, size_t max,
+				    size_t *count, mote_error *err);
+/* As the run loop finds them at an exit: the quicker way. */
+mote_status mti_inspect_running(mote_sandbox *box, uint64_t *general,
+				mote_error *err);
+
 /*
  * post.c: hands out and empties what the guest has queued. Calls that it has
  * posted are not made once the call is to stop: as mti_kick_stopped.

@@ -18,6 +18,7 @@
 #include "base/signature.h"
 #include "call/codec.h"
 #include "debug/info.h"
+#include "debug/unwind.h"
 #include "elf/elf.h"
 #include "hv/hv.h"
 #include "mem/layout.h"
@@ -157,6 +158,17 @@ struct mti_last_call {
 	mote_error error;     /* code is MOTE_OK unless it failed */
 };
 
+/* See profile.h. */
+struct mti_profile {
+	mote_sample_fn sample; /* or NULL, as the next */
+	mote_heap_fn heap;
+	void *sample_user;
+	void *heap_user;
+	/* Room for MOTE_PROFILE_FRAMES_MAX, if there is one of them. Owned. */
+	struct mti_unwind_frame *found;
+	struct mote_frame *frames;
+};
+
 struct mote_sandbox {
 	mote_image *image; /* a reference */
 	struct mti_layout_sizes sizes;
@@ -217,6 +229,7 @@ struct mote_sandbox {
 	uint32_t result_offset; /* RETURN: in the out area */
 	uint32_t exit_status;   /* EXIT */
 	struct mti_last_call last;
+	struct mti_profile profile;
 
 	mote_sandbox_stats stats;
 	struct mti_observer observe;
