@@ -158,7 +158,10 @@ typedef struct mote_pool_options {
 	uint32_t min; /* made at once; default 0 */
 	uint32_t max; /* alive at the same time; default 64, at least min */
 	uint32_t reserved;
-	/* Of every sandbox; NULL is the defaults. Copied. */
+	/*
+	 * Of every sandbox; NULL is the defaults. Copied, with all that they
+	 * point to; of files the descriptor. Memory to be mapped must stay.
+	 */
 	const mote_sandbox_options *sandbox;
 } mote_pool_options;
 

@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "os/os.h"
+#include "sandbox/mapping.h"
 
 #define NONE UINT32_MAX
 #define NS_PER_S UINT64_C(1000000000)
@@ -178,7 +179,7 @@ static void destroy(mote_pool *pool)
 
 	pthread_mutex_destroy(&pool->lock);
 	pthread_condattr_destroy(&pool->monotonic);
-	mti_free(allocator, pool->options);
+	mti_options_free(allocator, pool->options);
 	mti_free(allocator, pool->buckets);
 	mti_free(allocator, pool);
 	/* It holds the engine, whose allocator that was. */
@@ -325,11 +326,11 @@ mote_status mti_pool_new(mote_snapshot *snapshot, uint32_t min, uint32_t max,
 	pthread_condattr_init(&pool->monotonic);
 	pthread_condattr_setclock(&pool->monotonic, CLOCK_MONOTONIC);
 	init_slots(pool);
-	pool->options = mti_options_copy(allocator, options);
-	if (!pool->options || !make_buckets(pool))
+	status = mti_options_copy(allocator, options, &pool->options, err);
+	if (status == MOTE_OK && !make_buckets(pool))
 		status = mti_error_set(err, MOTE_E_NO_MEMORY, "new pool",
 				       "no memory for %u slots", max);
-	else
+	if (status == MOTE_OK)
 		status = make_first(pool, min, err);
 	if (status != MOTE_OK) {
 		mti_pool_free(pool);
@@ -540,6 +541,20 @@ static void end_release(mote_pool *pool, struct slot *slot, bool restored,
 	unlock_and_leave(pool);
 }
 
+/* As it was when it was made. */
+static bool renew(mote_pool *pool, struct slot *slot)
+{
+	const mote_sandbox_options *options = pool->options;
+	mote_sandbox *box = slot->box;
+
+	if (mti_sandbox_restore(box, pool->snapshot, NULL) != MOTE_OK ||
+	    mti_mapping_add_all(box, options->mappings, options->mapping_count,
+				NULL) != MOTE_OK)
+		return false;
+	box->limits = slot->limits;
+	return true;
+}
+
 void mti_pool_release(mote_pool *pool, mote_sandbox *box)
 {
 	mote_sandbox *other = NULL;
@@ -563,13 +578,11 @@ void mti_pool_release(mote_pool *pool, mote_sandbox *box)
 		release_closed(pool, slot);
 		return;
 	}
-	restored = mti_sandbox_restore(box, pool->snapshot, NULL) == MOTE_OK;
-	if (restored) {
-		box->limits = slot->limits;
+	restored = renew(pool, slot);
+	if (restored)
 		mti_sandbox_park(box, pool);
-	} else {
+	else
 		other = replace(pool, slot);
-	}
 	end_release(pool, slot, restored, other);
 }
 
