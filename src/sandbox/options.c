@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "obs/trace.h"
 #include "os/os.h"
 #include "sandbox/pool.h"
 
@@ -119,6 +120,8 @@ mote_status mti_options_copy(const struct mti_allocator *allocator,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "copy options",
 				     "no memory for a copy of the options");
 	block->options = *options;
+	if (options->trace)
+		mti_trace_ref(options->trace);
 	copy_functions(block, options);
 	status = copy_mappings(block, options, err);
 	if (status != MOTE_OK) {
@@ -138,5 +141,6 @@ void mti_options_free(const struct mti_allocator *allocator,
 		return;
 	for (i = 0; i < copy->mapping_count; i++)
 		mti_os_close(copy->mappings[i].fd);
+	mti_trace_unref(copy->trace);
 	mti_free(allocator, copy);
 }

@@ -26,7 +26,8 @@ void mti_pool_free(mote_pool *pool);
 
 /*
  * options.c: a copy of options and of what they point to, in one block of the
- * allocator; of files the descriptor. MOTE_E_NO_MEMORY, MOTE_E_OS.
+ * allocator; of files the descriptor, of a trace a reference.
+ * MOTE_E_NO_MEMORY, MOTE_E_OS.
  */
 mote_status mti_options_copy(const struct mti_allocator *allocator,
 			     const mote_sandbox_options *options,
