@@ -332,6 +332,19 @@ typedef struct mote_log_record {
  */
 typedef void (*mote_log_fn)(void *user, const mote_log_record *record);
 
+/*
+ * A file or memory to be mapped into a new sandbox, as by mote_map_file or
+ * mote_map_memory; see snapshot.h. An element of arrays: it never grows.
+ */
+typedef struct mote_mapping {
+	int32_t fd;         /* -1: memory */
+	uint32_t flags;     /* MOTE_MAP_*; of memory 0 */
+	uint64_t offset;    /* in the file; of memory 0 */
+	uint64_t size;      /* of a file 0: all that follows offset */
+	const void *memory; /* of a file NULL */
+	uint64_t address;   /* in the guest; not 0 */
+} mote_mapping;
+
 /* At most so many frames are given to the two that follow. */
 #define MOTE_PROFILE_FRAMES_MAX 128
 
@@ -416,13 +429,22 @@ typedef struct mote_sandbox_options {
 	void *sample_user;
 	mote_heap_fn heap;
 	void *heap_user;
+	/*
+	 * Mapped before the guest's first instruction, or as the last thing
+	 * for a sandbox from a snapshot; at most 256. Errors are those of
+	 * mote_map_file, and say which it was. Not together with
+	 * MOTE_SANDBOX_SHARE_INIT in mote_sandbox_new. A restore takes them
+	 * away like all others; a pool maps them again.
+	 */
+	const mote_mapping *mappings;
+	size_t mapping_count;
 } mote_sandbox_options;
 
 #define MOTE_SANDBOX_OPTIONS_INIT                                          \
 	{                                                                  \
 		(uint32_t)sizeof(mote_sandbox_options), 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
-			0, 0, 0                                            \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,          \
+			0, 0, 0, 0, 0                                      \
 	}
 
 /*

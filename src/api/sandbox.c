@@ -112,6 +112,9 @@ static mote_status complete(mote_sandbox_options *options, mote_error *err)
 					err);
 	if (status == MOTE_OK)
 		status = check_profile(options, err);
+	if (status == MOTE_OK)
+		status = mti_mappings_check(options->mappings,
+					    options->mapping_count, err);
 	if (options->max_host_calls == 0)
 		options->max_host_calls = DEFAULT_HOST_CALLS;
 	if (options->max_output_bytes == 0)
@@ -211,6 +214,14 @@ mote_status mote_sandbox_new(mote_image *image,
 					 "sandbox options", err);
 	if (status == MOTE_OK)
 		status = complete(&full, err);
+	if (status == MOTE_OK && full.mapping_count > 0 &&
+	    (full.flags & MOTE_SANDBOX_SHARE_INIT))
+		status = mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				       "mapping_count is %zu, and flags has "
+				       "MOTE_SANDBOX_SHARE_INIT: constructors "
+				       "that run once cannot see what is "
+				       "mapped into each sandbox",
+				       full.mapping_count);
 	if (status != MOTE_OK)
 		return status;
 	return mti_sandbox_new(image, &full, box, err);

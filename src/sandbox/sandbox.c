@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sandbox/mapping.h"
 #include "sandbox/profile.h"
 
 /* Of a CPU as a program finds it. */
@@ -28,6 +29,7 @@ static mote_status run_init(mote_sandbox *box, mote_error *err)
 
 static mote_status run_from_start(mote_sandbox *box,
 				  struct mti_template *template,
+				  const mote_sandbox_options *options,
 				  mote_error *err)
 {
 	mote_status status = mti_sandbox_attach(box, template, template->store,
@@ -36,6 +38,9 @@ static mote_status run_from_start(mote_sandbox *box,
 	if (status == MOTE_OK)
 		status = mti_sandbox_resume(box, &new_cpu, MTI_RANDOM_FIRST,
 					    err);
+	if (status == MOTE_OK)
+		status = mti_mapping_add_all(box, options->mappings,
+					     options->mapping_count, err);
 	if (status == MOTE_OK)
 		status = run_init(box, err);
 	return status;
@@ -91,7 +96,7 @@ static mote_status start(mote_sandbox *box, const mote_sandbox_options *options,
 		status = mti_sandbox_begin(box, template, &started, err);
 		mti_store_unref(started.store);
 	} else {
-		status = run_from_start(box, template, err);
+		status = run_from_start(box, template, options, err);
 		if (status == MOTE_OK && share)
 			put_started(box, template);
 	}
@@ -124,8 +129,12 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 		return status;
 	if (!snapshot)
 		return start(box, options, err);
-	return mti_sandbox_begin(box, snapshot->template, &snapshot->snap,
-				 err);
+	status = mti_sandbox_begin(box, snapshot->template, &snapshot->snap,
+				   err);
+	if (status == MOTE_OK)
+		status = mti_mapping_add_all(box, options->mappings,
+					     options->mapping_count, err);
+	return status;
 }
 
 /* snapshot NULL: from the start. */

@@ -146,11 +146,12 @@ void mti_sandbox_release(mote_sandbox *box);
 bool mti_sandbox_inside(const mote_sandbox *box);
 
 /*
- * owner.c: it is the keeper's, an object that is no thread: MOTE_E_BUSY for
- * all until unpark. It is nobody's, or this thread's, before.
+ * owner.c: it is its pool's, which is no thread: MOTE_E_BUSY for all until
+ * unpark. It is nobody's, or this thread's, before.
  */
-void mti_sandbox_park(mote_sandbox *box, const void *keeper);
+void mti_sandbox_park(mote_sandbox *box);
 void mti_sandbox_unpark(mote_sandbox *box);
+bool mti_sandbox_parked(const mote_sandbox *box);
 
 /* fork.c: the number changes in a child after fork(). */
 mote_status mti_fork_watch(mote_error *err);

@@ -193,6 +193,7 @@ struct mote_sandbox {
 	_Atomic uintptr_t owner;
 	_Atomic uint32_t state; /* mote_sandbox_state_kind, relaxed */
 	bool doomed; /* a host function has freed it: when the call ends */
+	mote_pool *pool; /* it was made by, or NULL; outlives it */
 	uint32_t generation;    /* of the process that made it, see fork.c */
 
 	struct mti_host_function *host_functions; /* owned */
