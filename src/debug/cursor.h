@@ -24,7 +24,8 @@ struct mti_cursor {
 
 static inline struct mti_cursor mti_cursor_of(const uint8_t *data, size_t size)
 {
-	return (struct mti_cursor){ data, data + size, false };
+	/* Of what is absent, data is NULL: nothing may be added to that. */
+	return (struct mti_cursor){ data, size ? data + size : data, false };
 }
 
 static inline size_t mti_cursor_left(const struct mti_cursor *cursor)
