@@ -36,6 +36,22 @@ void mti_interrupt_unref(struct mote_interrupt *handle)
 	mti_engine_unref(engine);
 }
 
+bool mti_interrupt_renew(mote_sandbox *box)
+{
+	struct mote_interrupt *old = box->interrupt;
+	struct mote_interrupt *made;
+
+	if (atomic_load_explicit(&old->references, memory_order_acquire) == 1)
+		return true;
+	made = mti_interrupt_new(old->engine);
+	if (!made)
+		return false;
+	box->interrupt = made;
+	box->kick.interrupt = made;
+	mti_interrupt_unref(old);
+	return true;
+}
+
 void mti_interrupt_begin(struct mote_interrupt *handle, int32_t thread)
 {
 	/* Nobody writes to the word between calls. */

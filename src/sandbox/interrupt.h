@@ -36,6 +36,11 @@ struct mote_interrupt {
 struct mote_interrupt *mti_interrupt_new(mote_engine *engine);
 void mti_interrupt_ref(struct mote_interrupt *handle);
 void mti_interrupt_unref(struct mote_interrupt *handle);
+/*
+ * A handle of its own for a sandbox that changes hands, if somebody else
+ * still has the one before. false if memory ran out.
+ */
+bool mti_interrupt_renew(mote_sandbox *box);
 
 /* A call starts on the thread with that id. */
 void mti_interrupt_begin(struct mote_interrupt *handle, int32_t thread);

@@ -563,7 +563,8 @@ void mti_pool_release(mote_pool *pool, mote_sandbox *box)
 		release_closed(pool, slot);
 		return;
 	}
-	restored = mti_sandbox_restore(box, pool->snapshot, NULL) == MOTE_OK;
+	restored = mti_interrupt_renew(box) &&
+		   mti_sandbox_restore(box, pool->snapshot, NULL) == MOTE_OK;
 	if (restored) {
 		box->limits = slot->limits;
 		mti_sandbox_park(box, pool);
