@@ -186,8 +186,9 @@ mote_pool_acquire(mote_pool *pool, uint64_t timeout_ns, mote_sandbox **box,
 /*
  * Gives it back, in any state: it is restored, or replaced if that fails, and
  * has the limits of the options again; a mote_interrupt of it cancels nothing
- * any more. Until it is acquired again, using it is MOTE_E_BUSY. Inside a call of it nothing happens, and it is still the
- * caller's; nothing happens to what is not out of this pool.
+ * any more. Until it is acquired again, using it is MOTE_E_BUSY. Inside a call
+ * of it nothing happens, and it is still the caller's; nothing happens to what
+ * is not out of this pool.
  */
 MOTE_API void mote_pool_release(mote_pool *pool, mote_sandbox *box);
 
