@@ -405,6 +405,8 @@ static void test_manifest(void **state)
 		{ MANIFEST, "layers[1].size", "102400",
 		  "has 98304 bytes, its descriptor says 102400" },
 		{ MANIFEST, "layers[1].size", "0", "ends beyond its layer" },
+		{ MANIFEST, "layers[1].size", "1099511627776",
+		  "1099511627776 bytes, more than the memory, " },
 		{ MANIFEST, "layers[1].size", "-1", "layers[1].size: -1" },
 		{ MANIFEST, "layers[1].size", "9007199254740992",
 		  "layers[1].size: 9007199254740992" },
