@@ -325,7 +325,7 @@ typedef struct mote_log_record {
 } mote_log_record;
 
 /*
- * On the thread of the call; it may not use the sandbox. A sandbox may send
+ * On the thread of the call; it may not use the sandbox. A guest may send
  * 1000 records at once, and 1000 a second in the long run: what is beyond is
  * dropped, and counted in the metrics. Texts end after 4096 bytes, names of
  * modules and files after 255.

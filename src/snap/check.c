@@ -15,6 +15,17 @@
 #define MXCSR_BITS UINT32_C(0xffff)
 #define X87_CONTROL_BITS UINT32_C(0xffff)
 
+/*
+ * All areas and programs as large as they can be, and what may be mapped.
+ * Some KVMs take memory for each page of a guest's, touched or not.
+ */
+#define MEMORY_MAX                                                     \
+	(MOTE_GVA_MAP_LIMIT - MOTE_GVA_MAP + 2 * (uint64_t)MOTE_HEAP_MAX)
+/* As layout.c: one for 2 MiB, some for each region, those of mappings. */
+#define TABLES_MAX(memory)                                          \
+	((memory) / 256 + (MTI_WINDOW_TABLES + 8 * MTI_REGIONS_MAX) * \
+				  (uint64_t)MOTE_PAGE_SIZE)
+
 static bool page_aligned(uint64_t number)
 {
 	return mti_is_aligned_u64(number, MOTE_PAGE_SIZE);
@@ -139,6 +150,15 @@ static void check_layout(const struct mti_json_node *root,
 			      "memory.size: %" PRIu64 " is not a multiple of "
 			      "a page",
 			      layout->memory_size);
+	if (layout->memory_size > MEMORY_MAX)
+		mti_json_fail(root,
+			      "memory.size: %" PRIu64 " is more than %" PRIu64,
+			      layout->memory_size, MEMORY_MAX);
+	if (layout->page_table_max > TABLES_MAX(layout->memory_size))
+		mti_json_fail(root,
+			      "memory.page_tables.size: %" PRIu64
+			      " is too much for that memory",
+			      layout->page_table_max);
 	if (layout->page_table_max == 0 ||
 	    !page_aligned(layout->page_table_gpa) ||
 	    !page_aligned(layout->page_table_max) ||

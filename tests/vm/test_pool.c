@@ -411,6 +411,52 @@ static void test_release_inside(void **state)
 	mote_pool_free(pool);
 }
 
+struct stale {
+	mote_interrupt *handle;
+	int struck;
+};
+
+static uint32_t cancel_stale(void *argument, uint64_t address)
+{
+	struct stale *stale = argument;
+
+	(void)address;
+	stale->struck = mote_interrupt_cancel(stale->handle);
+	return 7;
+}
+
+/* Who had a sandbox cancels no call of the one who has it now. */
+static void test_stale_handle(void **state)
+{
+	const mote_value args[] = { MOTE_U64(0) };
+	mote_pool *pool = pool_host_new(0, 1);
+	mote_sandbox *box = pool_host_acquire(pool);
+	struct stale stale = { NULL, 7 };
+	mote_value result;
+
+	(void)state;
+	vm_expect(mote_interrupt_new(box, &stale.handle, &base.vm.err), MOTE_OK,
+		  &base.vm.err);
+	mote_pool_release(pool, box);
+	assert_ptr_equal(pool_host_acquire(pool), box);
+	base.mapping.meanwhile = cancel_stale;
+	base.mapping.argument = &stale;
+	vm_expect(mote_call(box, "Call", args, 1, &result, &base.vm.err),
+		  MOTE_OK, &base.vm.err);
+	assert_int_equal(stale.struck, 0);
+	mote_interrupt_unref(stale.handle);
+	/* One of its own works. */
+	vm_expect(mote_interrupt_new(box, &stale.handle, &base.vm.err), MOTE_OK,
+		  &base.vm.err);
+	vm_expect(mote_call(box, "Call", args, 1, &result, &base.vm.err),
+		  MOTE_E_CANCELLED, &base.vm.err);
+	assert_int_equal(stale.struck, 1);
+	mote_interrupt_unref(stale.handle);
+	mote_pool_release(pool, box);
+	pool_host_expect(pool, 1, 0);
+	mote_pool_free(pool);
+}
+
 /* ------------------------------------------------------------- failures */
 
 static void test_restore_fails(void **state)
@@ -526,6 +572,7 @@ int main(void)
 		TEST(test_counts),
 		TEST(test_wrong_releases),
 		TEST(test_release_inside),
+		TEST(test_stale_handle),
 		TEST(test_restore_fails),
 		TEST(test_creation_fails),
 		TEST(test_no_memory),
