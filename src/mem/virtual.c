@@ -27,7 +27,8 @@ static size_t piece(const struct mti_virtual *space, uint64_t address,
 	struct mti_pt_translation found;
 	uint64_t there;
 
-	if (!space->arch->translate(&ops, space->root, address, &found) ||
+	if (mti_pt_translate(space->arch->pt, &ops, space->root, address,
+			     &found) != MTI_PT_OK ||
 	    found.gpa >= memory->size)
 		return 0;
 	there = memory->size - found.gpa;

@@ -3,7 +3,6 @@
 #include <elf.h>
 
 #include "arch/amd64/boot.h"
-#include "arch/amd64/pt.h"
 #include "arch/amd64/trap.h"
 #include "arch/amd64/unwind.h"
 
@@ -20,9 +19,7 @@ const struct mti_arch mti_arch_amd64 = {
 	.dwarf_frame = MTI_AMD64_DWARF_RBP,
 	.call_before = mti_amd64_call_before,
 	.fault = mti_amd64_fault,
-	.map = mti_amd64_map,
-	.unmap = mti_amd64_unmap,
-	.translate = mti_amd64_translate,
+	.pt = &mti_pt_amd64,
 	.supervisor_page = mti_amd64_supervisor_page,
 	.syscall_page = mti_amd64_syscall_page,
 };
