@@ -125,16 +125,29 @@ static bool publish(struct path *path, unsigned int level, uint64_t gva,
 	return true;
 }
 
+/*
+ * Writes an entry. If the parents cannot be told, it is taken back: a copy of
+ * the table may be used later.
+ */
 static bool put_entry(struct path *path, unsigned int level, uint64_t gva,
 		      uint64_t entry)
 {
 	uint64_t table;
+	uint64_t where;
+	uint64_t old;
 
-	return writable(path, level, &table) &&
-	       write_entry(path,
-			   mti_pt_entry_address(path->pt, level, table, gva),
-			   entry) &&
-	       publish(path, level, gva, table);
+	if (!writable(path, level, &table))
+		return false;
+	where = mti_pt_entry_address(path->pt, level, table, gva);
+	if (path->tables[level] == table)
+		return write_entry(path, where, entry);
+	if (!mti_pt_read(path->pt, path->ops, where, &old) ||
+	    !write_entry(path, where, entry))
+		return false;
+	if (publish(path, level, gva, table))
+		return true;
+	(void)write_entry(path, where, old);
+	return false;
 }
 
 /* Links a new table below that level. */
@@ -331,11 +344,17 @@ static enum mti_pt_result expect_new(const struct path *path,
 				     unsigned int level, uint64_t gva,
 				     uint64_t size)
 {
-	uint64_t done;
+	const struct mti_pt *pt = path->pt;
+	const struct mti_pt_ops *ops = path->ops;
+	const unsigned int bytes = pt->entry_bytes;
+	uint64_t where =
+		mti_pt_entry_address(pt, level, path->tables[level], gva);
+	uint64_t end = where + (size >> pt->shift[level]) * bytes;
 	uint64_t entry;
 
-	for (done = 0; done < size; done += mti_pt_span(path->pt, level)) {
-		if (!read_entry(path, level, gva + done, &entry))
+	for (; where < end; where += bytes) {
+		if (!(bytes == 8 ? ops->read(ops->context, where, &entry)
+				 : mti_pt_read(pt, ops, where, &entry)))
 			return MTI_PT_UNREADABLE;
 		if (entry & 1)
 			return MTI_PT_IN_USE;
@@ -343,23 +362,34 @@ static enum mti_pt_result expect_new(const struct path *path,
 	return MTI_PT_OK;
 }
 
-/* Fills a part that one table holds. */
+/* Fills a part that one table holds; if it was empty, all of it or nothing. */
 static enum mti_pt_result fill(struct path *path, unsigned int level,
-			       uint64_t gva, uint64_t size, uint64_t leaf)
+			       uint64_t gva, uint64_t size, uint64_t leaf,
+			       bool was_empty)
 {
-	uint64_t span = mti_pt_span(path->pt, level);
-	uint64_t done;
+	const struct mti_pt *pt = path->pt;
+	const struct mti_pt_ops *ops = path->ops;
+	const unsigned int bytes = pt->entry_bytes;
+	const uint64_t span = mti_pt_span(pt, level);
 	uint64_t table;
+	uint64_t first;
+	uint64_t where;
+	uint64_t end;
 
 	if (!writable(path, level, &table))
 		return MTI_PT_NO_MEMORY;
-	for (done = 0; done < size; done += span)
-		if (!write_entry(path,
-				 mti_pt_entry_address(path->pt, level, table,
-						      gva + done),
-				 leaf + done))
-			return MTI_PT_NO_MEMORY;
-	return publish(path, level, gva, table) ? MTI_PT_OK : MTI_PT_NO_MEMORY;
+	first = mti_pt_entry_address(pt, level, table, gva);
+	where = first;
+	end = where + (size >> pt->shift[level]) * bytes;
+	for (; where < end; where += bytes, leaf += span)
+		if (!(bytes == 8 ? ops->write(ops->context, where, leaf)
+				 : write_entry(path, where, leaf)))
+			break;
+	if (where == end && publish(path, level, gva, table))
+		return MTI_PT_OK;
+	for (; was_empty && where > first; where -= bytes)
+		(void)write_entry(path, where - bytes, 0);
+	return MTI_PT_NO_MEMORY;
 }
 
 /* A table that is there, where a large page could be, is used. */
@@ -402,7 +432,8 @@ static enum mti_pt_result map_part(struct path *path,
 	if (result == MTI_PT_OK)
 		result = fill(
 			path, level, gva, part,
-			pt->leaf(level, mapping->gpa + *done, mapping->flags));
+			pt->leaf(level, mapping->gpa + *done, mapping->flags),
+			is_new);
 	if (result == MTI_PT_OK)
 		*done += part;
 	return result;

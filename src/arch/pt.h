@@ -64,8 +64,9 @@ struct mti_pt_ops {
 	 * Tables may move: called before the first write to each, it says
 	 * where its `bytes` are from now on, copied if that is elsewhere. What
 	 * refers to it is then changed up to the root, the root last. A table
-	 * that several spaces share moves for each of them: a second request
-	 * for it must give the same answer. NULL: they stay.
+	 * that several spaces share moves for each of them: further requests
+	 * for it must give the same answer, until that is freed. NULL: they
+	 * stay.
 	 */
 	bool (*move)(void *context, uint64_t table, size_t bytes,
 		     uint64_t *moved);
