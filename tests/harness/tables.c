@@ -96,6 +96,7 @@ static bool move_table(void *context, uint64_t table, size_t bytes,
 		if (!alloc_table(context, &tables.moved[index]))
 			return false;
 		memcpy(at(tables.moved[index]), at(table), bytes);
+		tables.left[index] = true;
 	}
 	*moved = tables.moved[index];
 	return true;
@@ -170,8 +171,9 @@ void tables_thaw(void)
 	size_t i;
 
 	for (i = 0; i < TABLES_MAX; i++) {
-		if (tables.moved[i] != 0)
+		if (tables.left[i])
 			tables.used[i] = false;
+		tables.left[i] = false;
 		tables.moved[i] = 0;
 		tables.frozen[i] = false;
 	}
@@ -203,6 +205,13 @@ uint64_t tables_last(const struct mti_pt *pt)
 uint64_t tables_first(const struct mti_pt *pt)
 {
 	return pt->high_if == 0 ? pt->high : 0;
+}
+
+uint64_t tables_some(const struct mti_pt *pt, uint64_t number)
+{
+	number &= (UINT64_C(1) << pt->address_bits) - 1;
+	return (number & pt->high_if) == pt->high_if ? number | pt->high :
+						       number;
 }
 
 uint32_t tables_flags(const struct mti_pt *pt, uint32_t flags)

@@ -21,6 +21,7 @@ struct tables {
 	bool used[TABLES_MAX];
 	bool frozen[TABLES_MAX];
 	uint64_t moved[TABLES_MAX]; /* where a frozen table went, 0: nowhere */
+	bool left[TABLES_MAX]; /* frozen, and nothing refers to it */
 	size_t limit;
 	uint64_t root;
 	size_t root_moves;
@@ -56,6 +57,8 @@ void tables_set(const struct mti_pt *pt, uint64_t table, size_t index,
 /* The last address that a format can have, and the first. */
 uint64_t tables_last(const struct mti_pt *pt);
 uint64_t tables_first(const struct mti_pt *pt);
+/* An address that has the bits of any number. */
+uint64_t tables_some(const struct mti_pt *pt, uint64_t number);
 /* What flags a page has that was mapped with those. */
 uint32_t tables_flags(const struct mti_pt *pt, uint32_t flags);
 
