@@ -5,8 +5,8 @@
 struct tables tables;
 
 const struct mti_pt *const tables_formats[TABLES_FORMATS] = {
-	&mti_pt_amd64,	     &mti_pt_i686,	  &mti_pt_i686_pse,
-	&mti_pt_i686_pae,    &mti_pt_i686_pae_nx, &mti_pt_aarch64,
+	&mti_pt_amd64,	       &mti_pt_i686,	    &mti_pt_i686_pse,
+	&mti_pt_i686_pae,      &mti_pt_i686_pae_nx, &mti_pt_aarch64,
 	&mti_pt_aarch64_upper,
 };
 
@@ -181,8 +181,9 @@ void tables_thaw(void)
 
 uint64_t tables_get(const struct mti_pt *pt, uint64_t table, size_t index)
 {
-	const uint8_t *from = &tables.pages[(table - TABLES_BASE) / TABLES_PAGE]
-					   [index * pt->entry_bytes];
+	const uint8_t *from =
+		&tables.pages[(table - TABLES_BASE) / TABLES_PAGE]
+			     [table % TABLES_PAGE + index * pt->entry_bytes];
 	uint64_t entry = 0;
 
 	memcpy(&entry, from, pt->entry_bytes);
@@ -193,7 +194,7 @@ void tables_set(const struct mti_pt *pt, uint64_t table, size_t index,
 		uint64_t entry)
 {
 	memcpy(&tables.pages[(table - TABLES_BASE) / TABLES_PAGE]
-			    [index * pt->entry_bytes],
+			    [table % TABLES_PAGE + index * pt->entry_bytes],
 	       &entry, pt->entry_bytes);
 }
 
@@ -210,8 +211,8 @@ uint64_t tables_first(const struct mti_pt *pt)
 uint64_t tables_some(const struct mti_pt *pt, uint64_t number)
 {
 	number &= (UINT64_C(1) << pt->address_bits) - 1;
-	return (number & pt->high_if) == pt->high_if ? number | pt->high :
-						       number;
+	return (number & pt->high_if) == pt->high_if ? number | pt->high
+						     : number;
 }
 
 uint32_t tables_flags(const struct mti_pt *pt, uint32_t flags)

@@ -137,9 +137,9 @@ static void test_split(void **state)
 		expect(gva + 4 * MIB + 2 * PAGE, 12 * MIB + 2 * PAGE,
 		       MTI_PT_USER);
 		/* Small pages stay small, all of the range is replaced. */
-		assert_int_equal(map(gva, 32 * MIB, 8 * MIB,
-				     ANY_FLAGS | MTI_PT_LARGE),
-				 MTI_PT_OK);
+		assert_int_equal(
+			map(gva, 32 * MIB, 8 * MIB, ANY_FLAGS | MTI_PT_LARGE),
+			MTI_PT_OK);
 		expect(gva + 5 * PAGE, 32 * MIB + 5 * PAGE, ANY_FLAGS);
 		expect(gva + 8 * MIB - PAGE, 40 * MIB - PAGE, ANY_FLAGS);
 		assert_int_equal(clear(gva, 8 * MIB), MTI_PT_OK);
@@ -234,8 +234,7 @@ static void test_new(void **state)
 		assert_int_equal(map(gva, gpa, size, flags), MTI_PT_OK);
 		assert_int_equal(map(gva + 4 * MIB, 0, PAGE, flags),
 				 MTI_PT_IN_USE);
-		assert_int_equal(map(base(), 0, 4 * MIB, flags),
-				 MTI_PT_IN_USE);
+		assert_int_equal(map(base(), 0, 4 * MIB, flags), MTI_PT_IN_USE);
 		assert_int_equal(unmap(gva, gpa, size, flags), MTI_PT_OK);
 		expect_nothing_left();
 		/* A table where a large page would be. */
@@ -276,8 +275,8 @@ static void test_moved(void **state)
 		expect(gva + PAGE, 0x11000, 0);
 		expect(far, 0x20000, 0);
 		/* What was is still there. */
-		assert_int_equal(at(before, gva), 0x10000 |
-			tables_flags(pt, MTI_PT_WRITE));
+		assert_int_equal(at(before, gva),
+				 0x10000 | tables_flags(pt, MTI_PT_WRITE));
 		assert_int_equal(at(before, gva + PAGE), 0);
 		/* They have moved: no further. */
 		assert_int_equal(clear(gva, PAGE), MTI_PT_OK);
@@ -305,9 +304,9 @@ static uint64_t gva_far(void)
 static void prepare(bool moving)
 {
 	tables_reset();
-	assert_int_equal(map(gva_far(), 32 * MIB, 4 * MIB,
-			     MTI_PT_USER | MTI_PT_LARGE),
-			 MTI_PT_OK);
+	assert_int_equal(
+		map(gva_far(), 32 * MIB, 4 * MIB, MTI_PT_USER | MTI_PT_LARGE),
+		MTI_PT_OK);
 	assert_int_equal(map(base() - PAGE, 0x30000, PAGE, 0), MTI_PT_OK);
 	if (moving)
 		tables_freeze();
@@ -341,8 +340,9 @@ static enum mti_pt_result unmap_it(void)
 }
 
 /*
- * Fails the n-th call, for all n at first, then for some. The rest of the tables stays as it was and
- * what is mapped is either old or new; of what was to be new, nothing is.
+ * Fails the n-th call, for all n at first, then for some. The rest of the
+ * tables stays as it was and what is mapped is either old or new; of what was
+ * to be new, nothing is.
  */
 static void fail_all(enum mti_pt_result (*step)(void), bool moving)
 {
@@ -433,8 +433,8 @@ static void test_no_free(void **state)
 		/* So large a page needs a table that is not there. */
 		prepare(false);
 		tables.limit = tables_used();
-		assert_int_equal(clear_part(), has_large() ? MTI_PT_NO_MEMORY :
-							     MTI_PT_OK);
+		assert_int_equal(clear_part(),
+				 has_large() ? MTI_PT_NO_MEMORY : MTI_PT_OK);
 	}
 }
 

@@ -207,8 +207,8 @@ static void test_one_page(void **state)
 
 				tables_reset();
 				assert_int_equal(map(gva, 0x7000, PAGE, flags),
-						 both ? MTI_PT_INVALID :
-							MTI_PT_OK);
+						 both ? MTI_PT_INVALID
+						      : MTI_PT_OK);
 				if (both)
 					continue;
 				expect(gva, 0x7000, PAGE, flags);
@@ -231,8 +231,8 @@ static void test_many_pages(void **state)
 	(void)state;
 	while (next_format(&i)) {
 		/* Where the tables of the last level meet. */
-		uint64_t gva = tables_first(pt) + (UINT64_C(4) << 20) -
-			       3 * PAGE;
+		uint64_t gva =
+			tables_first(pt) + (UINT64_C(4) << 20) - 3 * PAGE;
 
 		assert_int_equal(map(gva, 0x10000, 7 * PAGE, MTI_PT_WRITE),
 				 MTI_PT_OK);
@@ -301,12 +301,12 @@ static void test_invalid(void **state)
 		gva = tables_first(pt) ^ (UINT64_C(1) << 60);
 		assert_int_equal(map(gva, 0, PAGE, 0), MTI_PT_INVALID);
 		assert_int_equal(look(gva, &found), MTI_PT_INVALID);
-		assert_int_equal(mti_pt_clear(pt, &tables_ops, tables.root, gva,
-					      PAGE),
-				 MTI_PT_INVALID);
-		assert_int_equal(mti_pt_unmap(pt, &tables_ops, tables.root,
-					      &wrong),
-				 MTI_PT_INVALID);
+		assert_int_equal(
+			mti_pt_clear(pt, &tables_ops, tables.root, gva, PAGE),
+			MTI_PT_INVALID);
+		assert_int_equal(
+			mti_pt_unmap(pt, &tables_ops, tables.root, &wrong),
+			MTI_PT_INVALID);
 		assert_int_equal(tables.calls, 0);
 		/* The last page that there can be. */
 		gva = tables_first(pt);
@@ -360,9 +360,9 @@ static void test_large_pages(void **state)
 
 		if (large == PAGE)
 			large = UINT64_C(4) << 20;
-		assert_int_equal(map(gva - PAGE, large - PAGE,
-				     large + 2 * PAGE, flags),
-				 MTI_PT_OK);
+		assert_int_equal(
+			map(gva - PAGE, large - PAGE, large + 2 * PAGE, flags),
+			MTI_PT_OK);
 		expect(gva - PAGE, large - PAGE, PAGE, ANY_FLAGS);
 		expect(gva + large, 2 * large, PAGE, ANY_FLAGS);
 		if (pt->large_level + 1 == pt->levels)
@@ -404,17 +404,17 @@ static const struct raw raws[] = {
 	/* 4.3: without PSE the bit means nothing; PSE-36; bit 21. */
 	{ &mti_pt_i686, 1, 0x50e7, MTI_PT_OK, 0x5000, 7 },
 	{ &mti_pt_i686_pse, 0, 0x00c000e7, MTI_PT_OK, 0xc00000, 7 },
-	{ &mti_pt_i686_pse, 0, 0x00c062e5, MTI_PT_OK,
-	  UINT64_C(0x300c00000), 14 },
+	{ &mti_pt_i686_pse, 0, 0x00c062e5, MTI_PT_OK, UINT64_C(0x300c00000),
+	  14 },
 	{ &mti_pt_i686_pse, 0, 0x00e000e7, MTI_PT_RESERVED, 0, 0 },
 	/* 4.4: PAE. */
 	{ &mti_pt_i686_pae, 1, 0x6010e7, MTI_PT_OK, 0x600000, 7 },
 	{ &mti_pt_i686_pae, 1, 0x6022e5, MTI_PT_RESERVED, 0, 0 },
 	{ &mti_pt_i686_pae, 1, 0x6002e5, MTI_PT_OK, 0x600000, 14 },
-	{ &mti_pt_i686_pae, 2, UINT64_C(0x8000000000005067), MTI_PT_RESERVED,
-	  0, 0 },
-	{ &mti_pt_i686_pae, 2, UINT64_C(0x0010000000005067), MTI_PT_RESERVED,
-	  0, 0 },
+	{ &mti_pt_i686_pae, 2, UINT64_C(0x8000000000005067), MTI_PT_RESERVED, 0,
+	  0 },
+	{ &mti_pt_i686_pae, 2, UINT64_C(0x0010000000005067), MTI_PT_RESERVED, 0,
+	  0 },
 	{ &mti_pt_i686_pae_nx, 2, UINT64_C(0x8000000000005067), MTI_PT_OK,
 	  0x5000, 5 },
 	{ &mti_pt_i686_pae_nx, 1, UINT64_C(0x80000000006000e7), MTI_PT_OK,

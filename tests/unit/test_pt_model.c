@@ -61,7 +61,8 @@ static void map_something(uint64_t first, uint64_t count)
 	uint64_t i;
 
 	if (some()) /* large pages are possible */
-		gpa = (gpa & ~UINT64_C(1023)) | ((window / PAGE + first) & 1023);
+		gpa = (gpa & ~UINT64_C(1023)) |
+		      ((window / PAGE + first) & 1023);
 	mapping.gva = window + first * PAGE;
 	mapping.gpa = gpa * PAGE;
 	mapping.size = count * PAGE;
@@ -113,11 +114,10 @@ static void check_walk(void)
 	struct mti_pt_walk walk;
 	uint64_t i;
 
-	assert_int_equal(mti_pt_walk_begin(&walk, pt, &tables_ops, tables.root,
-					   window,
-					   window + WINDOW_PAGES * PAGE - 1,
-					   1u << 20),
-			 MTI_PT_OK);
+	assert_int_equal(
+		mti_pt_walk_begin(&walk, pt, &tables_ops, tables.root, window,
+				  window + WINDOW_PAGES * PAGE - 1, 1u << 20),
+		MTI_PT_OK);
 	for (i = 0; i < WINDOW_PAGES; i++) {
 		uint64_t gva = window + i * PAGE;
 
@@ -142,8 +142,8 @@ static void check(void)
 	for (i = 0; i < WINDOW_PAGES; i++) {
 		result = mti_pt_translate(pt, &tables_ops, tables.root,
 					  window + i * PAGE + 7, &found);
-		assert_int_equal(result, model[i].mapped ? MTI_PT_OK :
-							   MTI_PT_ABSENT);
+		assert_int_equal(result,
+				 model[i].mapped ? MTI_PT_OK : MTI_PT_ABSENT);
 		if (!model[i].mapped)
 			continue;
 		assert_int_equal(found.gpa, model[i].gpa + 7);

@@ -204,11 +204,12 @@ static void test_random_tables(void **state)
 		tables_reset();
 		for (j = 0; j < 8 * 512; j++)
 			((uint64_t *)tables.pages)[j] =
-				(TABLES_BASE + random_below(&source, 10) * PAGE) |
+				(TABLES_BASE +
+				 random_below(&source, 10) * PAGE) |
 				(random_u64(&source) &
-				 (random_below(&source, 3) ?
-					  UINT64_C(0xfff) :
-					  UINT64_C(0xffc0000000000fff)));
+				 (random_below(&source, 3)
+					  ? UINT64_C(0xfff)
+					  : UINT64_C(0xffc0000000000fff)));
 		first = tables_some(pt, random_u64(&source));
 		limit = random_below(&source, 3000);
 		begin(first, tables_last(pt), limit);
