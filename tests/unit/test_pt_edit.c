@@ -430,11 +430,65 @@ static void test_no_free(void **state)
 			tables.fail_at = 0;
 			expect(gva_far(), 32 * MIB, MTI_PT_USER);
 		}
+		/* Nor a new one, to anything. */
+		for (limit = 1; limit < 20; limit++) {
+			prepare(true);
+			tables.fail_at = limit;
+			(void)map(tables_last(pt) + 1 - PAGE, 0, PAGE, 0);
+			tables.fail_at = 0;
+			expect(gva_far(), 32 * MIB, MTI_PT_USER);
+		}
 		/* So large a page needs a table that is not there. */
 		prepare(false);
 		tables.limit = tables_used();
 		assert_int_equal(clear_part(),
 				 has_large() ? MTI_PT_NO_MEMORY : MTI_PT_OK);
+	}
+}
+
+/* What cannot be tidied up stays, and does no harm. */
+static void test_not_tidied(void **state)
+{
+	const uint32_t flags = MTI_PT_NEW;
+	size_t i = 0;
+	size_t n;
+
+	(void)state;
+	while (next_format(&i))
+		for (n = 1; n < 6000; n += 1 + n / 16) {
+			tables_reset();
+			ops = &tables_ops_fixed;
+			assert_int_equal(map(base(), 0, PAGE, flags),
+					 MTI_PT_OK);
+			tables.calls = 0;
+			tables.fail_at = n;
+			if (unmap(base(), 0, PAGE, flags) == MTI_PT_OK)
+				expect_none(base());
+			tables.fail_at = 0;
+			assert_int_equal(map(base(), 0x7000, PAGE, 0),
+					 MTI_PT_OK);
+			expect(base(), 0x7000, 0);
+		}
+}
+
+/* After the last entry comes the table's own, in its parent. */
+static void test_parent_not_written(void **state)
+{
+	size_t i = 0;
+
+	(void)state;
+	while (next_format(&i)) {
+		ops = &tables_ops_fixed;
+		assert_int_equal(map(base(), 0, PAGE, MTI_PT_NEW), MTI_PT_OK);
+		tables.calls = 0;
+		/* The path twice, its entry read and written, and emptiness. */
+		tables.fail_at = 2u * pt->levels + 2 +
+				 (1u << pt->bits[pt->levels - 1]) +
+				 (pt->entry_bytes == 4 ? 2 : 1);
+		assert_int_equal(unmap(base(), 0, PAGE, MTI_PT_NEW), MTI_PT_OK);
+		tables.fail_at = 0;
+		expect_none(base());
+		assert_int_equal(tables_used(), pt->levels);
 	}
 }
 
@@ -448,6 +502,8 @@ int main(void)
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_no_free),
+		cmocka_unit_test(test_not_tidied),
+		cmocka_unit_test(test_parent_not_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
