@@ -237,7 +237,7 @@ struct mti_pt_found {
 	/* 0: a page. Else a table of that level, at page.gva for page.size. */
 	uint32_t depth;
 	struct mti_pt_page page;
-	uint32_t owner; /* index of the owner's root */
+	uint32_t owner; /* index of the owner's root; of a page: its own */
 	uint64_t owner_gva;
 };
 

@@ -303,6 +303,8 @@ static enum mti_pt_result next_here(struct mti_pt_spaces *spaces,
 				describe(walk, &entry, &found->page);
 				mark_path(spaces);
 				found->depth = 0;
+				found->owner = spaces->space;
+				found->owner_gva = found->page.gva;
 				reported = true;
 			}
 			advance(walk);

@@ -97,6 +97,7 @@ static void expect_page(size_t i, uint32_t space, uint64_t gva, uint64_t gpa)
 	assert_true(i < found_count);
 	assert_int_equal(found[i].space, space);
 	assert_int_equal(found[i].depth, 0);
+	assert_int_equal(found[i].owner, space);
 	assert_int_equal(found[i].page.gva, gva);
 	assert_int_equal(found[i].page.gpa, gpa);
 }
