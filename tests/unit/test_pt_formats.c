@@ -270,6 +270,10 @@ static void test_end_of_addresses(void **state)
 		assert_int_equal(mti_pt_clear(pt, &tables_ops, tables.root, gva,
 					      6 * PAGE),
 				 MTI_PT_INVALID);
+		/* All but the page after it, all around. */
+		assert_int_equal(
+			mti_pt_clear(pt, &tables_ops, tables.root, last, -PAGE),
+			MTI_PT_INVALID);
 		assert_int_equal(mti_pt_clear(pt, &tables_ops, tables.root, gva,
 					      5 * PAGE),
 				 MTI_PT_OK);
