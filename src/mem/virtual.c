@@ -28,7 +28,8 @@ static bool find(struct mti_virtual *space, uint64_t address)
 
 	if (address >= space->page && address - space->page < space->page_size)
 		return true;
-	if (!space->arch->translate(&ops, space->root, address, &found) ||
+	if (mti_pt_translate(space->arch->pt, &ops, space->root, address,
+			     &found) != MTI_PT_OK ||
 	    found.gpa >= memory->size)
 		return false;
 	there = memory->size - found.gpa;
