@@ -76,10 +76,12 @@ static void check_output(void)
 static void stop(uint8_t by)
 {
 	static const struct mti_gdb_stop stops[] = {
-		{ MTI_GDB_STOPPED, MTI_GDB_SIGTRAP, true },
-		{ MTI_GDB_STOPPED, MTI_GDB_SIGSEGV, false },
-		{ MTI_GDB_STOPPED, MTI_GDB_SIGINT, false },
-		{ MTI_GDB_EXITED, 7, false },
+		{ .number = MTI_GDB_SIGTRAP, .breakpoint = true },
+		{ .number = MTI_GDB_SIGSEGV },
+		{ .number = MTI_GDB_SIGTRAP,
+		  .watchpoint = true,
+		  .address = UINT64_MAX },
+		{ .kind = MTI_GDB_EXITED, .number = 7 },
 	};
 
 	gdb_target_stop(&target);

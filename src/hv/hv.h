@@ -73,6 +73,8 @@ struct mti_machine {
 	/* amd64: the XSAVE area, standard format (SDM 1, 13.4). */
 	uint8_t vector[4096];
 	uint32_t vector_size; /* bytes that are valid */
+	/* amd64: where in it state component i lies, 0: it does not. */
+	uint32_t vector_offset[8];
 };
 
 struct mti_exit {

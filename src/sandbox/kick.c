@@ -30,20 +30,33 @@ static pthread_key_t cleanup_key;
 static pthread_once_t cleanup_once = PTHREAD_ONCE_INIT;
 static bool cleanup_ready;
 
+/* When the timer is to expire for a target: at the next slice, if any. */
+static uint64_t next_ns(const struct mti_kick_target *target, uint64_t now_ns,
+			uint64_t deadline_ns)
+{
+	if (target->slice_ns == 0 || deadline_ns - now_ns <= target->slice_ns)
+		return deadline_ns;
+	return now_ns + target->slice_ns;
+}
+
 static void handler(int signal)
 {
 	int saved = errno;
+	uint64_t now_ns = mti_os_monotonic_ns();
 
 	(void)signal;
 	if (!self.target) {
 		self.armed_ns = 0;
-	} else if (mti_os_monotonic_ns() >= self.deadline_ns) {
+	} else if (now_ns >= self.deadline_ns) {
 		self.armed_ns = 0;
 		self.expired = true;
 		self.target->kick(self.target->vm, true);
 	} else {
-		self.armed_ns = self.deadline_ns;
-		(void)mti_os_timer_arm(self.timer, self.deadline_ns);
+		if (self.target->slice_ns != 0)
+			self.target->kick(self.target->vm, true);
+		self.armed_ns = next_ns(self.target, now_ns,
+					self.deadline_ns);
+		(void)mti_os_timer_arm(self.timer, self.armed_ns);
 	}
 	errno = saved;
 }
@@ -137,6 +150,7 @@ static int aim(const struct mti_kick_target *target, uint64_t now_ns,
 	       uint64_t deadline_ns)
 {
 	uint64_t armed;
+	uint64_t when;
 	int os;
 
 	/* The handler must never see a target with another's deadline. */
@@ -147,14 +161,17 @@ static int aim(const struct mti_kick_target *target, uint64_t now_ns,
 	self.target = target;
 	atomic_signal_fence(memory_order_seq_cst);
 	armed = self.armed_ns;
-	if (!target || (armed > now_ns && armed <= deadline_ns))
+	if (!target)
+		return 0;
+	when = next_ns(target, now_ns, deadline_ns);
+	if (armed > now_ns && armed <= when)
 		return 0;
 	os = mti_os_signal_unblock(kick_signal);
 	if (os < 0)
 		return os;
-	self.armed_ns = deadline_ns;
+	self.armed_ns = when;
 	atomic_signal_fence(memory_order_seq_cst);
-	return mti_os_timer_arm(self.timer, deadline_ns);
+	return mti_os_timer_arm(self.timer, when);
 }
 
 mote_status mti_kick_begin(const struct mti_kick_target *target,
@@ -190,6 +207,21 @@ mote_status mti_kick_begin(const struct mti_kick_target *target,
 bool mti_kick_expired(void)
 {
 	return self.expired;
+}
+
+void mti_kick_again(void)
+{
+	self.target->kick(self.target->vm, false);
+	atomic_signal_fence(memory_order_seq_cst);
+	if (self.expired)
+		self.target->kick(self.target->vm, true);
+}
+
+void mti_kick_change(uint64_t now_ns, uint64_t deadline_ns)
+{
+	self.expired = false;
+	(void)aim(self.target, now_ns, deadline_ns);
+	mti_kick_again();
 }
 
 void mti_kick_end(const struct mti_kick_frame *outer)

@@ -42,6 +42,8 @@ struct mti_vm;
 struct mti_kick_target {
 	void (*kick)(struct mti_vm *vm, bool on);
 	struct mti_vm *vm;
+	/* 0, or the guest exits as often, also if nothing has expired. */
+	uint64_t slice_ns;
 };
 
 /* The call around this one: a host function may call another sandbox. */
@@ -62,6 +64,12 @@ mote_status mti_kick_begin(const struct mti_kick_target *target,
 
 /* Whether the deadline of the current call has been reached. */
 bool mti_kick_expired(void);
+
+/* After an exit that a slice has caused; not if the deadline has. */
+void mti_kick_again(void);
+
+/* The current call gets another deadline, UINT64_MAX: none. */
+void mti_kick_change(uint64_t now_ns, uint64_t deadline_ns);
 
 void mti_kick_end(const struct mti_kick_frame *outer);
 

@@ -5,6 +5,7 @@
 #include "abi/trap.h"
 #include "base/error.h"
 #include "os/os.h"
+#include "sandbox/debug.h"
 #include "sandbox/kick.h"
 #include "sandbox/sandbox.h"
 
@@ -161,19 +162,38 @@ static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 	}
 }
 
-static mote_status loop(mote_sandbox *box, mote_error *err)
+/* One entry, unless it is the debugger's affair alone. */
+static mote_status enter(mote_sandbox *box, struct mti_exit *exit,
+			 enum mti_debug_verdict *verdict, mote_error *err)
 {
 	const struct mti_hv_ops *ops = box->image->engine->ops;
+	mote_status status = MOTE_OK;
+
+	*verdict = MTI_DEBUG_PASS;
+	if (box->debug)
+		status = mti_debug_enter(box, err);
+	if (status != MOTE_OK)
+		return status;
+	box->stats.vm_entries++;
+	status = ops->run(box->vm, exit, err);
+	if (status == MOTE_OK && box->debug)
+		status = mti_debug_leave(box, exit, verdict, err);
+	return status;
+}
+
+static mote_status loop(mote_sandbox *box, mote_error *err)
+{
+	enum mti_debug_verdict verdict;
 	struct mti_exit exit;
 	mote_status status;
 	bool done = false;
 
 	do {
-		box->stats.vm_entries++;
-		status = ops->run(box->vm, &exit, err);
+		status = enter(box, &exit, &verdict, err);
 		if (status != MOTE_OK)
 			break;
-		status = serve(box, &exit, &done, err);
+		if (verdict == MTI_DEBUG_PASS)
+			status = serve(box, &exit, &done, err);
 		if (status == MOTE_OK && !done &&
 		    exit.kind != MTI_EXIT_INTERRUPTED)
 			(void)refresh_clock(box);
@@ -201,8 +221,13 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 	ops->set_entry(box->vm, entry);
-	status = loop(box, err);
+	if (box->debug)
+		status = mti_debug_begin(box, err);
+	if (status == MOTE_OK)
+		status = loop(box, err);
 	mti_kick_end(&outer);
+	if (box->debug)
+		mti_debug_end(box, status);
 	if (status == MOTE_OK && phase != MTI_PHASE_MAIN)
 		atomic_store_explicit(&box->state, MOTE_SANDBOX_READY,
 				      memory_order_relaxed);

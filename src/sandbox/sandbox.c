@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "os/os.h"
+#include "sandbox/debug.h"
 
 /* Everything the guest's runtime is told. */
 static mote_status fill_control(mote_sandbox *box, uint32_t flags,
@@ -97,6 +98,12 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->limits.host_calls = options->max_host_calls;
 	box->limits.output_bytes = options->max_output_bytes;
 	box->stats.struct_size = sizeof(box->stats);
+	if (options->gdb) {
+		status = mti_debug_new(box, options->gdb, err);
+		if (status != MOTE_OK)
+			return status;
+		box->kick.slice_ns = MTI_DEBUG_SLICE_NS;
+	}
 	status = mti_host_resolve(box, options, err);
 	if (status == MOTE_OK)
 		status = mti_template_get(box->image, &sizes, &box->template,
@@ -144,6 +151,7 @@ void mti_sandbox_free(mote_sandbox *box)
 		return;
 	image = box->image;
 	allocator = &image->engine->allocator;
+	mti_debug_free(box);
 	if (box->vm)
 		image->engine->ops->vm_free(box->vm);
 	/* A child has no guest memory; what is there now is not ours. */

@@ -77,7 +77,9 @@ mote_status mti_host_resolve(mote_sandbox *box,
 			     const mote_sandbox_options *options,
 			     mote_error *err);
 
-/* fault.c: an exception stub ran. Fills err, returns MOTE_E_GUEST_FAULT. */
+/* fault.c: an exception stub ran. What is known of the fault. */
+void mti_fault_read(mote_sandbox *box, uint32_t vector, mote_fault *fault);
+/* The same, told to the caller. Fills err, returns MOTE_E_GUEST_FAULT. */
 mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
 			     mote_error *err);
 /* The same for a guest that ended otherwise; pc NULL: where the CPU stands. */

@@ -71,6 +71,8 @@ struct mti_limits {
 	uint64_t output_bytes;
 };
 
+struct mti_debug;
+
 struct mote_sandbox {
 	mote_image *image; /* a reference */
 	struct mti_template *template; /* a reference */
@@ -112,6 +114,8 @@ struct mote_sandbox {
 	uint32_t exit_status;   /* EXIT */
 
 	mote_sandbox_stats stats;
+
+	struct mti_debug *debug; /* owned, NULL: no debugger; debug.h */
 };
 
 /* A host function in progress. */

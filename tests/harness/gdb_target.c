@@ -120,6 +120,28 @@ static bool take_out(void *context, uint64_t address)
 	return true;
 }
 
+/* Counts them; what is watched must be there, and not too much. */
+static bool watch(void *context, uint64_t address, uint64_t size)
+{
+	struct gdb_target *target = stopped(context);
+
+	demand(size > 0, "a watch of nothing");
+	if (size > there(address) || size > 1024)
+		return false;
+	target->watched += size;
+	return true;
+}
+
+static bool unwatch(void *context, uint64_t address, uint64_t size)
+{
+	struct gdb_target *target = stopped(context);
+
+	demand(size > 0, "a watch of nothing");
+	if (size <= target->watched && there(address) > 0)
+		target->watched -= size;
+	return true;
+}
+
 static void resume(void *context, const struct mti_gdb_resume *how)
 {
 	struct gdb_target *target = stopped(context);
@@ -166,6 +188,8 @@ void gdb_target_init(struct gdb_target *target, bool avx512)
 		.write_memory = write_memory,
 		.insert = insert,
 		.remove = take_out,
+		.watch = watch,
+		.unwatch = unwatch,
 		.resume = resume,
 		.interrupt = interrupt,
 		.kill = die,

@@ -28,6 +28,7 @@ struct gdb_target {
 	struct mti_gdb_resume how; /* of the last resume */
 	uint64_t breakpoints[GDB_TARGET_BREAKPOINTS];
 	size_t breakpoint_count;
+	uint64_t watched; /* bytes */
 	bool no_registers; /* they cannot be had */
 	uint8_t memory[GDB_TARGET_BYTES];
 };

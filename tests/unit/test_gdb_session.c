@@ -105,10 +105,9 @@ static void test_questions(void **state)
 		{ "qTStatus", "" },
 		{ "QNonStop:1", "" },
 		{ "Z1,400000,1", "" },
-		{ "Z2,400000,8", "" },
 		{ "Z3,400000,8", "" },
 		{ "Z4,400000,8", "" },
-		{ "z2,400000,8", "" },
+		{ "z1,400000,1", "" },
 		{ "qAttached", "1" },
 		{ "qC", "QC1" },
 		{ "qCRC:0,1", "" },
@@ -270,6 +269,36 @@ static void test_breakpoints(void **state)
 	assert_int_equal(target.breakpoints[0], 0x400200);
 }
 
+static void test_watchpoints(void **state)
+{
+	static const struct dialogue lines[] = {
+		{ "Z2,400100,4", "OK" },
+		{ "Z2,400200,100", "OK" },
+		{ "z2,400100,4", "OK" },
+		{ "Z2,400100,0", "E01" },
+		{ "z2,400100,0", "E01" },
+		{ "Z2,40fffd,4", "E01" },
+		{ "Z2,400000,ffffffffffffffff", "E01" },
+		{ "Z2,400000", "E01" },
+		{ "Z2,400000,4;", "E01" },
+		{ "Z22,400000,4", "E01" },
+	};
+	const struct mti_gdb_stop stop = {
+		.number = MTI_GDB_SIGTRAP,
+		.watchpoint = true,
+		.address = 0x400200,
+	};
+
+	(void)state;
+	converse(lines, COUNT(lines));
+	assert_int_equal(target.watched, 0x100);
+	ask("c");
+	gdb_target_stop(&target);
+	mti_gdb_session_stop(&session, &stop);
+	hear();
+	assert_non_null(strstr(last.data, ";thread:1;watch:400200;"));
+}
+
 static void test_transfer(void **state)
 {
 	static const struct dialogue lines[] = {
@@ -336,7 +365,7 @@ static const struct resume_case resume_cases[] = {
 static void test_resume(void **state)
 {
 	static const struct mti_gdb_stop stop = {
-		MTI_GDB_STOPPED, MTI_GDB_SIGSEGV, false,
+		.number = MTI_GDB_SIGSEGV,
 	};
 	size_t i;
 
@@ -383,7 +412,11 @@ static void test_bad_resume(void **state)
 static void expect_stop(enum mti_gdb_stop_kind kind, uint8_t number,
 			bool breakpoint, const char *text)
 {
-	const struct mti_gdb_stop stop = { kind, number, breakpoint };
+	const struct mti_gdb_stop stop = {
+		.kind = kind,
+		.number = number,
+		.breakpoint = breakpoint,
+	};
 
 	gdb_target_stop(&target);
 	mti_gdb_session_stop(&session, &stop);
@@ -413,7 +446,7 @@ static void test_stops(void **state)
 
 static void test_killed(void **state)
 {
-	static const struct mti_gdb_stop again = { MTI_GDB_KILLED, 9, false };
+	static const struct mti_gdb_stop again = { .kind = MTI_GDB_KILLED };
 
 	(void)state;
 	ask("c");
@@ -574,6 +607,7 @@ int main(void)
 		TEST(test_all_registers),
 		TEST(test_no_registers),
 		TEST(test_breakpoints),
+		TEST(test_watchpoints),
 		TEST(test_transfer),
 		TEST(test_tls),
 		TEST(test_resume),

@@ -334,7 +334,7 @@ static void kick_nobody(struct mti_vm *machine, bool on)
  */
 static void arm_soon(struct random_source *source, mote_error *err)
 {
-	static const struct mti_kick_target nobody = { kick_nobody, NULL };
+	static const struct mti_kick_target nobody = { kick_nobody, NULL, 0 };
 	struct mti_kick_frame outer;
 	uint64_t now = mti_os_monotonic_ns();
 	uint64_t soon = now + random_below(source, 200000);

@@ -4,6 +4,7 @@
 
 #include "arch/amd64/boot.h"
 #include "arch/amd64/pt.h"
+#include "arch/amd64/step.h"
 #include "arch/amd64/trap.h"
 
 const struct mti_arch mti_arch_amd64 = {
@@ -13,6 +14,7 @@ const struct mti_arch mti_arch_amd64 = {
 	.register_names = mti_amd64_register_names,
 	.register_count = MTI_AMD64_REGISTERS,
 	.pc_register = MTI_RIP,
+	.debug = &mti_amd64_debug,
 	.fault = mti_amd64_fault,
 	.map = mti_amd64_map,
 	.translate = mti_amd64_translate,

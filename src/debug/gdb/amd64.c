@@ -179,6 +179,11 @@ uint64_t mti_gdb_register_fs_base(const struct mti_gdb_registers *registers)
 	return registers->general[MTI_FS_BASE];
 }
 
+uint64_t mti_gdb_register_gs_base(const struct mti_gdb_registers *registers)
+{
+	return registers->general[MTI_GS_BASE];
+}
+
 static uint64_t load(const uint8_t *at, size_t size)
 {
 	uint64_t value = 0;

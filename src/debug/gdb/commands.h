@@ -9,7 +9,7 @@
 /* E01; with a text where the client reads it. */
 void mti_gdb_fail(struct mti_gdb_session *session, const char *text);
 
-/* state.c: g, G, p, P, m, M, X, Z0, z0. */
+/* state.c: g, G, p, P, m, M, X, Z0, z0, Z2, z2. */
 void mti_gdb_read_all(struct mti_gdb_session *session);
 void mti_gdb_write_all(struct mti_gdb_session *session,
 		       struct mti_gdb_text *text);

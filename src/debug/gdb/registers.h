@@ -52,6 +52,8 @@ size_t mti_gdb_description(const struct mti_gdb_registers *registers,
 /* Where the thread-local variables end. */
 uint64_t
 mti_gdb_register_fs_base(const struct mti_gdb_registers *registers);
+uint64_t
+mti_gdb_register_gs_base(const struct mti_gdb_registers *registers);
 
 /* Numbers of those that gdb wants to know at each stop. */
 #define MTI_GDB_RBP 6

@@ -75,6 +75,11 @@ static void add_stop(struct mti_gdb_session *session)
 		mti_gdb_add_text(reply, "thread:1;");
 		if (stop->breakpoint && session->swbreak)
 			mti_gdb_add_text(reply, "swbreak:;");
+		if (stop->watchpoint) {
+			mti_gdb_add_text(reply, "watch:");
+			mti_gdb_add_number(reply, stop->address);
+			mti_gdb_add_text(reply, ";");
+		}
 		break;
 	}
 }

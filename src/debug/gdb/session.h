@@ -40,6 +40,8 @@ struct mti_gdb_stop {
 	enum mti_gdb_stop_kind kind;
 	uint8_t number;
 	bool breakpoint; /* one that was inserted; the pc is its address */
+	bool watchpoint; /* what is watched at this address has changed */
+	uint64_t address;
 };
 
 /* How the guest goes on. */
@@ -64,9 +66,12 @@ struct mti_gdb_target {
 	/* All of it or, if some of it is not there, nothing. */
 	bool (*write_memory)(void *context, uint64_t address, const void *data,
 			     size_t size);
-	/* Both succeed if it is as wanted already. */
+	/* These succeed if it is as wanted already. */
 	bool (*insert)(void *context, uint64_t address);
 	bool (*remove)(void *context, uint64_t address);
+	/* Stop when one of size bytes, not 0, has changed; or no longer. */
+	bool (*watch)(void *context, uint64_t address, uint64_t size);
+	bool (*unwatch)(void *context, uint64_t address, uint64_t size);
 	/* What the guest shall do; it does so when the session is left. */
 	void (*resume)(void *context, const struct mti_gdb_resume *how);
 	void (*interrupt)(void *context);

@@ -197,24 +197,45 @@ void mti_gdb_write_memory(struct mti_gdb_session *session,
 		mti_gdb_add_text(&session->reply, "OK");
 }
 
+static bool change_breakpoint(const struct mti_gdb_target *target, bool insert,
+			      uint64_t address)
+{
+	return insert ? target->insert(target->context, address)
+		      : target->remove(target->context, address);
+}
+
+static bool change_watchpoint(const struct mti_gdb_target *target, bool insert,
+			      uint64_t address, uint64_t size)
+{
+	return insert ? target->watch(target->context, address, size)
+		      : target->unwatch(target->context, address, size);
+}
+
 void mti_gdb_breakpoint(struct mti_gdb_session *session,
 			struct mti_gdb_text *text, bool insert)
 {
 	const struct mti_gdb_target *target = session->target;
-	bool (*change)(void *context, uint64_t address) =
-		insert ? target->insert : target->remove;
+	bool watch = mti_gdb_take(text, '2');
 	uint64_t address;
 	uint64_t size;
+	bool done;
 
-	/* Others are not offered: gdb does watchpoints by stepping then. */
-	if (!mti_gdb_take(text, '0'))
+	/*
+	 * Breakpoints, and watchpoints for writing. Reads are not seen by
+	 * comparing memory, so that Z3 and Z4 are not offered.
+	 */
+	if (!watch && !mti_gdb_take(text, '0'))
 		return;
 	/* Conditions and commands at its end are not offered either. */
 	if (!mti_gdb_take(text, ',') || !take_range(text, &address, &size) ||
-	    size != 1 || mti_gdb_left(text) != 0)
-		mti_gdb_fail(session, "a breakpoint of one byte is wanted");
-	else if (change(target->context, address))
+	    size == 0 || (!watch && size != 1) || mti_gdb_left(text) != 0) {
+		mti_gdb_fail(session, "Z: type,address,size is wanted");
+		return;
+	}
+	done = watch ? change_watchpoint(target, insert, address, size)
+		     : change_breakpoint(target, insert, address);
+	if (done)
 		mti_gdb_add_text(&session->reply, "OK");
 	else
-		mti_gdb_fail(session, "no breakpoint can be there");
+		mti_gdb_fail(session, "that cannot be done at this address");
 }
