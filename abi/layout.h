@@ -122,8 +122,8 @@ struct mote_abi_control {
 
 /*
  * Offset in the syscall page of the code that the host enters first after a
- * restore: it gives the vector and x87 registers their first values, those
- * of the control words above, and jumps to r11.
+ * restore: it clears the segment, vector and x87 registers, loads the
+ * control words above, and jumps to r11.
  */
 #define MOTE_SYSCALL_RESTORE 1024
 

@@ -140,8 +140,10 @@ struct mti_hv_ops {
 	/*
 	 * Snapshots. state_get: after an exit to a user port. state_set: the
 	 * CPU is as new but for state, at the latest at the next entry, which
-	 * must come through set_entry. clean: it stands where a call ended;
-	 * else nothing is taken for granted.
+	 * must come through set_entry and find the state's control words in
+	 * the control page (see MOTE_SYSCALL_RESTORE). clean: the CPU is new
+	 * or stands where a call ended; else nothing is taken for granted.
+	 * MOTE_E_INVALID: no CPU like this one can be in that state.
 	 */
 	mote_status (*state_get)(struct mti_vm *vm,
 				 struct mti_cpu_state *state, mote_error *err);
@@ -151,9 +153,11 @@ struct mti_hv_ops {
 	/*
 	 * Calls found for each page that the guest has written and that was
 	 * not reported before; pages may come more than once. Never misses
-	 * one. NULL: the caller finds out for itself. What the host writes
-	 * is not reported.
+	 * one that was never reported; a page that was may not come again,
+	 * so the caller remembers them. What the host writes is not reported.
+	 * Only if tracks says so; else the caller finds out for itself.
 	 */
+	bool (*tracks)(const struct mti_vm *vm);
 	mote_status (*dirty)(struct mti_vm *vm,
 			     void (*found)(void *context, uint64_t gpa),
 			     void *context, mote_error *err);
@@ -166,8 +170,12 @@ struct mti_hv_ops {
 
 	/*
 	 * Debugging; the CPU has left the guest. After MTI_EXIT_FAULT
-	 * machine_get gives the registers of the stub; machine_set makes the
-	 * next entry, without set_entry, go on in user mode with these.
+	 * machine_get gives the registers of the stub, after MTI_EXIT_PORT
+	 * those behind the instruction. machine_set makes the next entry,
+	 * without set_entry, go on in user mode with these: flags that user
+	 * mode cannot change are as they must be, and fs_base and gs_base
+	 * count, not what general has of them. MOTE_E_INVALID, and nothing
+	 * has changed: no guest can have these.
 	 */
 	mote_status (*machine_get)(struct mti_vm *vm,
 				   struct mti_machine *machine,

@@ -175,10 +175,91 @@ static void test_syscall_page(void **state)
 		memset(page + displacements[i], 0, 4);
 	}
 	assert_memory_equal(page, code, sizeof(code));
-	for (i = sizeof(code); i < sizeof(page); i++)
+	for (i = sizeof(code); i < MOTE_SYSCALL_RESTORE; i++)
 		assert_int_equal(page[i], 0);
 	assert_int_equal(12 + 2 + page[13], 30);
 	assert_int_equal(page[30], 0xff);
+}
+
+/* Code at offset; operands at the places given are taken out and returned. */
+static void expect_code(size_t offset, const uint8_t *code, size_t size,
+			const size_t *operands, size_t count, uint64_t *targets)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		targets[i] = rip_relative(offset + operands[i]);
+		memset(page + offset + operands[i], 0, 4);
+	}
+	assert_memory_equal(page + offset, code, size);
+}
+
+static void test_restore_code(void **state)
+{
+	static const uint8_t segments[] = {
+		0x8e, 0xe0,		      /* mov %eax, %fs */
+		0xf3, 0x48, 0x0f, 0xae, 0xd1, /* wrfsbase %rcx */
+		0x8e, 0xe8,		      /* mov %eax, %gs */
+		0xf3, 0x48, 0x0f, 0xae, 0xda, /* wrgsbase %rdx */
+		0x8e, 0xd8,		      /* mov %eax, %ds */
+		0x8e, 0xc0,		      /* mov %eax, %es */
+		0x41, 0xff, 0xe2,	      /* jmp *%r10 */
+	};
+	static const uint8_t xsave[] = {
+		0xdb, 0xe3,		      /* fninit */
+		0xb8, 0xff, 0xff, 0xfb, 0xff, /* mov $~(1 << 18), %eax */
+		0xba, 0xff, 0xff, 0xff, 0xff, /* mov $-1, %edx */
+		0x0f, 0xae, 0x2d, 0, 0, 0, 0, /* xrstor image */
+		0xeb,			      /* jmp to fldcw */
+	};
+	static const uint8_t fxsave[] = {
+		0xdb, 0xe3,		      /* fninit */
+		0x0f, 0xae, 0x0d, 0, 0, 0, 0, /* fxrstor image */
+		0xd9, 0x2d, 0,	  0, 0, 0,    /* fldcw x87_control */
+		0x0f, 0xae, 0x15, 0, 0, 0, 0, /* ldmxcsr mxcsr */
+		0xeb,			      /* jmp end */
+	};
+	static const uint8_t end[] = {
+		0xb8, 0,    0,	  0, 0,	   /* mov $0, %eax */
+		0xba, 0,    0,	  0, 0,	   /* mov $0, %edx */
+		0xb9, 0,    0,	  0, 0,	   /* mov $0, %ecx */
+		0x41, 0xba, 0,	  0, 0, 0, /* mov $0, %r10d */
+		0x41, 0xff, 0xe3,	   /* jmp *%r11 */
+	};
+	static const size_t xsave_operand[] = { 15 };
+	static const size_t fxsave_operands[] = { 5, 11, 18 };
+	uint64_t targets[4];
+	size_t image;
+	size_t i;
+
+	(void)state;
+	memset(page, 0, sizeof(page));
+	mti_amd64_syscall_page(page);
+	expect_code(MTI_RESTORE_SEGMENTS, segments, sizeof(segments), NULL, 0,
+		    NULL);
+	expect_code(MTI_RESTORE_XSAVE, xsave, sizeof(xsave), xsave_operand, 1,
+		    targets);
+	expect_code(MTI_RESTORE_FXSAVE, fxsave, sizeof(fxsave),
+		    fxsave_operands, 3, targets + 1);
+	expect_code(MTI_RESTORE_END, end, sizeof(end), NULL, 0, NULL);
+	i = MTI_RESTORE_XSAVE + sizeof(xsave);
+	assert_int_equal(i + 1 + page[i], MTI_RESTORE_FXSAVE + 9);
+	i = MTI_RESTORE_FXSAVE + sizeof(fxsave);
+	assert_int_equal(i + 1 + page[i], MTI_RESTORE_END);
+	assert_int_equal(targets[0], targets[1]);
+	assert_int_equal(targets[2],
+			 MOTE_GVA_CONTROL + MOTE_CONTROL_X87_CONTROL);
+	assert_int_equal(targets[3], MOTE_GVA_CONTROL + MOTE_CONTROL_MXCSR);
+	/* SDM 1, "XSAVE Area": all zero but FCW and MXCSR. */
+	assert_in_range(targets[0], MOTE_GVA_SYSCALL + MTI_RESTORE_END + 24,
+			MOTE_GVA_SYSCALL + MOTE_PAGE_SIZE - 2816);
+	image = targets[0] - MOTE_GVA_SYSCALL;
+	assert_int_equal(image % 64, 0);
+	assert_int_equal(get(image, 2), 0x37f);
+	assert_int_equal(get(image + 24, 4), 0x1f80);
+	for (i = image; i < sizeof(page); i++)
+		if (i - image >= 2 && i - image != 24 && i - image != 25)
+			assert_int_equal(page[i], 0);
 }
 
 /* ----------------------------------------------------------- exceptions */
@@ -299,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_tss),
 		cmocka_unit_test(test_idt),
 		cmocka_unit_test(test_syscall_page),
+		cmocka_unit_test(test_restore_code),
 		cmocka_unit_test(test_classify),
 		cmocka_unit_test(test_error_codes),
 		cmocka_unit_test(test_names),

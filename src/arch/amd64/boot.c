@@ -16,10 +16,18 @@
 #define TSS_IOPB_BASE 102
 #define TSS_IOPB 104
 #define VECTOR_BREAKPOINT 3
+/*
+ * In the syscall page: an XSAVE area, aligned to 64. CPUs want to read all of
+ * it, though it says in its first 576 bytes that it is empty.
+ */
+#define SYSCALL_IMAGE 1280
 
 _Static_assert(MTI_SUPERVISOR_GDT + MTI_GDT_BYTES <= MTI_SUPERVISOR_TSS, "");
 _Static_assert(MTI_SUPERVISOR_TSS + MTI_TSS_BYTES <= MTI_SUPERVISOR_IDT, "");
 _Static_assert(MTI_SUPERVISOR_IDT + MTI_IDT_BYTES <= MTI_SUPERVISOR_STUBS, "");
+_Static_assert(SYSCALL_IMAGE % 64 == 0 &&
+		       SYSCALL_IMAGE + 2816 <= MOTE_PAGE_SIZE,
+	       "room for all components below the AMX tiles");
 _Static_assert(MTI_SUPERVISOR_STUBS + MOTE_FAULT_VECTORS * STUB_STRIDE <=
 		       MOTE_PAGE_SIZE,
 	       "");
@@ -111,6 +119,22 @@ void mti_amd64_supervisor_page(uint8_t page[MOTE_PAGE_SIZE])
 	put_stubs(page + MTI_SUPERVISOR_STUBS);
 }
 
+/* Appends code; returns where it ends. */
+static uint8_t *put_code(uint8_t *at, const void *code, size_t size)
+{
+	memcpy(at, code, size);
+	return at + size;
+}
+
+/* A RIP-relative operand at the end of an instruction of the syscall page. */
+static uint8_t *put_target(const uint8_t *page, uint8_t *at, uint64_t target)
+{
+	uint64_t next = MOTE_GVA_SYSCALL + (uint64_t)(at + 4 - page);
+	uint32_t displacement = (uint32_t)(target - next);
+
+	return put_code(at, &displacement, sizeof(displacement));
+}
+
 /*
  * IA32_LSTAR points here. Hardware arrives at CPL0 with the user's stack,
  * kvm-pvm at CPL3: the same code serves both, uses no stack, and goes on in
@@ -128,35 +152,108 @@ void mti_amd64_supervisor_page(uint8_t page[MOTE_PAGE_SIZE])
  *	sysretq
  * 1:	jmp	*syscall_handler(%rip)
  */
-void mti_amd64_syscall_page(uint8_t page[MOTE_PAGE_SIZE])
+static void put_syscall(uint8_t *page)
 {
-#define TO(field, next) \
-	((uint32_t)(MOTE_GVA_CONTROL + (field) - MOTE_GVA_SYSCALL - \
-		    (uint64_t)(next)))
 	static const uint8_t head[] = { 0x48, 0x89, 0x0d };
 	static const uint8_t check[] = { 0x8c, 0xc9, 0xf6, 0xc1, 0x03,
 					 0x75, 0x10, 0x48, 0x8b, 0x0d };
 	static const uint8_t leave[] = { 0x41, 0xbb, 0x02, 0x02, 0x00,
 					 0x00, 0x48, 0x0f, 0x07 };
 	static const uint8_t jump[] = { 0xff, 0x25 };
-	uint32_t displacement;
+	uint64_t handler = MOTE_GVA_CONTROL + MOTE_CONTROL_SYSCALL_HANDLER;
 	uint8_t *at = page;
 
-	memcpy(at, head, sizeof(head));
-	at += sizeof(head);
-	displacement = TO(MOTE_CONTROL_SYSCALL_RETURN, at + 4 - page);
-	memcpy(at, &displacement, 4);
-	at += 4;
-	memcpy(at, check, sizeof(check));
-	at += sizeof(check);
-	displacement = TO(MOTE_CONTROL_SYSCALL_HANDLER, at + 4 - page);
-	memcpy(at, &displacement, 4);
-	at += 4;
-	memcpy(at, leave, sizeof(leave));
-	at += sizeof(leave);
-	memcpy(at, jump, sizeof(jump));
-	at += sizeof(jump);
-	displacement = TO(MOTE_CONTROL_SYSCALL_HANDLER, at + 4 - page);
-	memcpy(at, &displacement, 4);
-#undef TO
+	at = put_code(at, head, sizeof(head));
+	at = put_target(page, at,
+			MOTE_GVA_CONTROL + MOTE_CONTROL_SYSCALL_RETURN);
+	at = put_code(at, check, sizeof(check));
+	at = put_target(page, at, handler);
+	at = put_code(at, leave, sizeof(leave));
+	at = put_code(at, jump, sizeof(jump));
+	put_target(page, at, handler);
+}
+
+/*
+ * Where the first entry after a restore begins, in user mode; eax is 0.
+ * Segment registers, because kvm-pvm keeps what the guest loaded whatever
+ * the host sets. FNINIT, because some CPUs load the x87 pointers to the last
+ * instruction and operand only if an exception is pending (APM 2, "FXSAVE
+ * and FXRSTOR Instructions"), and would keep those of the last caller. The
+ * image says that every component has its first value; all but MXCSR, which
+ * is loaded from it, and then from the control page. AMX tiles (bit 18) are
+ * left out: their image would not fit, and no guest can use them. Moves leave
+ * the flags alone.
+ *
+ * segments:
+ *	mov	%eax, %fs
+ *	wrfsbase %rcx
+ *	mov	%eax, %gs
+ *	wrgsbase %rdx
+ *	mov	%eax, %ds
+ *	mov	%eax, %es
+ *	jmp	*%r10
+ * xsave:
+ *	fninit
+ *	mov	$~(1 << 18), %eax
+ *	mov	$-1, %edx
+ *	xrstor	image(%rip)
+ *	jmp	1f
+ * fxsave:
+ *	fninit
+ *	fxrstor	image(%rip)
+ * 1:	fldcw	x87_control(%rip)
+ *	ldmxcsr	mxcsr(%rip)
+ *	jmp	end
+ * end:
+ *	mov	$0, %eax
+ *	mov	$0, %edx
+ *	mov	$0, %ecx
+ *	mov	$0, %r10d
+ *	jmp	*%r11
+ */
+static void put_restore(uint8_t *page)
+{
+	static const uint8_t segments[] = {
+		0x8e, 0xe0, 0xf3, 0x48, 0x0f, 0xae, 0xd1, 0x8e, 0xe8, 0xf3,
+		0x48, 0x0f, 0xae, 0xda, 0x8e, 0xd8, 0x8e, 0xc0, 0x41, 0xff,
+		0xe2
+	};
+	static const uint8_t xrstor[] = { 0xdb, 0xe3, 0xb8, 0xff, 0xff,
+					  0xfb, 0xff, 0xba, 0xff, 0xff,
+					  0xff, 0xff, 0x0f, 0xae, 0x2d };
+	static const uint8_t fxrstor[] = { 0xdb, 0xe3, 0x0f, 0xae, 0x0d };
+	static const uint8_t fldcw[] = { 0xd9, 0x2d };
+	static const uint8_t ldmxcsr[] = { 0x0f, 0xae, 0x15 };
+	static const uint8_t end[] = {
+		0xb8, 0, 0, 0, 0, 0xba, 0, 0, 0, 0, 0xb9, 0, 0, 0, 0,
+		0x41, 0xba, 0, 0, 0, 0, 0x41, 0xff, 0xe3
+	};
+	const uint64_t image = MOTE_GVA_SYSCALL + SYSCALL_IMAGE;
+	uint8_t *at;
+
+	put_code(page + MTI_RESTORE_SEGMENTS, segments, sizeof(segments));
+	at = put_code(page + MTI_RESTORE_XSAVE, xrstor, sizeof(xrstor));
+	at = put_target(page, at, image);
+	*at++ = 0xeb;
+	*at = (uint8_t)(MTI_RESTORE_FXSAVE + sizeof(fxrstor) + 4 -
+			(uint64_t)(at + 1 - page));
+	at = put_code(page + MTI_RESTORE_FXSAVE, fxrstor, sizeof(fxrstor));
+	at = put_target(page, at, image);
+	at = put_code(at, fldcw, sizeof(fldcw));
+	at = put_target(page, at,
+			MOTE_GVA_CONTROL + MOTE_CONTROL_X87_CONTROL);
+	at = put_code(at, ldmxcsr, sizeof(ldmxcsr));
+	at = put_target(page, at, MOTE_GVA_CONTROL + MOTE_CONTROL_MXCSR);
+	*at++ = 0xeb;
+	*at = (uint8_t)(MTI_RESTORE_END - (uint64_t)(at + 1 - page));
+	put_code(page + MTI_RESTORE_END, end, sizeof(end));
+	/* FCW and MXCSR (SDM 1, "Legacy Region of an XSAVE Area"). */
+	put16(page + SYSCALL_IMAGE, MTI_X87_CONTROL_RESET);
+	put16(page + SYSCALL_IMAGE + 24, MTI_MXCSR_RESET);
+}
+
+void mti_amd64_syscall_page(uint8_t page[MOTE_PAGE_SIZE])
+{
+	put_syscall(page);
+	put_restore(page);
 }

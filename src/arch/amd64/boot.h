@@ -53,6 +53,23 @@
 #define MTI_SFMASK_VALUE 0x44700u
 
 #define MTI_RFLAGS_USER 0x202u
+/* What user mode may change: CF PF AF ZF SF TF DF OF NT RF AC ID. */
+#define MTI_RFLAGS_SETTABLE 0x254dd5u
+
+/* After FNINIT; after reset. */
+#define MTI_X87_CONTROL_RESET 0x37fu
+#define MTI_MXCSR_RESET 0x1f80u
+
+/*
+ * Parts of what begins at MOTE_SYSCALL_RESTORE, offsets in the same page. The
+ * first clears the segment registers, sets FS base to rcx and GS base to rdx,
+ * and needs FSGSBASE; it goes on at r10. They all end at r11.
+ */
+#define MTI_RESTORE_SEGMENTS MOTE_SYSCALL_RESTORE
+#define MTI_RESTORE_XSAVE (MOTE_SYSCALL_RESTORE + 48)
+#define MTI_RESTORE_FXSAVE (MOTE_SYSCALL_RESTORE + 80)
+/* Nothing is left to be cleared. */
+#define MTI_RESTORE_END (MOTE_SYSCALL_RESTORE + 112)
 
 /* Fills one zeroed page each. */
 void mti_amd64_supervisor_page(uint8_t page[MOTE_PAGE_SIZE]);

@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 
 #include "arch/amd64/boot.h"
+#include "base/checked.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
 #include "os/os.h"
@@ -187,15 +188,14 @@ static uint32_t wanted_cr4(const struct mti_hv *hv)
 	const struct kvm_cpuid_entry2 *leaf7 = find_leaf(&hv->cpuid, 7, 0);
 	uint32_t cr4 = MTI_CR4_BASE;
 
-	if (leaf1 && leaf1->ecx & (1u << 26))
-		cr4 |= MTI_CR4_OSXSAVE;
 	if (leaf7 && leaf7->ecx & (1u << 2))
 		cr4 |= MTI_CR4_UMIP;
 	/*
 	 * kvm-pvm runs with the CR4 of the host's kernel, whatever its table
-	 * says. (The instruction cpuid would tell too, but costs an exit where
-	 * this machine is itself virtual.)
+	 * says.
 	 */
+	if ((leaf1 && leaf1->ecx & (1u << 26)) || hv->host_osxsave)
+		cr4 |= MTI_CR4_OSXSAVE;
 	if ((leaf7 && leaf7->ebx & 1u) ||
 	    getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
 		cr4 |= MTI_CR4_FSGSBASE;
@@ -217,20 +217,91 @@ static uint8_t tss_type(const struct mti_hv *hv)
 	return TSS_BUSY;
 }
 
+/* Whether the kernel of this host lets programs use XSAVE and so AVX. */
+static bool host_osxsave(void)
+{
+	uint32_t eax;
+	uint32_t ebx;
+	uint32_t ecx = 0;
+	uint32_t edx;
+
+	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & bit_OSXSAVE;
+}
+
+/* SDM 1, "Guidelines for Writing to the MXCSR Register". */
+static uint32_t mxcsr_mask(void)
+{
+	struct {
+		_Alignas(16) uint8_t bytes[512];
+	} area = { { 0 } };
+	uint32_t mask;
+
+	__asm__ volatile("fxsave %0" : "+m"(area));
+	memcpy(&mask, area.bytes + 28, sizeof(mask));
+	return mask ? mask : 0xffbf;
+}
+
+/* The first that this KVM has; they differ for other architectures only. */
+static uint32_t ring_capability(int fd)
+{
+	static const uint32_t names[] = { KVM_CAP_DIRTY_LOG_RING_ACQ_REL,
+					  KVM_CAP_DIRTY_LOG_RING };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (mti_os_ioctl_value(fd, KVM_CHECK_EXTENSION, names[i]) > 0)
+			return names[i];
+	return 0;
+}
+
+/* x87, SSE, AVX, AVX-512 (SDM 1, XSAVE-Supported Features). */
+#define XSAVE_COMPONENTS 0xe7u
+#define XSAVE_COMPONENTS_MIN 0x3u
+/* The legacy part and the header alone; all that KVM hands out. */
+#define XSAVE_BYTES_MIN 576
+#define XSAVE_BYTES_MAX sizeof(((struct mti_machine *)NULL)->vector)
+
+/* The XSAVE area as leaf 0xd has it (SDM 2A, CPUID). */
+static void read_xsave(struct mti_hv *hv)
+{
+	const struct kvm_cpuid_entry2 *leaf = find_leaf(&hv->cpuid, 0xd, 0);
+	uint32_t i;
+
+	hv->xsave_size = XSAVE_BYTES_MIN;
+	hv->xsave_components = XSAVE_COMPONENTS_MIN;
+	for (i = 2; leaf && i < 8; i++) {
+		const struct kvm_cpuid_entry2 *part =
+			find_leaf(&hv->cpuid, 0xd, i);
+
+		if (!(leaf->eax & XSAVE_COMPONENTS & 1u << i) || !part ||
+		    part->ebx < XSAVE_BYTES_MIN ||
+		    !mti_range_ok(part->ebx, part->eax, XSAVE_BYTES_MAX))
+			continue;
+		hv->xsave_components |= 1u << i;
+		hv->xsave_offset[i] = part->ebx;
+		if (hv->xsave_size < part->ebx + part->eax)
+			hv->xsave_size = part->ebx + part->eax;
+	}
+}
+
 static void read_cpu(struct mti_hv *hv)
 {
 	const struct kvm_cpuid_entry2 *address =
 		find_leaf(&hv->cpuid, 0x80000008, 0);
+	const struct kvm_cpuid_entry2 *leaf1 = find_leaf(&hv->cpuid, 1, 0);
 	const struct kvm_cpuid_entry2 *xsave = find_leaf(&hv->cpuid, 0xd, 0);
 
 	hv->physical_bits = address ? address->eax & 0xff : 36;
+	hv->host_osxsave = host_osxsave();
+	hv->mxcsr_mask = mxcsr_mask();
+	hv->ring_capability = ring_capability(hv->fd);
 	hv->cr4 = wanted_cr4(hv);
 	hv->tss_type = tss_type(hv);
-	/* x87, SSE, AVX, AVX-512 (SDM 1, XSAVE-Supported Features). */
-	if (xsave && (hv->cr4 & MTI_CR4_OSXSAVE) &&
+	read_xsave(hv);
+	if (xsave && leaf1 && leaf1->ecx & (1u << 26) &&
 	    mti_os_ioctl_value(hv->fd, KVM_CHECK_EXTENSION, KVM_CAP_XCRS) > 0) {
 		hv->has_xcrs = true;
-		hv->xcr0 = xsave->eax & 0xe7;
+		hv->xcr0 = xsave->eax & XSAVE_COMPONENTS;
 	}
 	hv->tick_ns = UINT64_MAX;
 }

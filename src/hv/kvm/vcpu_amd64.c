@@ -20,6 +20,7 @@
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
 #define MSR_SFMASK 0xc0000084
+#define MSR_KERNEL_GS_BASE 0xc0000102
 
 static void set_segment(struct kvm_segment *segment, uint16_t selector,
 			uint8_t type, uint8_t dpl)
@@ -34,6 +35,12 @@ static void set_segment(struct kvm_segment *segment, uint16_t selector,
 	segment->g = 1;
 }
 
+static void set_null(struct kvm_segment *segment)
+{
+	memset(segment, 0, sizeof(*segment));
+	segment->unusable = 1;
+}
+
 static void fill_sregs(const struct mti_hv *hv, struct kvm_sregs *sregs,
 		       uint64_t cr3)
 {
@@ -41,10 +48,10 @@ static void fill_sregs(const struct mti_hv *hv, struct kvm_sregs *sregs,
 	sregs->cs.l = 1;
 	set_segment(&sregs->ss, MTI_SELECTOR_USER_DATA, 3, 3);
 	sregs->ss.db = 1;
-	sregs->ds = sregs->ss;
-	sregs->es = sregs->ss;
-	sregs->fs = sregs->ss;
-	sregs->gs = sregs->ss;
+	set_null(&sregs->ds);
+	set_null(&sregs->es);
+	set_null(&sregs->fs);
+	set_null(&sregs->gs);
 	memset(&sregs->tr, 0, sizeof(sregs->tr));
 	sregs->tr.base = MOTE_GVA_SUPERVISOR + MTI_SUPERVISOR_TSS;
 	sregs->tr.limit = MTI_TSS_BYTES - 1;
@@ -90,25 +97,26 @@ static int set_sregs(struct mti_vm *vm, struct kvm_sregs *sregs)
 	return status;
 }
 
-static int set_syscall_msrs(struct mti_vm *vm)
+int mti_kvm_vcpu_set_msrs(struct mti_vm *vm)
 {
 	struct {
 		struct kvm_msrs head;
-		struct kvm_msr_entry entries[3];
+		struct kvm_msr_entry entries[4];
 	} msrs = {
-		.head = { .nmsrs = 3 },
+		.head = { .nmsrs = 4 },
 		.entries = {
 			{ .index = MSR_STAR, .data = MTI_STAR_VALUE },
 			{ .index = MSR_LSTAR, .data = MOTE_GVA_SYSCALL },
 			{ .index = MSR_SFMASK, .data = MTI_SFMASK_VALUE },
+			{ .index = MSR_KERNEL_GS_BASE, .data = 0 },
 		},
 	};
 	int count = mti_os_ioctl(vm->vcpu_fd, KVM_SET_MSRS, &msrs);
 
-	return count < 0 ? count : count == 3 ? 0 : -EINVAL;
+	return count < 0 ? count : count == 4 ? 0 : -EINVAL;
 }
 
-static int set_xcr0(struct mti_vm *vm)
+int mti_kvm_vcpu_set_xcr0(struct mti_vm *vm)
 {
 	struct kvm_xcrs xcrs = { .nr_xcrs = 1 };
 
@@ -138,15 +146,17 @@ mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
 				    "KVM_SET_SREGS");
-	status = set_syscall_msrs(vm);
+	status = mti_kvm_vcpu_set_msrs(vm);
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
 				    "KVM_SET_MSRS");
-	status = set_xcr0(vm);
+	status = mti_kvm_vcpu_set_xcr0(vm);
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
 				    "KVM_SET_XCRS");
 	vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+	/* KVM never writes these, as they are not among the valid ones. */
+	vm->run->s.regs.sregs = sregs;
 	return MOTE_OK;
 }
 
@@ -160,7 +170,9 @@ void mti_kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry)
 	regs->rdi = entry->argument0;
 	regs->rsi = entry->argument1;
 	regs->rflags = MTI_RFLAGS_USER;
-	vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+	if (vm->restoring)
+		mti_kvm_state_enter(vm, regs);
+	vm->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 }
 
 static void decode_io(const struct kvm_run *run, struct mti_exit *exit)
@@ -188,19 +200,9 @@ static void machine(struct mti_exit *exit, const char *text, uint64_t detail)
 	exit->detail = detail;
 }
 
-mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
-			     mote_error *err)
+static mote_status decode(const struct kvm_run *run, struct mti_exit *exit,
+			  mote_error *err)
 {
-	const struct kvm_run *run = vm->run;
-	int status = mti_os_run(vm->vcpu_fd, KVM_RUN);
-
-	if (status == -EINTR || status == -EAGAIN) {
-		exit->kind = MTI_EXIT_INTERRUPTED;
-		return MOTE_OK;
-	}
-	if (status < 0)
-		return mti_error_os(err, MOTE_E_HYPERVISOR, "run guest",
-				    -status, "KVM_RUN");
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
 		decode_io(run, exit);
@@ -232,6 +234,57 @@ mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 	}
 }
 
+/*
+ * A file that became shorter, and the like. The instruction has not been
+ * executed: its RIP is right.
+ */
+static void memory_gone(const struct kvm_run *run, struct mti_exit *exit)
+{
+	uint64_t gpa;
+
+	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT) {
+		memcpy(&gpa, run->padding + 8, sizeof(gpa));
+		machine(exit,
+			"access to memory that the host took away, "
+			"guest-physical",
+			gpa);
+	} else {
+		machine(exit,
+			"access to memory that the host took away, by the "
+			"instruction",
+			run->s.regs.regs.rip);
+	}
+}
+
+mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
+			     mote_error *err)
+{
+	mote_status status = MOTE_OK;
+	int os;
+
+	if (vm->broken)
+		return mti_error_set(err, MOTE_E_HYPERVISOR, "run guest",
+				     "a mapping could not be removed from it");
+	do {
+		os = mti_os_run(vm->vcpu_fd, KVM_RUN);
+		if (os < 0 || vm->run->exit_reason != KVM_EXIT_DIRTY_RING_FULL)
+			break;
+		status = mti_kvm_dirty_full(vm, err);
+	} while (status == MOTE_OK);
+	vm->restoring = false;
+	if (os == -EINTR || os == -EAGAIN)
+		exit->kind = MTI_EXIT_INTERRUPTED;
+	else if (os == -EFAULT || os == -EHWPOISON)
+		memory_gone(vm->run, exit);
+	else if (os < 0)
+		status = mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
+				      "KVM_RUN");
+	else if (status == MOTE_OK)
+		status = decode(vm->run, exit, err);
+	vm->last_exit = status == MOTE_OK ? exit->kind : MTI_EXIT_MACHINE;
+	return status;
+}
+
 mote_status mti_kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
 				   uint64_t *fault_address, mote_error *err)
 {
@@ -244,24 +297,7 @@ mote_status mti_kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
 		return mti_error_os(err, MOTE_E_HYPERVISOR, "read registers",
 				    -status, "KVM_GET_SREGS");
 	fault->register_count = MTI_AMD64_REGISTERS;
-	out[MTI_RAX] = regs->rax;
-	out[MTI_RBX] = regs->rbx;
-	out[MTI_RCX] = regs->rcx;
-	out[MTI_RDX] = regs->rdx;
-	out[MTI_RSI] = regs->rsi;
-	out[MTI_RDI] = regs->rdi;
-	out[MTI_RBP] = regs->rbp;
-	out[MTI_RSP] = regs->rsp;
-	out[MTI_R8] = regs->r8;
-	out[MTI_R9] = regs->r9;
-	out[MTI_R10] = regs->r10;
-	out[MTI_R11] = regs->r11;
-	out[MTI_R12] = regs->r12;
-	out[MTI_R13] = regs->r13;
-	out[MTI_R14] = regs->r14;
-	out[MTI_R15] = regs->r15;
-	out[MTI_RIP] = regs->rip;
-	out[MTI_RFLAGS] = regs->rflags;
+	mti_kvm_general_get(regs, out);
 	out[MTI_FS_BASE] = sregs.fs.base;
 	out[MTI_GS_BASE] = sregs.gs.base;
 	*fault_address = sregs.cr2;

@@ -1,5 +1,5 @@
 /*
- * A VM: one memory slot, one virtual CPU. The backend's table.
+ * A VM: its first memory slot, one virtual CPU. The backend's table.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,9 +16,10 @@ static void vm_free(struct mti_vm *vm)
 	if (!vm)
 		return;
 	if (vm->run)
-		mti_os_unmap(vm->run, vm->hv->run_size);
+		mti_os_unmap(vm->run, vm->map_size);
 	mti_os_close(vm->vcpu_fd);
 	mti_os_close(vm->fd);
+	mti_kvm_slots_fini(vm);
 	mti_free(vm->hv->allocator, vm);
 }
 
@@ -27,6 +28,7 @@ static mote_status set_memory(struct mti_vm *vm,
 			      mote_error *err)
 {
 	struct kvm_userspace_memory_region region = {
+		.flags = mti_kvm_dirty_enable(vm),
 		.memory_size = config->memory_size,
 		.userspace_addr = (uint64_t)(uintptr_t)config->memory,
 	};
@@ -44,6 +46,7 @@ static mote_status set_memory(struct mti_vm *vm,
 		return mti_error_os(err, MOTE_E_OS, "create VM", -status,
 				    "KVM_SET_USER_MEMORY_REGION, %llu bytes",
 				    (unsigned long long)config->memory_size);
+	vm->memory.size = config->memory_size;
 	return MOTE_OK;
 }
 
@@ -57,11 +60,12 @@ static mote_status create_vcpu(struct mti_vm *vm, mote_error *err)
 		return mti_error_os(err, MOTE_E_OS, "create VM", -status,
 				    "KVM_CREATE_VCPU");
 	vm->vcpu_fd = status;
-	status = mti_os_map_device(vm->hv->run_size, vm->vcpu_fd, &run);
+	status = mti_os_map_device(vm->map_size, vm->vcpu_fd, &run);
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_OS, "create VM", -status,
 				    "mapping the virtual CPU");
 	vm->run = run;
+	mti_kvm_dirty_mapped(vm);
 	return MOTE_OK;
 }
 
@@ -84,6 +88,7 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 				     "no memory for the VM");
 	vm->hv = hv;
 	vm->vcpu_fd = -1;
+	vm->map_size = hv->run_size;
 	vm->fd = mti_os_ioctl_value(hv->fd, KVM_CREATE_VM, 0);
 	if (vm->fd < 0) {
 		status = mti_error_os(err, MOTE_E_OS, "create VM", -vm->fd,
@@ -120,6 +125,7 @@ static uint64_t tick_ns(const struct mti_vm *vm)
 
 static void kick(struct mti_vm *vm, bool on)
 {
+	vm->kicked = on;
 	*(volatile uint8_t *)&vm->run->immediate_exit = on;
 }
 
@@ -137,4 +143,12 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.kick = kick,
 	.registers = mti_kvm_vcpu_registers,
 	.set_fs_base = mti_kvm_vcpu_set_fs_base,
+	.state_get = mti_kvm_state_get,
+	.state_set = mti_kvm_state_set,
+	.tracks = mti_kvm_tracks,
+	.dirty = mti_kvm_dirty,
+	.map = mti_kvm_map,
+	.unmap = mti_kvm_unmap,
+	.machine_get = mti_kvm_machine_get,
+	.machine_set = mti_kvm_machine_set,
 };

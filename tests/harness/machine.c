@@ -1,0 +1,182 @@
+#include "harness/machine.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "abi/trap.h"
+#include "arch/amd64/boot.h"
+#include "arch/arch.h"
+#include "harness/unit.h"
+#include "harness/vm.h"
+#include "hv/kvm/ops.h"
+#include "mem/tables.h"
+#include "os/os.h"
+
+const struct mti_cpu_state machine_new_state = {
+	.mxcsr = MTI_MXCSR_RESET,
+	.x87_control = MTI_X87_CONTROL_RESET,
+};
+
+static void expect_ok(struct machine *machine, mote_status status)
+{
+	vm_expect(status, MOTE_OK, &machine->err);
+}
+
+void machine_open_hv(struct machine *machine)
+{
+	memset(machine, 0, sizeof(*machine));
+	machine->err.struct_size = sizeof(machine->err);
+	machine->ops = &mti_hv_kvm_ops;
+	expect_ok(machine, machine->ops->open(&mti_allocator_libc, &machine->hv,
+					      &machine->err));
+}
+
+static void plan(struct machine *machine, size_t code_size, uint64_t heap)
+{
+	const struct mti_part part = {
+		.gva = MACHINE_CODE,
+		.memory_size = code_size,
+		.file_size = code_size,
+		.flags = MTI_PT_USER | MTI_PT_EXECUTE | MTI_PT_WRITE,
+	};
+	const struct mti_layout_sizes sizes = { .heap = heap,
+						.stack = 65536,
+						.io = 65536 };
+	struct mti_layout *layout = &machine->layout;
+	struct mti_region *gap;
+
+	assert_true(mti_layout_plan(&part, 1, &sizes, layout));
+	assert_true(layout->memory_size <= MACHINE_GAP_GPA);
+	gap = &layout->regions[layout->region_count++];
+	gap->gva = MOTE_GVA_MAP;
+	gap->gpa = MACHINE_GAP_GPA;
+	gap->size = MACHINE_GAP_BYTES;
+	gap->flags = MTI_PT_USER | MTI_PT_WRITE;
+}
+
+/* As sandbox/template.c does: file pages, so that a write copies. */
+static void map_memory(struct machine *machine, const void *code, size_t size)
+{
+	const struct mti_layout *layout = &machine->layout;
+	const struct mti_region *regions = layout->regions;
+	uint8_t page[MOTE_PAGE_SIZE];
+	struct mti_tables tables;
+	void *memory;
+	int fd;
+
+	assert_true(mti_tables_build(&tables, &mti_arch_amd64, layout,
+				     &mti_allocator_libc));
+	fd = mti_os_memfd("machine", tables.base_gpa + tables.used);
+	assert_true(fd >= 0);
+	memset(page, 0, sizeof(page));
+	mti_amd64_supervisor_page(page);
+	assert_int_equal(mti_os_pwrite(fd, page, sizeof(page),
+				       regions[MTI_AREA_SUPERVISOR].gpa),
+			 0);
+	memset(page, 0, sizeof(page));
+	mti_amd64_syscall_page(page);
+	assert_int_equal(mti_os_pwrite(fd, page, sizeof(page),
+				       regions[MTI_AREA_SYSCALL].gpa),
+			 0);
+	assert_int_equal(mti_os_pwrite(fd, code, size,
+				       machine_gpa(machine, MACHINE_CODE)),
+			 0);
+	assert_int_equal(
+		mti_os_pwrite(fd, tables.pages, tables.used, tables.base_gpa),
+		0);
+	assert_int_equal(mti_os_reserve(layout->memory_size, &memory), 0);
+	assert_int_equal(
+		mti_os_map_private(memory, tables.base_gpa + tables.used, fd),
+		0);
+	mti_os_close(fd);
+	mti_tables_fini(&tables);
+	machine->memory = memory;
+}
+
+void machine_open(struct machine *machine, const void *code, size_t size,
+		  uint64_t heap)
+{
+	struct mti_vm_config config;
+
+	if (!machine->hv)
+		machine_open_hv(machine);
+	plan(machine, size, heap);
+	map_memory(machine, code, size);
+	machine->code = code;
+	config.memory = machine->memory;
+	config.memory_size = machine->layout.memory_size;
+	config.page_table_gpa = machine->layout.page_table_gpa;
+	expect_ok(machine, machine->ops->vm_new(machine->hv, &config,
+						&machine->vm, &machine->err));
+}
+
+void machine_close(struct machine *machine)
+{
+	machine->ops->vm_free(machine->vm);
+	machine->ops->close(machine->hv);
+	mti_os_unmap(machine->memory, machine->layout.memory_size);
+	memset(machine, 0, sizeof(*machine));
+}
+
+uint64_t machine_gpa(const struct machine *machine, uint64_t gva)
+{
+	const struct mti_region *region =
+		mti_layout_find(&machine->layout, gva);
+
+	assert_non_null(region);
+	return region->gpa + gva - region->gva;
+}
+
+void *machine_at(const struct machine *machine, uint64_t gva)
+{
+	return machine->memory + machine_gpa(machine, gva);
+}
+
+void machine_enter(struct machine *machine, const void *label,
+		   uint64_t argument0, uint64_t argument1)
+{
+	const struct mti_entry entry = {
+		.pc = MACHINE_CODE +
+		      (uint64_t)((const uint8_t *)label - machine->code),
+		.sp = MOTE_GVA_STACK_TOP,
+		.argument0 = argument0,
+		.argument1 = argument1,
+	};
+
+	machine->ops->set_entry(machine->vm, &entry);
+}
+
+void machine_go(struct machine *machine, enum mti_exit_kind expected)
+{
+	memset(&machine->exit, 0, sizeof(machine->exit));
+	expect_ok(machine, machine->ops->run(machine->vm, &machine->exit,
+					     &machine->err));
+	if (machine->exit.kind == expected)
+		return;
+	print_error("exit %d, number 0x%x, %s 0x%llx\n", machine->exit.kind,
+		    machine->exit.number,
+		    machine->exit.text ? machine->exit.text : "",
+		    (unsigned long long)machine->exit.detail);
+	assert_int_equal(machine->exit.kind, expected);
+}
+
+void machine_call(struct machine *machine, const void *label,
+		  uint64_t argument0, uint64_t argument1)
+{
+	machine_enter(machine, label, argument0, argument1);
+	machine_go(machine, MTI_EXIT_PORT);
+	assert_int_equal(machine->exit.number, MOTE_PORT_RETURN);
+}
+
+void machine_restore(struct machine *machine, const struct mti_cpu_state *state,
+		     bool clean)
+{
+	struct mote_abi_control *control =
+		machine_at(machine, MOTE_GVA_CONTROL);
+
+	control->mxcsr = state->mxcsr;
+	control->x87_control = state->x87_control;
+	expect_ok(machine, machine->ops->state_set(machine->vm, state, clean,
+						   &machine->err));
+}
