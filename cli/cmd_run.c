@@ -27,6 +27,7 @@ const char cli_run_help[] =
 	"      --io SIZE         largest message, either way (default 1M)\n"
 	"  -H, --host NAME=TEXT  offer host function NAME; its result is TEXT\n"
 	"  -b, --backend NAME    auto (default) or kvm\n"
+	"      --gdb ADDRESS     wait for gdb at unix:PATH or tcp:PORT\n"
 	"  -n, --repeat N        call FUNCTION N times in one sandbox\n"
 	"  -x, --hex             print bytes as hex, as on a terminal\n"
 	"  -j, --json            print one JSON object, errors included\n"
@@ -39,6 +40,15 @@ const char cli_run_help[] =
 	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
 	"exceeded a limit; 4 out of time; 5 no hypervisor, or this machine\n"
 	"failed; 6 bad file.\n";
+
+const char cli_debug_help[] =
+	"usage: mote debug [options] GUEST [FUNCTION [ARG...]]\n"
+	"       mote debug [options] GUEST -- [ARG...]\n"
+	"\n"
+	"Does what 'mote run' does, with its options, but stops the guest\n"
+	"before its first instruction and waits for gdb at a private socket.\n"
+	"What to type to start gdb is printed. While gdb is connected, no\n"
+	"time limit counts. --gdb ADDRESS waits there instead.\n";
 
 static bool read_backend(struct cli_run *run)
 {
@@ -163,6 +173,8 @@ static bool make_sandbox(struct cli_run *run)
 	options.output = cli_output_write;
 	options.output_user = &run->output;
 	options.deadline_ns = run->options.timeout_ns;
+	if (run->gdb.address[0] != '\0')
+		options.gdb = run->gdb.address;
 	start = cli_now_ns();
 	status = mote_sandbox_new(run->image, &options, &run->box,
 				  &run->failure.error);
@@ -233,12 +245,26 @@ static bool call(struct cli_run *run)
 	return cli_fail_library(&run->failure);
 }
 
+/* A place for gdb to connect to, if it is wanted, and how. */
+static bool open_gdb(struct cli_run *run)
+{
+	const struct cli_run_options *options = &run->options;
+
+	if (!options->debug && !options->gdb)
+		return true;
+	if (!cli_gdb_open(&run->gdb, options->gdb, &run->failure))
+		return false;
+	if (options->debug || !options->json)
+		cli_gdb_hint(&run->gdb, options->guest, cli_run_command(run));
+	return true;
+}
+
 static void run_guest(struct cli_run *run)
 {
-	if (!open_guest(run))
+	if (!open_guest(run) || !open_gdb(run))
 		return;
 	/* All files are read; from here on the guest has its say. */
-	cli_harden_run();
+	cli_harden_run(run->gdb.address[0] != '\0');
 	if (!make_sandbox(run)) {
 		cli_output_end(&run->output);
 		return;
@@ -256,12 +282,13 @@ static void run_fini(struct cli_run *run)
 	cli_hosts_fini(&run->hosts);
 	cli_arguments_fini(&run->arguments);
 	cli_output_fini(&run->output);
+	cli_gdb_close(&run->gdb);
 	free(run->samples);
 	free(run->result_json);
 	free(run->file);
 }
 
-int cli_cmd_run(int argc, char **argv)
+static int run_command(int argc, char **argv, bool debug)
 {
 	struct cli_run *run = calloc(1, sizeof(*run));
 	int status;
@@ -272,10 +299,11 @@ int cli_cmd_run(int argc, char **argv)
 	}
 	cli_failure_init(&run->failure);
 	run->stats.struct_size = (uint32_t)sizeof(run->stats);
+	run->options.debug = debug;
 	if (cli_run_options_read(argc, argv, &run->options, &run->failure) &&
 	    run->options.help) {
 		free(run);
-		return cli_print_help(cli_run_help);
+		return cli_print_help(debug ? cli_debug_help : cli_run_help);
 	}
 	cli_output_init(&run->output, run->options.json);
 	if (run->failure.exit == CLI_EXIT_DONE)
@@ -284,4 +312,14 @@ int cli_cmd_run(int argc, char **argv)
 	run_fini(run);
 	free(run);
 	return status;
+}
+
+int cli_cmd_run(int argc, char **argv)
+{
+	return run_command(argc, argv, false);
+}
+
+int cli_cmd_debug(int argc, char **argv)
+{
+	return run_command(argc, argv, true);
 }

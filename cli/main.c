@@ -21,6 +21,7 @@ static const char main_help[] =
 	"\n"
 	"  run GUEST FUNCTION [ARG...]  call a function and print its result\n"
 	"  run GUEST -- [ARG...]        run main\n"
+	"  debug GUEST [FUNCTION ...]   the same, with gdb attached\n"
 	"  inspect GUEST                show functions, imports and segments\n"
 	"  doctor                       what this machine can do, and what\n"
 	"                               to do about the rest\n"
@@ -36,6 +37,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "run", cli_cmd_run, cli_run_help },
+	{ "debug", cli_cmd_debug, cli_debug_help },
 	{ "inspect", cli_cmd_inspect, cli_inspect_help },
 	{ "doctor", cli_cmd_doctor, cli_doctor_help },
 	{ "help", cmd_help, main_help },

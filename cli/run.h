@@ -12,6 +12,7 @@
 
 #include "argument.h"
 #include "failure.h"
+#include "gdb.h"
 #include "hosts.h"
 #include "output.h"
 #include "prototype.h"
@@ -30,6 +31,7 @@ struct cli_run {
 	struct cli_arguments arguments;
 	struct cli_hosts hosts;
 	struct cli_output output;
+	struct cli_gdb gdb;
 	int main_status;
 	char *result_json; /* owned */
 	uint64_t create_ns;
@@ -37,6 +39,9 @@ struct cli_run {
 	size_t sample_count;
 	mote_sandbox_stats stats;
 };
+
+/* "run" or "debug", for messages. */
+const char *cli_run_command(const struct cli_run *run);
 
 /* Shows the result of the call on standard output, or keeps it for JSON. */
 bool cli_run_take_result(struct cli_run *run, const mote_value *value);

@@ -13,6 +13,7 @@
 enum {
 	OPTION_STACK = 256,
 	OPTION_IO,
+	OPTION_GDB,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -22,6 +23,7 @@ static const struct option longs[] = {
 	{ "heap", required_argument, NULL, 'm' },
 	{ "stack", required_argument, NULL, OPTION_STACK },
 	{ "io", required_argument, NULL, OPTION_IO },
+	{ "gdb", required_argument, NULL, OPTION_GDB },
 	{ "repeat", required_argument, NULL, 'n' },
 	{ "backend", required_argument, NULL, 'b' },
 	{ "host", required_argument, NULL, 'H' },
@@ -113,6 +115,9 @@ static void read_value(int option, struct cli_run_options *options,
 	case OPTION_IO:
 		read_size("io", UINT64_C(1) << 30, &options->io_bytes, failure);
 		break;
+	case OPTION_GDB:
+		options->gdb = optarg;
+		break;
 	case 'n':
 		read_repeat(&options->repeat, failure);
 		break;
@@ -133,7 +138,8 @@ static bool read_operands(int argc, char **argv,
 {
 	if (optind >= argc)
 		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
-				"no GUEST given; see 'mote run --help'");
+				"no GUEST given; see 'mote %s --help'",
+				options->debug ? "debug" : "run");
 	options->guest = argv[optind++];
 	if (optind < argc) {
 		if (strcmp(argv[optind], "--") == 0)
@@ -153,9 +159,11 @@ bool cli_run_options_read(int argc, char **argv,
 			  struct cli_run_options *options,
 			  struct cli_failure *failure)
 {
+	const bool debug = options->debug;
 	int option;
 
 	memset(options, 0, sizeof(*options));
+	options->debug = debug;
 	options->repeat = 1;
 	/* Goes on after an error: a later --json says how to report it. */
 	while ((option = cli_next_option(argc, argv, shorts, longs, failure)) !=

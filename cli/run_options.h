@@ -31,6 +31,8 @@ struct cli_run_options {
 	uint64_t io_bytes;
 	uint64_t repeat;
 	const char *backend; /* NULL: auto */
+	const char *gdb;     /* where it may connect, or NULL */
+	bool debug;          /* `mote debug`: a place is found for it */
 	struct cli_host_text hosts[CLI_HOSTS_MAX];
 	size_t host_count;
 	const char *guest;
@@ -39,7 +41,10 @@ struct cli_run_options {
 	size_t arg_count;
 };
 
-/* False after filling failure; json is right even then. */
+/*
+ * False after filling failure; json is right even then. options->debug is
+ * the caller's, all else is set.
+ */
 bool cli_run_options_read(int argc, char **argv,
 			  struct cli_run_options *options,
 			  struct cli_failure *failure);

@@ -131,6 +131,11 @@ static void add_context(struct cli_run *run)
 	cli_text_add(&text, ": %s", original);
 }
 
+const char *cli_run_command(const struct cli_run *run)
+{
+	return run->options.debug ? "debug" : "run";
+}
+
 static void print_failure(struct cli_run *run)
 {
 	const mote_fault *fault = &run->failure.error.fault;
@@ -138,7 +143,7 @@ static void print_failure(struct cli_run *run)
 	bool known;
 
 	add_context(run);
-	cli_failure_print(&run->failure, "run");
+	cli_failure_print(&run->failure, cli_run_command(run));
 	if (run->failure.error.code != MOTE_E_GUEST_FAULT ||
 	    fault->kind == MOTE_FAULT_NONE)
 		return;
@@ -226,7 +231,7 @@ static int print_json(struct cli_run *run, int status)
 		return status;
 	cli_failure_init(&run->failure);
 	cannot_write(run, failed);
-	cli_failure_print(&run->failure, "run");
+	cli_failure_print(&run->failure, cli_run_command(run));
 	return CLI_EXIT_HOST;
 }
 

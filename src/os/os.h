@@ -78,8 +78,8 @@ int mti_os_accept(int listener);
 int64_t mti_os_receive(int fd, void *buffer, size_t size);
 int64_t mti_os_send(int fd, const void *data, size_t size);
 /*
- * Waits for something to happen on either descriptor, or a signal, or the
- * time. first: also until it can be written to. A descriptor may be -1.
+ * Waits until first can be written to, or else read, or second can be read,
+ * or for a signal, or the time. A descriptor may be -1.
  */
 void mti_os_wait(int first, bool writable, int second, int milliseconds);
 

@@ -101,11 +101,9 @@ int64_t mti_os_send(int fd, const void *data, size_t size)
 void mti_os_wait(int first, bool writable, int second, int milliseconds)
 {
 	struct pollfd fds[2] = {
-		{ .fd = first, .events = POLLIN },
+		{ .fd = first, .events = writable ? POLLOUT : POLLIN },
 		{ .fd = second, .events = POLLIN },
 	};
 
-	if (writable)
-		fds[0].events = POLLIN | POLLOUT;
 	(void)poll(fds, 2, milliseconds);
 }

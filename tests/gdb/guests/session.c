@@ -162,6 +162,12 @@ MOTE_EXPORT(i32, Crash, (string, how))
 	return 1; /* survived */
 }
 
+/* Code that nobody runs, to put breakpoints into. */
+__attribute__((used)) static void room(void)
+{
+	__asm__ volatile(".fill 400, 1, 0x90");
+}
+
 int main(int argc, char **argv)
 {
 	printf("%s with %d\n", argv[0], argc);
