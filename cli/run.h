@@ -15,6 +15,7 @@
 #include "core_file.h"
 #include "failure.h"
 #include "frames.h"
+#include "gdb.h"
 #include "hosts.h"
 #include "observe.h"
 #include "output.h"
@@ -39,6 +40,7 @@ struct cli_run {
 	struct cli_observe observe;
 	struct cli_frames frames; /* where the guest was when it failed */
 	struct cli_core_file core;
+	struct cli_gdb gdb;
 	int main_status;
 	char *result_json; /* owned */
 	uint64_t create_ns;
@@ -46,6 +48,9 @@ struct cli_run {
 	size_t sample_count;
 	mote_sandbox_stats stats;
 };
+
+/* "run" or "debug", for messages. */
+const char *cli_run_command(const struct cli_run *run);
 
 /* Shows the result of the call on standard output, or keeps it for JSON. */
 bool cli_run_take_result(struct cli_run *run, const mote_value *value);

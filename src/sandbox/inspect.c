@@ -7,7 +7,6 @@
 #include "abi/layout.h"
 #include "base/error.h"
 #include "elf/parse.h"
-#include "mem/virtual.h"
 #include "sandbox/sandbox.h"
 
 mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err)
@@ -25,14 +24,20 @@ mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err)
 	return MOTE_OK;
 }
 
-size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
-			void *buffer, size_t size)
+struct mti_virtual mti_inspect_space(mote_sandbox *box)
 {
-	const struct mti_virtual space = {
+	return (struct mti_virtual){
 		.arch = box->image->arch,
 		.memory = &box->memory,
+		.window = &box->window,
 		.root = box->template->layout.page_table_gpa,
 	};
+}
+
+size_t mti_inspect_read(mote_sandbox *box, uint64_t address, void *buffer,
+			size_t size)
+{
+	const struct mti_virtual space = mti_inspect_space(box);
 
 	return mti_virtual_read(&space, address, buffer, size);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sandbox/debug.h"
 
 /* Of a CPU as a program finds it. */
 static const struct mti_snap_cpu new_cpu = {
@@ -79,7 +80,9 @@ static mote_status start(mote_sandbox *box, const mote_sandbox_options *options,
 		.io = options->io_bytes,
 	};
 	struct mti_template *template = NULL;
-	bool share = (options->flags & MOTE_SANDBOX_SHARE_INIT) != 0;
+	/* What a debugger has touched is not for others. */
+	bool share = (options->flags & MOTE_SANDBOX_SHARE_INIT) &&
+		     !options->gdb;
 	struct mti_snap started;
 	mote_status status;
 
@@ -115,6 +118,8 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->limits.output_bytes = options->max_output_bytes;
 	box->stats.struct_size = sizeof(box->stats);
 	status = mti_observe_init(box, options, err);
+	if (status == MOTE_OK && options->gdb)
+		status = mti_debug_new(box, options->gdb, err);
 	if (status == MOTE_OK)
 		status = mti_host_resolve(box, options, err);
 	if (status != MOTE_OK)
@@ -186,6 +191,7 @@ void mti_sandbox_free(mote_sandbox *box)
 		return;
 	image = box->image;
 	allocator = &image->engine->allocator;
+	mti_debug_free(box);
 	mti_sandbox_detach(box);
 	mti_observe_fini(box);
 	mti_free(allocator, box->host_functions);

@@ -143,6 +143,8 @@ struct mti_last_call {
 	mote_error error;     /* code is MOTE_OK unless it failed */
 };
 
+struct mti_debug;
+
 struct mote_sandbox {
 	mote_image *image; /* a reference */
 	struct mti_layout_sizes sizes;
@@ -213,6 +215,8 @@ struct mote_sandbox {
 	uint64_t start_cpu_ns;
 	uint64_t pages_before;
 	uint64_t pages_written; /* for the first time */
+
+	struct mti_debug *debug; /* owned, NULL: no debugger; debug.h */
 };
 
 /* A host function in progress. */
