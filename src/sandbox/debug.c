@@ -40,6 +40,7 @@ mote_status mti_debug_new(mote_sandbox *box, const char *address,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "new sandbox",
 				     "no memory for the debugger");
 	box->debug = debug;
+	box->kick.slice_ns = MTI_DEBUG_SLICE_NS;
 	mti_debug_target_init(box);
 	return mti_gdb_link_open(&debug->link, address, err);
 }
