@@ -6,6 +6,7 @@
 #define CLI_CMD_H
 
 int cli_cmd_run(int argc, char **argv);
+int cli_cmd_debug(int argc, char **argv);
 int cli_cmd_inspect(int argc, char **argv);
 int cli_cmd_doctor(int argc, char **argv);
 int cli_cmd_snapshot(int argc, char **argv);
@@ -17,6 +18,7 @@ int cli_cmd_core(int argc, char **argv);
 int cli_print_help(const char *text);
 
 extern const char cli_run_help[];
+extern const char cli_debug_help[];
 extern const char cli_inspect_help[];
 extern const char cli_doctor_help[];
 extern const char cli_snapshot_help[];

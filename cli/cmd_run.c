@@ -30,6 +30,7 @@ const char cli_run_help[] =
 	"  -H, --host NAME=TEXT  offer host function NAME; its result is TEXT\n"
 	"  -b, --backend NAME    auto (default) or kvm\n"
 	"      --trace FILE      write a trace for Perfetto (Chrome JSON)\n"
+	"      --gdb ADDRESS     wait for gdb at unix:PATH or tcp:PORT\n"
 	"      --metrics FILE    write counters as Prometheus text\n"
 	"  -n, --repeat N        call FUNCTION N times in one sandbox\n"
 	"      --core FILE       write a core dump there if the guest crashes\n"
@@ -52,6 +53,16 @@ const char cli_run_help[] =
 	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
 	"exceeded a limit; 4 out of time; 5 no hypervisor, or this machine\n"
 	"failed; 6 bad file.\n";
+
+const char cli_debug_help[] =
+	"usage: mote debug [options] GUEST [FUNCTION [ARG...]]\n"
+	"       mote debug [options] GUEST -- [ARG...]\n"
+	"       mote debug [options] --snapshot DIR:TAG [FUNCTION [ARG...]]\n"
+	"\n"
+	"Does what 'mote run' does, with its options, but stops the guest\n"
+	"before its first instruction and waits for gdb at a private socket.\n"
+	"What to type to start gdb is printed. While gdb is connected, no\n"
+	"time limit counts. --gdb ADDRESS waits there instead.\n";
 
 static bool read_backend(struct cli_run *run)
 {
@@ -202,6 +213,8 @@ static bool make_sandbox(struct cli_run *run)
 	options.output = cli_output_write;
 	options.output_user = &run->output;
 	options.deadline_ns = run->options.timeout_ns;
+	if (run->gdb.address[0] != '\0')
+		options.gdb = run->gdb.address;
 	cli_observe_options(&run->observe, &options);
 	if (run->options.profile) {
 		options.sample = cli_profile_sample;
@@ -378,6 +391,20 @@ static void use_sandbox(struct cli_run *run)
 		(void)cli_run_save(run);
 }
 
+/* A place for gdb to connect to, if it is wanted, and how. */
+static bool open_gdb(struct cli_run *run)
+{
+	const struct cli_run_options *options = &run->options;
+
+	if (!options->debug && !options->gdb)
+		return true;
+	if (!cli_gdb_open(&run->gdb, options->gdb, &run->failure))
+		return false;
+	if (options->debug || !options->json)
+		cli_gdb_hint(&run->gdb, options->guest, cli_run_command(run));
+	return true;
+}
+
 static void run_guest(struct cli_run *run)
 {
 	run->observe.trace_path = run->options.trace;
@@ -388,12 +415,14 @@ static void run_guest(struct cli_run *run)
 		return;
 	if (!open_files(run))
 		return;
+	if (!open_gdb(run))
+		return;
 	/*
 	 * All files are open; from here on the guest has its say. What is
 	 * saved is written after it, and needs the system calls for it.
 	 */
 	if (!run->options.saves)
-		cli_harden_run();
+		cli_harden_run(run->gdb.address[0] != '\0');
 	if (make_sandbox(run)) {
 		use_sandbox(run);
 	} else {
@@ -421,12 +450,20 @@ static void run_fini(struct cli_run *run)
 	cli_new_file_close(&run->core);
 	cli_profile_fini(&run->profile);
 	cli_heap_fini(&run->heap);
+	cli_gdb_close(&run->gdb);
 	free(run->samples);
 	free(run->result_json);
 	free(run->file);
 }
 
-static int run_command(int argc, char **argv, bool saves)
+static const char *help_of(const struct cli_run_options *options)
+{
+	if (options->saves)
+		return cli_snapshot_help;
+	return options->debug ? cli_debug_help : cli_run_help;
+}
+
+static int run_command(int argc, char **argv, bool saves, bool debug)
 {
 	struct cli_run *run = calloc(1, sizeof(*run));
 	int status;
@@ -439,11 +476,13 @@ static int run_command(int argc, char **argv, bool saves)
 	cli_observe_init(&run->observe);
 	run->stats.struct_size = (uint32_t)sizeof(run->stats);
 	run->options.saves = saves;
+	run->options.debug = debug;
 	if (cli_run_options_read(argc, argv, &run->options, &run->failure) &&
 	    run->options.help) {
+		const char *help = help_of(&run->options);
+
 		free(run);
-		return cli_print_help(saves ? cli_snapshot_help
-					    : cli_run_help);
+		return cli_print_help(help);
 	}
 	cli_output_init(&run->output, run->options.json);
 	if (run->failure.exit == CLI_EXIT_DONE)
@@ -456,10 +495,15 @@ static int run_command(int argc, char **argv, bool saves)
 
 int cli_cmd_run(int argc, char **argv)
 {
-	return run_command(argc, argv, false);
+	return run_command(argc, argv, false, false);
+}
+
+int cli_cmd_debug(int argc, char **argv)
+{
+	return run_command(argc, argv, false, true);
 }
 
 int cli_cmd_save(int argc, char **argv)
 {
-	return run_command(argc, argv, true);
+	return run_command(argc, argv, true, false);
 }

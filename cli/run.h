@@ -14,6 +14,7 @@
 #include "argument.h"
 #include "failure.h"
 #include "frames.h"
+#include "gdb.h"
 #include "hosts.h"
 #include "new_file.h"
 #include "observe.h"
@@ -42,6 +43,7 @@ struct cli_run {
 	struct cli_new_file core;
 	struct cli_profile profile;
 	struct cli_heap heap;
+	struct cli_gdb gdb;
 	int main_status;
 	char *result_json; /* owned */
 	uint64_t create_ns;
@@ -49,6 +51,9 @@ struct cli_run {
 	size_t sample_count;
 	mote_sandbox_stats stats;
 };
+
+/* "run" or "debug", for messages. */
+const char *cli_run_command(const struct cli_run *run);
 
 /* Shows the result of the call on standard output, or keeps it for JSON. */
 bool cli_run_take_result(struct cli_run *run, const mote_value *value);

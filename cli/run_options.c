@@ -19,6 +19,7 @@ enum {
 	OPTION_CORE,
 	OPTION_PROFILE,
 	OPTION_HEAP_PROFILE,
+	OPTION_GDB,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -34,6 +35,7 @@ static const struct option longs[] = {
 	{ "core", required_argument, NULL, OPTION_CORE },
 	{ "profile", required_argument, NULL, OPTION_PROFILE },
 	{ "heap-profile", required_argument, NULL, OPTION_HEAP_PROFILE },
+	{ "gdb", required_argument, NULL, OPTION_GDB },
 	{ "repeat", required_argument, NULL, 'n' },
 	{ "backend", required_argument, NULL, 'b' },
 	{ "host", required_argument, NULL, 'H' },
@@ -140,6 +142,9 @@ static void read_value(int option, struct cli_run_options *options,
 	case OPTION_METRICS:
 		options->metrics = optarg;
 		break;
+	case OPTION_GDB:
+		options->gdb = optarg;
+		break;
 	case OPTION_CORE:
 		options->core = optarg;
 		break;
@@ -161,7 +166,9 @@ static bool read_operands(int argc, char **argv,
 			  struct cli_run_options *options,
 			  struct cli_failure *failure)
 {
-	const char *help = options->saves ? "snapshot" : "run";
+	const char *help = options->saves ? "snapshot" :
+			   options->debug ? "debug" :
+					    "run";
 
 	if (options->saves && options->snapshot)
 		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
@@ -199,10 +206,12 @@ bool cli_run_options_read(int argc, char **argv,
 			  struct cli_failure *failure)
 {
 	const bool saves = options->saves;
+	const bool debug = options->debug;
 	int option;
 
 	memset(options, 0, sizeof(*options));
 	options->saves = saves;
+	options->debug = debug;
 	optind = 0;
 	options->repeat = 1;
 	/* Goes on after an error: a later --json says how to report it. */

@@ -163,14 +163,20 @@ static void print_files(const struct cli_run *run)
 	print_file(&run->heap.file, "heap profile", NULL);
 }
 
+const char *cli_run_command(const struct cli_run *run)
+{
+	if (run->options.saves)
+		return "snapshot";
+	return run->options.debug ? "debug" : "run";
+}
+
 static void print_failure(struct cli_run *run)
 {
 	const mote_fault *fault = &run->failure.error.fault;
 	const bool crash = run->failure.error.code == MOTE_E_GUEST_FAULT;
 
 	add_context(run);
-	cli_failure_print(&run->failure,
-			  run->options.saves ? "snapshot" : "run");
+	cli_failure_print(&run->failure, cli_run_command(run));
 	cli_fault_print(crash ? fault : NULL, &run->frames, stderr,
 			cli_wants_colour(STDERR_FILENO));
 }
@@ -284,8 +290,7 @@ static int print_json(struct cli_run *run, int status)
 		return status;
 	cli_failure_init(&run->failure);
 	cannot_write(run, failed);
-	cli_failure_print(&run->failure,
-			  run->options.saves ? "snapshot" : "run");
+	cli_failure_print(&run->failure, cli_run_command(run));
 	return CLI_EXIT_HOST;
 }
 

@@ -17,6 +17,7 @@
 #include "arch/arch.h"
 #include "call/codec.h"
 #include "debug/core.h"
+#include "debug/gdb/packet.h"
 #include "harness/elf_builder.h"
 #include "snap/config.h"
 #include "snap/index.h"
@@ -278,6 +279,48 @@ static void make_tables(const char *folder)
 	}
 }
 
+/* What a client says, packet by packet. */
+static void make_session(const char *folder, const char *name,
+			 const char *const *packets, size_t count)
+{
+	static char bytes[65536];
+	size_t size = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		bytes[size++] = '+';
+		size += mti_gdb_frame(packets[i], strlen(packets[i]),
+				      bytes + size, sizeof(bytes) - size - 1);
+	}
+	write_file(folder, "gdb-packet", name, bytes, size);
+}
+
+static void make_sessions(const char *folder)
+{
+	static const char *const look[] = {
+		"qSupported:swbreak+;error-message+;vContSupported+",
+		"vMustReplyEmpty", "QStartNoAckMode", "Hg0", "Hc-1", "?",
+		"qXfer:features:read:target.xml:0,ffb",
+		"qXfer:auxv:read::0,1000", "qAttached", "qfThreadInfo",
+		"qsThreadInfo", "qC", "g", "p10", "m400000,40",
+		"qGetTLSAddr:1,10,0", "D",
+	};
+	static const char *const change[] = {
+		"P0=efbeadde00000000", "P28=00112233445566778899aabbccddeeff",
+		"M400010,4:deadbeef", "X400020,3:a*b", "G0011",
+		"Z0,400100,1", "Z2,400100,8", "z0,400100,1", "k",
+	};
+	static const char *const run[] = {
+		"vCont?", "vCont;c", "vCont;s:1;c", "vCont;r400000,400010:1",
+		"vCont;C0b:p1.-1", "c", "s", "C05", "S02", "vKill;1",
+	};
+
+	make_session(folder, "look", look, sizeof(look) / sizeof(look[0]));
+	make_session(folder, "change", change,
+		     sizeof(change) / sizeof(change[0]));
+	make_session(folder, "run", run, sizeof(run) / sizeof(run[0]));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -290,5 +333,6 @@ int main(int argc, char **argv)
 	make_snapshots(argv[1]);
 	make_core(argv[1]);
 	make_tables(argv[1]);
+	make_sessions(argv[1]);
 	return 0;
 }

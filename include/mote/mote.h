@@ -414,7 +414,9 @@ typedef struct mote_sandbox_options {
 	const char *log_filter;
 	/*
 	 * Where gdb may connect: "unix:PATH" or "tcp:PORT" (loopback only).
-	 * The guest waits for it before its first instruction. NULL: none.
+	 * The guest waits for it before its first instruction. While one is
+	 * connected no deadline runs; kill is MOTE_E_CANCELLED. NULL: none.
+	 * docs/DEBUGGING.md.
 	 */
 	const char *gdb;
 	struct mote_trace *trace; /* a reference is taken; see observe.h */

@@ -89,6 +89,12 @@ static mote_status complete(mote_sandbox_options *options, mote_error *err)
 		return mti_error_set(err, MOTE_E_VERSION, "new sandbox",
 				     "flags is 0x%x, known are 0x%x",
 				     options->flags, KNOWN_FLAGS);
+	if (options->gdb && (options->flags & MOTE_SANDBOX_NO_DUMP))
+		return mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				     "gdb is \"%.40s\", but flags has "
+				     "MOTE_SANDBOX_NO_DUMP: a debugger sees "
+				     "what the guest has in memory",
+				     options->gdb);
 	if (options->host_function_count > HOST_FUNCTIONS_MAX)
 		return mti_error_set(err, MOTE_E_INVALID, "new sandbox",
 				     "host_function_count is %zu, at most %d",

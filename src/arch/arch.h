@@ -29,6 +29,32 @@ struct mti_trap {
 
 /* The longest NT_PRSTATUS of a core file. */
 #define MTI_ARCH_PRSTATUS_MAX 512
+/* The longest instruction. */
+#define MTI_ARCH_CODE_BYTES 15
+
+enum mti_step_kind {
+	MTI_STEP_PLAIN,
+	/* It clears the flag; what comes behind it runs at full speed. */
+	MTI_STEP_LOSES_FLAG,
+	/* It leaves the flag in the word at the top of the stack. */
+	MTI_STEP_PUSHES_FLAG,
+};
+
+/* Debugging without the help of a hypervisor. */
+struct mti_arch_debug {
+	uint8_t breakpoint; /* an instruction of one byte */
+	/* Its exception, with the pc behind it. */
+	uint32_t breakpoint_vector;
+	/* After each instruction, while the flag is set. */
+	uint32_t step_vector;
+	uint32_t stack_register;
+	uint64_t step_flag; /* as it is pushed */
+	/* In registers in the order of register_names. */
+	void (*set_step)(uint64_t *general, bool on);
+	/* Of the instruction at code; *length if it loses the flag. */
+	enum mti_step_kind (*step_kind)(const uint8_t *code, size_t size,
+					size_t *length);
+};
 
 struct mti_arch {
 	const char *name;
@@ -39,6 +65,8 @@ struct mti_arch {
 	const char *const *register_names;
 	uint32_t register_count;
 	uint32_t pc_register;
+
+	const struct mti_arch_debug *debug;
 
 	/*
 	 * By the number that DWARF gives a register: its index in

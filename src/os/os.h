@@ -152,5 +152,22 @@ int mti_os_signal_pending(sigset_t *set);
  */
 #define MTI_CPU_FEATURE_WORDS 8
 void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
+/*
+ * Sockets (socket.c): close-on-exec, and none of these blocks. A path is
+ * for the user alone; a port is one of 127.0.0.1.
+ */
+int mti_os_listen_path(const char *path);
+int mti_os_listen_port(uint16_t port);
+void mti_os_remove(const char *path);
+/* A client; -EAGAIN if none waits. */
+int mti_os_accept(int listener);
+/* The count; -EAGAIN: none now; receive: 0 when the other end has closed. */
+int64_t mti_os_receive(int fd, void *buffer, size_t size);
+int64_t mti_os_send(int fd, const void *data, size_t size);
+/*
+ * Waits until first can be written to, or else read, or second can be read,
+ * or for a signal, or the time. A descriptor may be -1.
+ */
+void mti_os_wait(int first, bool writable, int second, int milliseconds);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sandbox/debug.h"
 #include "sandbox/mapping.h"
 #include "sandbox/profile.h"
 
@@ -85,7 +86,9 @@ static mote_status start(mote_sandbox *box, const mote_sandbox_options *options,
 		.io = options->io_bytes,
 	};
 	struct mti_template *template = NULL;
-	bool share = (options->flags & MOTE_SANDBOX_SHARE_INIT) != 0;
+	/* What a debugger has touched is not for others. */
+	bool share = (options->flags & MOTE_SANDBOX_SHARE_INIT) &&
+		     !options->gdb;
 	struct mti_snap started;
 	mote_status status;
 
@@ -121,6 +124,8 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->limits.output_bytes = options->max_output_bytes;
 	box->stats.struct_size = sizeof(box->stats);
 	status = mti_observe_init(box, options, err);
+	if (status == MOTE_OK && options->gdb)
+		status = mti_debug_new(box, options->gdb, err);
 	if (status == MOTE_OK)
 		status = mti_host_resolve(box, options, err);
 	if (status == MOTE_OK)
@@ -198,6 +203,7 @@ void mti_sandbox_free(mote_sandbox *box)
 		return;
 	image = box->image;
 	allocator = &image->engine->allocator;
+	mti_debug_free(box);
 	mti_sandbox_detach(box);
 	mti_profile_fini(box);
 	mti_observe_fini(box);

@@ -6,6 +6,7 @@
 #define MTI_SANDBOX_SANDBOX_H
 
 #include "debug/unwind.h"
+#include "mem/virtual.h"
 #include "sandbox/types.h"
 
 /* engine.c: backend is NULL for the first that is ready. */
@@ -187,7 +188,9 @@ mote_status mti_host_resolve(mote_sandbox *box,
 			     const mote_sandbox_options *options,
 			     mote_error *err);
 
-/* fault.c: an exception stub ran. Fills err, returns MOTE_E_GUEST_FAULT. */
+/* fault.c: an exception stub ran. What is known of the fault. */
+void mti_fault_read(mote_sandbox *box, uint32_t vector, mote_fault *fault);
+/* The same, told to the caller. Fills err, returns MOTE_E_GUEST_FAULT. */
 mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
 			     mote_error *err);
 /* The same for a guest that ended otherwise; pc NULL: where the CPU stands. */
@@ -202,8 +205,10 @@ const char *mti_fault_register_name(const mote_fault *fault, uint32_t index);
  * must not be looked into.
  */
 mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err);
-size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
-			void *buffer, size_t size);
+/* Its memory, also for a debugger in the middle of a call. */
+struct mti_virtual mti_inspect_space(mote_sandbox *box);
+size_t mti_inspect_read(mote_sandbox *box, uint64_t address, void *buffer,
+			size_t size);
 /*
  * The registers as the guest's code left them, where its last call ended or
  * went wrong; in the order of arch->register_names.

@@ -169,6 +169,8 @@ struct mti_profile {
 	struct mote_frame *frames;
 };
 
+struct mti_debug;
+
 struct mote_sandbox {
 	mote_image *image; /* a reference */
 	struct mti_layout_sizes sizes;
@@ -235,6 +237,8 @@ struct mote_sandbox {
 	mote_sandbox_stats stats;
 	struct mti_observer observe;
 	struct mti_usage usage;
+
+	struct mti_debug *debug; /* owned, NULL: no debugger; debug.h */
 };
 
 /* A host function in progress. */

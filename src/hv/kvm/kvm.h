@@ -77,6 +77,9 @@ struct mti_vm {
 	/* state_set was called, and nothing was entered since. */
 	bool restoring;
 	struct mti_cpu_state state;
+	/* While restoring: set_entry was called. */
+	bool entering;
+	struct mti_entry entry;
 	/* The dirty ring; NULL: there is none. Indexes are free-running. */
 	struct kvm_dirty_gfn *ring;
 	uint32_t ring_next;  /* the first entry that was not read */
@@ -130,7 +133,7 @@ mote_status mti_kvm_state_set(struct mti_vm *vm,
 void mti_kvm_state_enter(const struct mti_vm *vm, struct kvm_regs *regs);
 /*
  * Now, and not at the next entry, and without its code: for when there will
- * be registers to go on with.
+ * be registers to go on with. Those of set_entry stay.
  */
 mote_status mti_kvm_state_flush(struct mti_vm *vm, mote_error *err);
 
