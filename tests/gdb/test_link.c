@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <mote/control.h>
 
 #include "harness/random.h"
 #include "harness/unit.h"
@@ -294,6 +297,49 @@ static void test_deadline_after_detach(void **state)
 	vm_expect(mote_call(box, "Spin", NULL, 0, &result, &vm.err),
 		  MOTE_E_DEADLINE, &vm.err);
 	join(thread);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
+static mote_interrupt *handle;
+static _Atomic bool ready;
+
+/* Has the guest stopped, and is then silent; the call is cancelled. */
+static void *stop_and_cancel(void *unused)
+{
+	struct client client;
+
+	client_connect(&client, path);
+	client_send(&client, "c");
+	while (!ready)
+		sched_yield();
+	client_send_raw(&client, "\x03", 1);
+	client_expect(client_receive(&client), "T02");
+	if (mote_interrupt_cancel(handle) != 1)
+		abort();
+	client_expect(client_receive(&client), NULL);
+	client_close(&client);
+	return unused;
+}
+
+static void test_cancel_stopped(void **state)
+{
+	mote_sandbox_options options = options_at(address);
+	struct vm vm;
+	mote_sandbox *box;
+	mote_value result;
+	pthread_t thread;
+
+	(void)state;
+	vm_open(&vm, GUEST_gdb_session);
+	thread = start(stop_and_cancel, NULL);
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_interrupt_new(box, &handle, &vm.err), MOTE_OK, &vm.err);
+	ready = true;
+	vm_expect(mote_call(box, "Spin", NULL, 0, &result, &vm.err),
+		  MOTE_E_CANCELLED, &vm.err);
+	join(thread);
+	mote_interrupt_unref(handle);
 	mote_sandbox_free(box);
 	vm_close(&vm);
 }
@@ -588,6 +634,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_port_in_use),
 		cmocka_unit_test(test_no_deadline),
 		cmocka_unit_test(test_deadline_after_detach),
+		cmocka_unit_test(test_cancel_stopped),
 		cmocka_unit_test(test_one_client),
 		cmocka_unit_test(test_breakpoints_hidden),
 		cmocka_unit_test(test_hostile_clients),
