@@ -160,7 +160,9 @@ run inspect "$layout:none"
 status 2
 
 # --- a damaged blob is found
-blob=$(find "$layout/blobs/sha256" -type f -size +8k | head -n 1)
+# The largest: what "five" named before is there as well.
+blob=$(find "$layout/blobs/sha256" -type f -size +8k -printf '%s %p\n' |
+	sort -n | tail -n 1 | cut -d ' ' -f 2-)
 printf X | dd of="$blob" bs=1 seek=64 conv=notrunc 2>/dev/null
 run snapshot verify "$layout:five"
 status 6
