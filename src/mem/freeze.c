@@ -9,6 +9,8 @@
 #define PIECES_FIRST 64
 #define BATCH 256
 #define COPY_BYTES (16 * (uint64_t)MOTE_PAGE_SIZE)
+/* Of a new file: from here on it is staged. */
+#define STAGED_BYTES (UINT64_C(2) << 20)
 
 static const char operation[] = "take snapshot";
 
@@ -333,6 +335,7 @@ static void make_full(const struct mti_freeze *freeze, struct pieces *pieces)
 
 /* What is going to be written to the file at one place. */
 struct batch {
+	uint8_t *staging; /* not NULL: written there instead, at once */
 	int fd;
 	uint64_t start;
 	uint64_t end;
@@ -358,6 +361,10 @@ static int put(struct batch *batch, const uint8_t *bytes, uint64_t size,
 					    NULL;
 	int os = 0;
 
+	if (batch->staging) {
+		memcpy(batch->staging + offset, bytes, size);
+		return 0;
+	}
 	if (last && batch->end == offset &&
 	    (const uint8_t *)last->iov_base + last->iov_len == bytes) {
 		last->iov_len += size;
@@ -414,10 +421,11 @@ static int write_piece(const struct mti_freeze *freeze, struct batch *batch,
 	return os;
 }
 
+/* To staging, or to a file if that is NULL. */
 static int write_pieces(const struct mti_freeze *freeze,
-			const struct pieces *pieces, int fd)
+			const struct pieces *pieces, uint8_t *staging, int fd)
 {
-	struct batch batch = { .fd = fd };
+	struct batch batch = { .staging = staging, .fd = fd };
 	uint64_t offset = 0;
 	int os = 0;
 	size_t i;
@@ -433,12 +441,34 @@ static int write_pieces(const struct mti_freeze *freeze,
 	return os;
 }
 
+static mote_status stage(const struct mti_freeze *freeze,
+			 const struct pieces *pieces, uint64_t size,
+			 struct mti_backing **out, mote_error *err)
+{
+	struct mti_backing *backing;
+	mote_status status;
+	uint8_t *bytes;
+
+	status = mti_backing_stage(freeze->allocator, size, &backing, &bytes,
+				   err);
+	if (status != MOTE_OK)
+		return status;
+	/* Nothing of it can fail. */
+	(void)write_pieces(freeze, pieces, bytes, -1);
+	status = mti_backing_seal(backing, err);
+	if (status == MOTE_OK)
+		*out = backing;
+	else
+		mti_backing_unref(backing);
+	return status;
+}
+
 static mote_status make_file(const struct mti_freeze *freeze,
 			     const struct pieces *pieces, uint64_t size,
 			     struct mti_backing **out, mote_error *err)
 {
 	int fd = mti_os_memfd("mote-snapshot", size);
-	int os = fd < 0 ? fd : write_pieces(freeze, pieces, fd);
+	int os = fd < 0 ? fd : write_pieces(freeze, pieces, NULL, fd);
 
 	if (os == 0)
 		os = mti_os_memfd_seal(fd);
@@ -449,6 +479,18 @@ static mote_status make_file(const struct mti_freeze *freeze,
 				    (unsigned long long)size);
 	}
 	return mti_backing_new(freeze->allocator, fd, size, out, err);
+}
+
+/* What is mapped may not be there any more: only the system may read it. */
+static mote_status make_backing(const struct mti_freeze *freeze,
+				const struct pieces *pieces, uint64_t size,
+				struct mti_backing **out, mote_error *err)
+{
+	bool mapped = freeze->window && freeze->window->count > 0;
+
+	if (size >= STAGED_BYTES && !mapped)
+		return stage(freeze, pieces, size, out, err);
+	return make_file(freeze, pieces, size, out, err);
 }
 
 /* Owns nothing of pieces; the new file is number `file` of the store. */
@@ -490,8 +532,8 @@ static mote_status build_store(const struct mti_freeze *freeze,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 				     "no memory for the store");
 	if (size > 0)
-		status = make_file(freeze, pieces, size, &store->files[file],
-				   err);
+		status = make_backing(freeze, pieces, size,
+				      &store->files[file], err);
 	if (status != MOTE_OK) {
 		mti_store_unref(store);
 		return status;

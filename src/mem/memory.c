@@ -21,11 +21,13 @@ static mote_status map_store(struct mti_memory *memory,
 
 	for (i = 0; i < store->extent_count; i++) {
 		const struct mti_extent *extent = &store->extents[i];
-		int os = mti_os_map_private(memory->base + extent->gpa,
-					    extent->size,
-					    store->files[extent->file]->fd,
-					    extent->offset);
+		int fd = mti_backing_file(store->files[extent->file]);
+		int os = fd;
 
+		if (fd >= 0)
+			os = mti_os_map_private(memory->base + extent->gpa,
+						extent->size, fd,
+						extent->offset);
 		if (os < 0)
 			return mti_error_os(err, MOTE_E_NO_MEMORY, operation,
 					    -os, "mmap of %llu bytes at 0x%llx",

@@ -83,6 +83,18 @@ int mti_os_discard(void *address, size_t size);
 /* A file, read-only, through the page cache. */
 int mti_os_map_file(size_t size, int fd, const void **address);
 /*
+ * Memory that is going to be filled at once, in huge pages if the system has
+ * them for it: to get small ones costs three times as much as to fill them.
+ */
+int mti_os_map_staging(size_t size, void **address);
+/* Nobody writes to it from now on. */
+int mti_os_protect(void *address, size_t size);
+/*
+ * A file, read-only, in the place of memory that holds the same: who reads it
+ * meanwhile sees the one or the other.
+ */
+int mti_os_map_instead(void *address, size_t size, int fd);
+/*
  * A piece of a file for a guest, with the advice above: read-only and
  * shared, or private and writable.
  */

@@ -80,7 +80,7 @@ static mote_status chunk(struct saver *saver, const struct source *source,
 		*data = source->data + offset;
 		return MOTE_OK;
 	}
-	got = mti_os_pread(source->backing->fd, saver->buffer, *size, offset);
+	got = mti_backing_read(source->backing, saver->buffer, *size, offset);
 	if (got != (int64_t)*size)
 		return mti_error_os(saver->err, MOTE_E_OS, OPERATION,
 				    got < 0 ? (int)-got : EIO,

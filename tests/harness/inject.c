@@ -69,6 +69,10 @@ WRAP(int, mti_os_map_private,
      (address, size, fd, offset))
 WRAP(int, mti_os_map_file, (size_t size, int fd, const void **address),
      (size, fd, address))
+WRAP(int, mti_os_map_staging, (size_t size, void **address), (size, address))
+WRAP(int, mti_os_protect, (void *address, size_t size), (address, size))
+WRAP(int, mti_os_map_instead, (void *address, size_t size, int fd),
+     (address, size, fd))
 WRAP(int, mti_os_map_part,
      (int fd, uint64_t offset, size_t size, bool private, void **address),
      (fd, offset, size, private, address))
@@ -101,6 +105,9 @@ const char *const injectable[] = {
 	"mti_os_scan_private",
 	"mti_os_map_private",
 	"mti_os_map_file",
+	"mti_os_map_staging",
+	"mti_os_protect",
+	"mti_os_map_instead",
 	"mti_os_map_part",
 	"mti_os_copy_memory",
 	"mti_os_map_device",

@@ -141,6 +141,52 @@ static void after_first(mote_status status)
 	after_restore(status, first, "first");
 }
 
+/* More pages than are written to a file at once. */
+#define LARGE_PAGES 600
+
+static void grow(void)
+{
+	state_touch(box, LARGE_PAGES, 1, 3);
+}
+
+static void expect_large(mote_sandbox *grown)
+{
+	assert_int_equal(state_sum(grown, LARGE_PAGES, 1), 3 * LARGE_PAGES);
+}
+
+static void after_large_take(mote_status status)
+{
+	after_take(status);
+	expect_large(cloned);
+}
+
+static void take_large(void)
+{
+	grow();
+	made = state_take(box);
+	state_set_text(box, "later");
+}
+
+/* The first who needs it as a file. */
+static mote_status clone_large(void)
+{
+	mote_sandbox_options options = state_options(&host);
+
+	return mote_sandbox_from_snapshot(made, &options, &cloned, err);
+}
+
+static void after_large_clone(mote_status status)
+{
+	assert_int_equal(cloned != NULL, status == MOTE_OK);
+	/* Who needs no file never depended on it. */
+	state_restore(box, made);
+	expect_large(box);
+	if (!cloned)
+		cloned = state_clone(&host, made);
+	state_expect_text(cloned, "now");
+	expect_large(cloned);
+}
+
 static void crash(void)
 {
 	state_fail(box, "Crash", MOTE_E_GUEST_FAULT);
@@ -211,6 +257,9 @@ static const struct attempt {
 } attempts[] = {
 	{ "take", true, NULL, take, after_take },
 	{ "take, pages searched for", false, NULL, take, after_take },
+	{ "take, many pages", true, grow, take, after_large_take },
+	{ "clone, many pages", true, take_large, clone_large,
+	  after_large_clone },
 	{ "restore", true, NULL, restore, after_first },
 	{ "restore, pages searched for", false, NULL, restore, after_first },
 	{ "restore of a crashed one", true, crash, restore, after_first },
