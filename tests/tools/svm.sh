@@ -11,7 +11,7 @@ console() {
 	} | sed 's/$/\r/' >"$1"
 }
 
-good='=== start /x/vm.good
+good='=== start vm.good
 [==========] Running 2 test(s).
 [ RUN      ] test_one
 === differs no #AC
@@ -23,9 +23,9 @@ good='=== start /x/vm.good
 [==========] 1 test(s) run.
 [       OK ] test_fork
 [  PASSED  ] 2 test(s).
-=== end /x/vm.good status 0 after 3 s'
+=== end vm.good status 0 after 3 s'
 
-bad='=== start /x/vm.bad
+bad='=== start vm.bad
 [ RUN      ] test_bad
 [  ERROR   ] --- 1 != 2
 [   LINE   ] --- a.c:3: error: Failure!
@@ -36,7 +36,7 @@ bad='=== start /x/vm.bad
 [  FAILED  ] test_bad
 
  1 FAILED TEST(S)
-=== end /x/vm.bad status 1 after 2 s'
+=== end vm.bad status 1 after 2 s'
 
 svm="$tools/test-svm --replay log --junit xml"
 
@@ -62,12 +62,12 @@ SVM in QEMU: 1 programs passed, 1 failed; 3 tests passed, 1 expected differences
 
 	# A crash, and the machine's end in the middle.
 	console log <<'END'
-=== start /x/vm.crash
+=== start vm.crash
 [ RUN      ] test_null
-=== end /x/vm.crash signal 11 after 0 s
-=== start /x/vm.none
-=== end /x/vm.none status 0 after 0 s
-=== start /x/vm.hang
+=== end vm.crash signal 11 after 0 s
+=== start vm.none
+=== end vm.none status 0 after 0 s
+=== start vm.hang
 [ RUN      ] test_first
 [       OK ] test_first
 [ RUN      ] test_for_ever
@@ -110,7 +110,7 @@ in_room() {
 
 # A machine that stops is booted again, once, for what is left.
 machine_room
-printf '%s\n=== start /x/vm.good\n[ RUN      ] test_one\n' "$bad" |
+printf '%s\n=== start vm.good\n[ RUN      ] test_one\n' "$bad" |
 	console qemu.1
 echo "$good" | console qemu.2
 rejects 'the machine stands still; once more, from vm.good on
@@ -119,7 +119,7 @@ rejects '1 programs passed, 1 failed; 3 tests passed' \
 	tools/test-svm --replay build/log/test-svm.log
 machine_room
 for boot in 1 2; do
-	echo '=== start /x/vm.bad' | console qemu.$boot
+	echo '=== start vm.bad' | console qemu.$boot
 done
 rejects 'FAILED: vm.bad: did not end' in_room
 
