@@ -103,6 +103,13 @@ struct mote_abi_trace {
 	uint32_t name_size;
 };
 
+/* What the guest has done with its heap; 0: not that. */
+struct mote_abi_heap {
+	uint64_t freed;     /* address */
+	uint64_t allocated; /* address */
+	uint64_t size;      /* of what was allocated */
+};
+
 struct mote_abi_post {
 	uint32_t kind;
 	uint32_t size; /* bytes that follow, without the padding */
@@ -114,6 +121,7 @@ _Static_assert(offsetof(struct mote_abi_message, code) == 24, "abi");
 _Static_assert(sizeof(struct mote_abi_slot) == 16, "abi");
 _Static_assert(sizeof(struct mote_abi_post) == 8, "abi");
 _Static_assert(sizeof(struct mote_abi_log) == 16, "abi");
+_Static_assert(sizeof(struct mote_abi_heap) == 24, "abi");
 _Static_assert(sizeof(struct mote_abi_trace) == 24, "abi");
 
 #endif

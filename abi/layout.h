@@ -56,6 +56,8 @@
 #define MOTE_FEATURE_FSGSBASE 1u
 /* Flush the post area after each line of output. */
 #define MOTE_FEATURE_OUTPUT_LINES 2u
+/* Report each use of malloc: MOTE_SERVICE_HEAP. */
+#define MOTE_FEATURE_HEAP 4u
 
 /*
  * At MOTE_GVA_CONTROL. Mapped read-write for the guest: the host reads

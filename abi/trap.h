@@ -31,6 +31,8 @@
 #define MOTE_SERVICE_SET_FS_BASE 1
 /* rdi random bytes, at most MOTE_RANDOM_MAX, at the start of the reply area. */
 #define MOTE_SERVICE_RANDOM 2
+/* rdi: address of a struct mote_abi_heap. Only if the host asks for it. */
+#define MOTE_SERVICE_HEAP 3
 
 #define MOTE_RANDOM_MAX 256
 

@@ -1,5 +1,5 @@
 /*
- * The measurements behind `make bench` and `mote bench`.
+ * The measurements behind `make bench`.
  *
  * Every ratio compares with a floor that the same thread measures in
  * alternation, so that what else the machine does hits both alike.

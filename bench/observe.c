@@ -31,18 +31,6 @@ struct watched {
 	mote_error err;
 };
 
-static mote_status nothing(void *user, mote_host_call *call,
-			   const mote_value *args, size_t count,
-			   mote_value *result)
-{
-	(void)user;
-	(void)call;
-	(void)args;
-	(void)count;
-	(void)result;
-	return MOTE_OK;
-}
-
 static mote_status open_engine(struct watched *w, int metrics)
 {
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
@@ -60,11 +48,9 @@ static mote_status open_engine(struct watched *w, int metrics)
 static mote_status open_box(struct watched *w, enum kind kind, int metrics,
 			    mote_trace *trace)
 {
-	static const mote_host_function host = { "Nothing", "v()", nothing,
-						 NULL };
 	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
 
-	options.host_functions = &host;
+	options.host_functions = &bench_host;
 	options.host_function_count = 1;
 	options.deadline_ns = DEADLINE_NS;
 	options.trace = trace;

@@ -1,7 +1,6 @@
 /*
  * `mote inspect`: what is in a guest's file. Runs none of it.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,14 +163,8 @@ static int report(const struct inspection *it)
 		print_head(it);
 		print_segments(it);
 		cli_print_functions(it->image);
-		if (fflush(stdout) == EOF || ferror(stdout))
-			error = errno;
 	}
-	if (!error)
-		return (int)it->failure.exit;
-	fprintf(stderr, "mote inspect: cannot write the output: %s\n",
-		strerror(error));
-	return CLI_EXIT_HOST;
+	return cli_end(&it->failure, "inspect", error);
 }
 
 int cli_cmd_inspect(int argc, char **argv)

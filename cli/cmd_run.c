@@ -34,6 +34,10 @@ const char cli_run_help[] =
 	"  -n, --repeat N        call FUNCTION N times in one sandbox\n"
 	"      --core FILE       write a core dump there if the guest crashes\n"
 	"                        or is stopped; see 'mote core'\n"
+	"      --profile FILE    draw there where the time goes, as a flame graph\n"
+	"                        (.svg), or list the stacks (.folded)\n"
+	"      --heap-profile FILE  what malloc was used for: a list, or .svg or\n"
+	"                        .folded\n"
 	"  -x, --hex             print bytes as hex, as on a terminal\n"
 	"  -j, --json            print one JSON object, errors included\n"
 	"  -s, --stats           print times and counts on standard error\n"
@@ -199,6 +203,15 @@ static bool make_sandbox(struct cli_run *run)
 	options.output_user = &run->output;
 	options.deadline_ns = run->options.timeout_ns;
 	cli_observe_options(&run->observe, &options);
+	if (run->options.profile) {
+		options.sample = cli_profile_sample;
+		options.sample_user = &run->profile;
+		options.sample_ns = run->profile.period_ns;
+	}
+	if (run->options.heap_profile) {
+		options.heap = cli_heap_event;
+		options.heap_user = &run->heap;
+	}
 	start = cli_now_ns();
 	if (run->snapshot)
 		status = mote_sandbox_from_snapshot(run->snapshot, &options,
@@ -278,6 +291,64 @@ static bool call(struct cli_run *run)
 	return cli_fail_library(&run->failure);
 }
 
+/*
+ * While files can be opened. Whatever the guest knew is in a core: that is for
+ * its owner only.
+ */
+static bool open_files(struct cli_run *run)
+{
+	const struct cli_run_options *options = &run->options;
+	struct cli_failure *failure = &run->failure;
+
+	if (options->core &&
+	    !cli_new_file_open(&run->core, "--core", options->core, 0600,
+			       cli_run_name(run), failure))
+		return false;
+	if (options->profile &&
+	    !cli_new_file_open(&run->profile.file, "--profile",
+			       options->profile, 0666, cli_run_name(run),
+			       failure))
+		return false;
+	if (options->heap_profile &&
+	    !cli_new_file_open(&run->heap.file, "--heap-profile",
+			       options->heap_profile, 0666, cli_run_name(run),
+			       failure))
+		return false;
+	if ((options->profile && !cli_profile_init(&run->profile)) ||
+	    (options->heap_profile && !cli_heap_init(&run->heap)))
+		return cli_fail(failure, CLI_EXIT_HOST, MOTE_E_NO_MEMORY,
+				"out of memory");
+	return true;
+}
+
+/* What fails here changes nothing about how the guest ended. */
+static void write_core(struct cli_run *run)
+{
+	struct cli_new_file *core = &run->core;
+	mote_error err = MOTE_ERROR_INIT;
+
+	if (!core->path)
+		return;
+	if (mote_sandbox_dump_core(run->box, core->fd, &err) == MOTE_OK)
+		core->written = true;
+	else
+		memcpy(core->error, err.text, sizeof(core->error));
+}
+
+static void write_profiles(struct cli_run *run)
+{
+	char title[1024];
+	const char *slash = strrchr(run->options.guest, '/');
+
+	snprintf(title, sizeof(title), "%s %s",
+		 slash ? slash + 1 : run->options.guest,
+		 run->options.function ? run->options.function : "main");
+	if (run->options.profile)
+		cli_profile_write(&run->profile, run->image, title);
+	if (run->options.heap_profile)
+		cli_heap_write(&run->heap, run->image, title);
+}
+
 /* The sandbox is gone already, but what it said of a crash is not. */
 static void look_at_start(struct cli_run *run)
 {
@@ -293,7 +364,7 @@ static void look_at_failure(struct cli_run *run)
 	if (mote_sandbox_state(run->box) != MOTE_SANDBOX_POISONED)
 		return;
 	cli_frames_of_sandbox(&run->frames, run->box);
-	cli_core_file_write(&run->core, run->box);
+	write_core(run);
 }
 
 static void use_sandbox(struct cli_run *run)
@@ -315,9 +386,7 @@ static void run_guest(struct cli_run *run)
 	    !cli_observe_open(&run->observe, run->engine, &run->output,
 			      &run->failure))
 		return;
-	if (run->options.core &&
-	    !cli_core_file_open(&run->core, run->options.core,
-				cli_run_name(run), &run->failure))
+	if (!open_files(run))
 		return;
 	/*
 	 * All files are open; from here on the guest has its say. What is
@@ -331,6 +400,7 @@ static void run_guest(struct cli_run *run)
 		cli_output_end(&run->output);
 		look_at_start(run);
 	}
+	write_profiles(run);
 	(void)cli_observe_write(&run->observe, run->engine, &run->failure);
 	if (run->box &&
 	    mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
@@ -348,7 +418,9 @@ static void run_fini(struct cli_run *run)
 	cli_output_fini(&run->output);
 	cli_observe_fini(&run->observe);
 	cli_frames_fini(&run->frames);
-	cli_core_file_close(&run->core);
+	cli_new_file_close(&run->core);
+	cli_profile_fini(&run->profile);
+	cli_heap_fini(&run->heap);
 	free(run->samples);
 	free(run->result_json);
 	free(run->file);

@@ -121,11 +121,7 @@ static int report(const struct request *request, const char *done)
 		cli_text_clean(&text, request->text, strlen(request->text));
 		printf("%s: %s\n", name, done);
 	}
-	if (!error)
-		return (int)request->failure.exit;
-	fprintf(stderr, "mote snapshot: cannot write the output: %s\n",
-		strerror(error));
-	return CLI_EXIT_HOST;
+	return cli_end(&request->failure, "snapshot", error);
 }
 
 /* rm and verify: one snapshot. */

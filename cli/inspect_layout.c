@@ -4,7 +4,6 @@
  */
 #include "inspect_layout.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,27 +197,18 @@ static int report(struct view *view, const char *text)
 		json_decref(object);
 	} else if (view->failure.exit != CLI_EXIT_DONE) {
 		cli_failure_print(&view->failure, view->command);
-	} else {
-		if (view->snapshot) {
-			char name[1024];
-			struct cli_text clean;
+	} else if (view->snapshot) {
+		char name[1024];
+		struct cli_text clean;
 
-			cli_text_init(&clean, name, sizeof(name));
-			cli_text_clean(&clean, text, strlen(text));
-			printf("%s: Mote snapshot\n", name);
-			print_sizes(view);
-			print_extents(view);
-			cli_print_functions(
-				mote_snapshot_image(view->snapshot));
-		}
-		if (fflush(stdout) == EOF || ferror(stdout))
-			error = errno;
+		cli_text_init(&clean, name, sizeof(name));
+		cli_text_clean(&clean, text, strlen(text));
+		printf("%s: Mote snapshot\n", name);
+		print_sizes(view);
+		print_extents(view);
+		cli_print_functions(mote_snapshot_image(view->snapshot));
 	}
-	if (!error)
-		return (int)view->failure.exit;
-	fprintf(stderr, "mote %s: cannot write the output: %s\n", view->command,
-		strerror(error));
-	return CLI_EXIT_HOST;
+	return cli_end(&view->failure, view->command, error);
 }
 
 static int show(const char *text, bool json, bool wants_list,

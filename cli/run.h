@@ -12,12 +12,13 @@
 #include <mote/snapshot.h>
 
 #include "argument.h"
-#include "core_file.h"
 #include "failure.h"
 #include "frames.h"
 #include "hosts.h"
+#include "new_file.h"
 #include "observe.h"
 #include "output.h"
+#include "profile.h"
 #include "prototype.h"
 #include "run_options.h"
 
@@ -38,7 +39,9 @@ struct cli_run {
 	struct cli_output output;
 	struct cli_observe observe;
 	struct cli_frames frames; /* where the guest was when it failed */
-	struct cli_core_file core;
+	struct cli_new_file core;
+	struct cli_profile profile;
+	struct cli_heap heap;
 	int main_status;
 	char *result_json; /* owned */
 	uint64_t create_ns;

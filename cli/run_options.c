@@ -17,6 +17,8 @@ enum {
 	OPTION_TRACE,
 	OPTION_METRICS,
 	OPTION_CORE,
+	OPTION_PROFILE,
+	OPTION_HEAP_PROFILE,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -30,6 +32,8 @@ static const struct option longs[] = {
 	{ "trace", required_argument, NULL, OPTION_TRACE },
 	{ "metrics", required_argument, NULL, OPTION_METRICS },
 	{ "core", required_argument, NULL, OPTION_CORE },
+	{ "profile", required_argument, NULL, OPTION_PROFILE },
+	{ "heap-profile", required_argument, NULL, OPTION_HEAP_PROFILE },
 	{ "repeat", required_argument, NULL, 'n' },
 	{ "backend", required_argument, NULL, 'b' },
 	{ "host", required_argument, NULL, 'H' },
@@ -138,6 +142,12 @@ static void read_value(int option, struct cli_run_options *options,
 		break;
 	case OPTION_CORE:
 		options->core = optarg;
+		break;
+	case OPTION_PROFILE:
+		options->profile = optarg;
+		break;
+	case OPTION_HEAP_PROFILE:
+		options->heap_profile = optarg;
 		break;
 	case 'H':
 		read_host(options, failure);

@@ -31,9 +31,11 @@ struct cli_run_options {
 	uint64_t io_bytes;
 	uint64_t repeat;
 	const char *backend; /* NULL: auto */
-	const char *trace;   /* NULL: none, as for the next */
+	const char *trace;   /* NULL: none, as for the next four */
 	const char *metrics;
-	const char *core;    /* NULL: none */
+	const char *core;
+	const char *profile;
+	const char *heap_profile;
 	struct cli_host_text hosts[CLI_HOSTS_MAX];
 	size_t host_count;
 	const char *guest;    /* NULL with snapshot */

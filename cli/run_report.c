@@ -132,22 +132,35 @@ static void add_context(struct cli_run *run)
 	cli_text_add(&text, ": %s", original);
 }
 
-/* A dump that failed is one line more, and changes nothing else. */
-static void print_core(const struct cli_core_file *core)
+/* That a file could not be written is one line more, and changes nothing. */
+static void print_file(const struct cli_new_file *file, const char *what,
+		       const char *then)
 {
-	char buffer[4 * MOTE_ERROR_TEXT_MAX];
+	char name[4096];
+	char error[4 * MOTE_ERROR_TEXT_MAX];
 	struct cli_text text;
 
-	cli_text_init(&text, buffer, sizeof(buffer));
-	if (core->error[0]) {
-		cli_text_clean(&text, core->error, strlen(core->error));
-		fprintf(stderr, "mote run: no core was written: %s\n", buffer);
-	} else if (core->written) {
-		cli_text_clean(&text, core->path, strlen(core->path));
-		fprintf(stderr,
-			"mote run: wrote a core; 'mote core %s' shows it\n",
-			buffer);
-	}
+	if (!file->path)
+		return;
+	cli_text_init(&text, name, sizeof(name));
+	cli_text_clean(&text, file->path, strlen(file->path));
+	cli_text_init(&text, error, sizeof(error));
+	cli_text_clean(&text, file->error, strlen(file->error));
+	if (file->error[0])
+		fprintf(stderr, "mote run: no %s was written: %s\n", what,
+			error);
+	else if (file->written && then)
+		fprintf(stderr, "mote run: wrote a %s; '%s %s' shows it\n",
+			what, then, name);
+	else if (file->written)
+		fprintf(stderr, "mote run: wrote a %s to %s\n", what, name);
+}
+
+static void print_files(const struct cli_run *run)
+{
+	print_file(&run->core, "core", "mote core");
+	print_file(&run->profile.file, "profile", NULL);
+	print_file(&run->heap.file, "heap profile", NULL);
 }
 
 static void print_failure(struct cli_run *run)
@@ -160,7 +173,6 @@ static void print_failure(struct cli_run *run)
 			  run->options.saves ? "snapshot" : "run");
 	cli_fault_print(crash ? fault : NULL, &run->frames, stderr,
 			cli_wants_colour(STDERR_FILENO));
-	print_core(&run->core);
 }
 
 static json_t *json_stats(struct cli_run *run)
@@ -218,18 +230,18 @@ static void add_backtrace(const struct cli_run *run, json_t *error)
 		json_decref(frames);
 }
 
-static json_t *json_core(const struct cli_core_file *core)
+static json_t *json_file(const struct cli_new_file *file)
 {
 	json_t *object;
 
-	if (!core->written && !core->error[0])
+	if (!file->written && !file->error[0])
 		return json_null();
 	object = json_object();
 	cli_json_set(object, "file",
-		     cli_json_text(core->path, strlen(core->path)));
+		     cli_json_text(file->path, strlen(file->path)));
 	cli_json_set(object, "error",
-		     core->error[0]
-			     ? cli_json_text(core->error, strlen(core->error))
+		     file->error[0]
+			     ? cli_json_text(file->error, strlen(file->error))
 			     : json_null());
 	return object;
 }
@@ -252,7 +264,9 @@ static int print_json(struct cli_run *run, int status)
 		name = run->options.guest && !run->options.saves ? "main" : "";
 	cli_json_set(object, "function", cli_json_text(name, strlen(name)));
 	cli_json_set(object, "error", error);
-	cli_json_set(object, "core", json_core(&run->core));
+	cli_json_set(object, "core", json_file(&run->core));
+	cli_json_set(object, "profile", json_file(&run->profile.file));
+	cli_json_set(object, "heap_profile", json_file(&run->heap.file));
 	cli_json_set(object, "exit", json_integer(status));
 	if (run->options.saves)
 		cli_json_set(object, "digest",
@@ -288,6 +302,7 @@ int cli_run_report(struct cli_run *run)
 		return print_json(run, status);
 	if (run->failure.exit != CLI_EXIT_DONE)
 		print_failure(run);
+	print_files(run);
 	if (run->options.stats && run->box)
 		print_stats(run);
 	return status;

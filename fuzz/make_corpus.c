@@ -6,6 +6,7 @@
  */
 #include <elf.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,75 @@ static void make_core(const char *folder)
 	close(fd);
 }
 
+/* ---------------------------------------------------------- page tables */
+
+/* What fuzz_pt.c reads: five words, then memory from address 0. */
+static struct {
+	uint64_t header[5];
+	uint64_t pages[12][512];
+	size_t used;
+} tables;
+
+static bool read_table(void *context, uint64_t gpa, uint64_t *entry)
+{
+	(void)context;
+	*entry = tables.pages[gpa / 4096][gpa % 4096 / 8];
+	return true;
+}
+
+static bool write_table(void *context, uint64_t gpa, uint64_t entry)
+{
+	(void)context;
+	tables.pages[gpa / 4096][gpa % 4096 / 8] = entry;
+	return true;
+}
+
+static bool alloc_table(void *context, uint64_t *gpa)
+{
+	(void)context;
+	*gpa = tables.used++ * 4096;
+	return true;
+}
+
+/* Two spaces that share a table, in each format. */
+static void make_tables(const char *folder)
+{
+	static const struct mti_pt *const formats[] = {
+		&mti_pt_amd64,	    &mti_pt_i686,
+		&mti_pt_i686_pse,   &mti_pt_i686_pae,
+		&mti_pt_i686_pae_nx, &mti_pt_aarch64,
+		&mti_pt_aarch64_upper,
+	};
+	const struct mti_pt_ops ops = {
+		.read = read_table,
+		.write = write_table,
+		.alloc = alloc_table,
+	};
+	struct mti_pt_mapping mapping = {
+		.gpa = UINT64_C(12) << 20,
+		.size = (UINT64_C(4) << 20) + 4096,
+		.flags = MTI_PT_WRITE | MTI_PT_LARGE,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		memset(&tables, 0, sizeof(tables));
+		tables.used = 2;
+		mapping.gva = formats[i]->high_if == 0 ? formats[i]->high : 0;
+		mapping.gva += UINT64_C(8) << 20;
+		(void)mti_pt_map(formats[i], &ops, 0, &mapping);
+		/* The second root is the first, but for one entry. */
+		memcpy(tables.pages[1], tables.pages[0], 4096);
+		tables.pages[1][5] = 0;
+		tables.header[0] = i;
+		tables.header[2] = mapping.gva + 4096;
+		tables.header[3] = mapping.gva + 9000;
+		tables.header[4] = UINT64_C(0x70000000003);
+		write_file(folder, "pt", formats[i]->name, &tables,
+			   sizeof(tables.header) + tables.used * 4096);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -219,5 +289,6 @@ int main(int argc, char **argv)
 	make_messages(argv[1]);
 	make_snapshots(argv[1]);
 	make_core(argv[1]);
+	make_tables(argv[1]);
 	return 0;
 }

@@ -75,6 +75,13 @@ typedef struct mote_bytes {
 	size_t size;
 } mote_bytes;
 
+/* A function that is to be seen in backtraces is not to be inlined. */
+#if defined(__has_attribute) && __has_attribute(noipa)
+#define MOTE_SEEN_ __attribute__((noipa))
+#else
+#define MOTE_SEEN_ __attribute__((noinline))
+#endif
+
 /*
  * MOTE_EXPORT(type, name, parameters...) { body }
  *
@@ -112,7 +119,8 @@ typedef struct mote_bytes {
 #define MOTE_EXPORT(type, name, ...)                                       \
 	MOTE_CHECK_TYPES_(type, __VA_ARGS__)                               \
 	MOTE_CHECK_(type, name, "export", __VA_ARGS__)                     \
-	static mote_type_##type name(MOTE_PARAMETERS_(__VA_ARGS__));       \
+	MOTE_SEEN_ static mote_type_##type name(                           \
+		MOTE_PARAMETERS_(__VA_ARGS__));                            \
 	static void mote_invoke_##name(const void *message_,               \
 				       struct mote_slot_ *result_)         \
 	{                                                                  \

@@ -325,12 +325,51 @@ typedef struct mote_log_record {
 } mote_log_record;
 
 /*
- * On the thread of the call; it may not use the sandbox. A sandbox may send
+ * On the thread of the call; it may not use the sandbox. A guest may send
  * 1000 records at once, and 1000 a second in the long run: what is beyond is
  * dropped, and counted in the metrics. Texts end after 4096 bytes, names of
  * modules and files after 255.
  */
 typedef void (*mote_log_fn)(void *user, const mote_log_record *record);
+
+/*
+ * A file or memory to be mapped into a new sandbox, as by mote_map_file or
+ * mote_map_memory; see snapshot.h. An element of arrays: it never grows.
+ */
+typedef struct mote_mapping {
+	int32_t fd;         /* -1: memory */
+	uint32_t flags;     /* MOTE_MAP_*; of memory 0 */
+	uint64_t offset;    /* in the file; of memory 0 */
+	uint64_t size;      /* of a file 0: all that follows offset */
+	const void *memory; /* of a file NULL */
+	uint64_t address;   /* in the guest; not 0 */
+} mote_mapping;
+
+/* At most so many frames are given to the two that follow. */
+#define MOTE_PROFILE_FRAMES_MAX 128
+
+struct mote_frame; /* see debug.h */
+
+/*
+ * Where the guest is: frames as of mote_sandbox_backtrace, but only pc and
+ * flags are set; mote_image_symbolize has the rest. They are valid for the
+ * call, on its thread.
+ */
+typedef void (*mote_sample_fn)(void *user, const struct mote_frame *frames,
+			       size_t count);
+
+typedef enum mote_heap_event_kind {
+	MOTE_HEAP_ALLOCATE = 1,
+	MOTE_HEAP_FREE = 2
+} mote_heap_event_kind;
+
+/*
+ * What the guest says that it does with its heap, and where. It may lie.
+ * size is 0 for MOTE_HEAP_FREE; realloc is one of each.
+ */
+typedef void (*mote_heap_fn)(void *user, uint32_t kind, uint64_t address,
+			     uint64_t size, const struct mote_frame *frames,
+			     size_t count);
 
 typedef struct mote_sandbox_options {
 	uint32_t struct_size;
@@ -379,12 +418,33 @@ typedef struct mote_sandbox_options {
 	 */
 	const char *gdb;
 	struct mote_trace *trace; /* a reference is taken; see observe.h */
+	/*
+	 * Profiles. sample is called each time that the guest has run for
+	 * sample_ns, by default 1 ms and at least 20 us; heap for each use of
+	 * malloc and the like, which then costs an exit. Not with
+	 * MOTE_SANDBOX_NO_DUMP.
+	 */
+	uint64_t sample_ns;
+	mote_sample_fn sample;
+	void *sample_user;
+	mote_heap_fn heap;
+	void *heap_user;
+	/*
+	 * Mapped before the guest's first instruction, or as the last thing
+	 * for a sandbox from a snapshot; at most 256. Errors are those of
+	 * mote_map_file, and say which it was. Not together with
+	 * MOTE_SANDBOX_SHARE_INIT in mote_sandbox_new. A restore takes them
+	 * away like all others; a pool maps them again.
+	 */
+	const mote_mapping *mappings;
+	size_t mapping_count;
 } mote_sandbox_options;
 
 #define MOTE_SANDBOX_OPTIONS_INIT                                          \
 	{                                                                  \
 		(uint32_t)sizeof(mote_sandbox_options), 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                 \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,          \
+			0, 0, 0, 0, 0                                      \
 	}
 
 /*

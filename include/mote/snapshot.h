@@ -158,7 +158,10 @@ typedef struct mote_pool_options {
 	uint32_t min; /* made at once; default 0 */
 	uint32_t max; /* alive at the same time; default 64, at least min */
 	uint32_t reserved;
-	/* Of every sandbox; NULL is the defaults. Copied. */
+	/*
+	 * Of every sandbox; NULL is the defaults. Copied, with all that they
+	 * point to; of files the descriptor. Memory to be mapped must stay.
+	 */
 	const mote_sandbox_options *sandbox;
 } mote_pool_options;
 
@@ -186,8 +189,9 @@ mote_pool_acquire(mote_pool *pool, uint64_t timeout_ns, mote_sandbox **box,
 /*
  * Gives it back, in any state: it is restored, or replaced if that fails, and
  * has the limits of the options again. Until it is acquired again, using it
- * is MOTE_E_BUSY. Inside a call of it nothing happens, and it is still the
- * caller's; nothing happens to what is not out of this pool.
+ * is MOTE_E_BUSY; handles of it (mote_interrupt) that somebody kept cancel
+ * nothing from then on. Inside a call of it nothing happens, and it is still
+ * the caller's; nothing happens to what is not out of this pool.
  */
 MOTE_API void mote_pool_release(mote_pool *pool, mote_sandbox *box);
 

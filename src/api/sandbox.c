@@ -56,6 +56,31 @@ static mote_status check_deadline(uint64_t *deadline_ns, const char *operation,
 	return MOTE_OK;
 }
 
+#define DEFAULT_SAMPLE_NS UINT64_C(1000000)
+/* Else a guest would not get anywhere. */
+#define SAMPLE_MIN_NS UINT64_C(20000)
+
+static mote_status check_profile(mote_sandbox_options *options,
+				 mote_error *err)
+{
+	if (options->sample_ns == 0)
+		options->sample_ns = DEFAULT_SAMPLE_NS;
+	if (options->sample_ns < SAMPLE_MIN_NS ||
+	    options->sample_ns > DEADLINE_MAX_NS)
+		return mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				     "sample_ns is %llu, not %llu to %llu",
+				     (unsigned long long)options->sample_ns,
+				     (unsigned long long)SAMPLE_MIN_NS,
+				     (unsigned long long)DEADLINE_MAX_NS);
+	if ((options->sample || options->heap) &&
+	    (options->flags & MOTE_SANDBOX_NO_DUMP))
+		return mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				     "flags have MOTE_SANDBOX_NO_DUMP, %s is "
+				     "not NULL",
+				     options->sample ? "sample" : "heap");
+	return MOTE_OK;
+}
+
 static mote_status complete(mote_sandbox_options *options, mote_error *err)
 {
 	mote_status status;
@@ -85,6 +110,11 @@ static mote_status complete(mote_sandbox_options *options, mote_error *err)
 	if (status == MOTE_OK)
 		status = check_deadline(&options->deadline_ns, "new sandbox",
 					err);
+	if (status == MOTE_OK)
+		status = check_profile(options, err);
+	if (status == MOTE_OK)
+		status = mti_mappings_check(options->mappings,
+					    options->mapping_count, err);
 	if (options->max_host_calls == 0)
 		options->max_host_calls = DEFAULT_HOST_CALLS;
 	if (options->max_output_bytes == 0)
@@ -184,6 +214,14 @@ mote_status mote_sandbox_new(mote_image *image,
 					 "sandbox options", err);
 	if (status == MOTE_OK)
 		status = complete(&full, err);
+	if (status == MOTE_OK && full.mapping_count > 0 &&
+	    (full.flags & MOTE_SANDBOX_SHARE_INIT))
+		status = mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				       "mapping_count is %zu, and flags has "
+				       "MOTE_SANDBOX_SHARE_INIT: constructors "
+				       "that run once cannot see what is "
+				       "mapped into each sandbox",
+				       full.mapping_count);
 	if (status != MOTE_OK)
 		return status;
 	return mti_sandbox_new(image, &full, box, err);

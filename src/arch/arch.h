@@ -1,6 +1,6 @@
 /*
- * What the rest of the library needs of a guest architecture. Pure: page
- * tables are reached through the caller's operations.
+ * What the rest of the library needs of a guest architecture. Pure. Page
+ * tables are in pt.h.
  */
 #ifndef MTI_ARCH_ARCH_H
 #define MTI_ARCH_ARCH_H
@@ -11,32 +11,7 @@
 
 #include <mote/error.h>
 
-/* What a mapping allows; reading always. */
-#define MTI_PT_WRITE 1u
-#define MTI_PT_EXECUTE 2u
-#define MTI_PT_USER 4u
-
-/* The tables of a guest, which may be hostile when they are read. */
-struct mti_pt_ops {
-	void *context;
-	/* The entry at that guest-physical address; false if out of range. */
-	bool (*read)(void *context, uint64_t gpa, uint64_t *entry);
-	bool (*write)(void *context, uint64_t gpa, uint64_t entry);
-	/* A zeroed page for a table; false if there is no memory. */
-	bool (*alloc)(void *context, uint64_t *gpa);
-	/*
-	 * A table that holds nothing and is in no other; not to be believed
-	 * if tables are hostile. NULL: no unmap, and a map that failed is not
-	 * undone.
-	 */
-	void (*free)(void *context, uint64_t gpa);
-};
-
-struct mti_pt_translation {
-	uint64_t gpa;
-	uint64_t span; /* bytes from gpa to the end of its page */
-	uint32_t flags;
-};
+#include "arch/pt.h"
 
 /* What an architecture needs to tell one fault from another. */
 struct mti_trap {
@@ -57,7 +32,7 @@ struct mti_trap {
 
 struct mti_arch {
 	const char *name;
-	uint32_t machine; /* e_machine of its ELF files */
+	uint32_t machine;    /* e_machine of its ELF files */
 	uint64_t user_limit; /* the first address that is not the guest's */
 
 	/* Of mote_fault.registers. */
@@ -102,28 +77,7 @@ struct mti_arch {
 	 */
 	void (*fault)(const struct mti_trap *trap, mote_fault *fault);
 
-	/*
-	 * Maps [gva, gva + size) to [gpa, ...), all multiples of a page, with
-	 * large pages wherever both addresses allow. Nothing of the range may
-	 * be mapped yet. false: an operation failed, a range wraps or leaves
-	 * the user's part of the address space, or something is mapped there;
-	 * then nothing is mapped, if ops->free is there.
-	 */
-	bool (*map)(const struct mti_pt_ops *ops, uint64_t root, uint64_t gva,
-		    uint64_t gpa, uint64_t size, uint32_t flags);
-
-	/*
-	 * Undoes a map with the same arguments; needs ops->free. false if the
-	 * tables are not as that left them: then a part may be undone. As many
-	 * entries are looked at as map wrote, and a bounded number for each
-	 * table.
-	 */
-	bool (*unmap)(const struct mti_pt_ops *ops, uint64_t root,
-		      uint64_t gva, uint64_t gpa, uint64_t size);
-
-	/* false if gva is not mapped. A bounded number of reads. */
-	bool (*translate)(const struct mti_pt_ops *ops, uint64_t root,
-			  uint64_t gva, struct mti_pt_translation *out);
+	const struct mti_pt *pt; /* of user-mode guests */
 
 	/* Fill the pages at MOTE_GVA_SUPERVISOR and MOTE_GVA_SYSCALL. */
 	void (*supervisor_page)(uint8_t *page);

@@ -86,4 +86,7 @@ bool mti_layout_plan(const struct mti_part *parts, size_t count,
 const struct mti_region *mti_layout_find(const struct mti_layout *layout,
 					 uint64_t gva);
 
+/* Of a region: "supervisor", ..., "heap", "program" or "mapped". */
+const char *mti_layout_name(const struct mti_layout *layout, size_t index);
+
 #endif

@@ -14,41 +14,44 @@ static bool read_entry(void *context, uint64_t gpa, uint64_t *entry)
 	return true;
 }
 
-/* How much is there in one piece, and where; 0: nothing. */
-static size_t piece(const struct mti_virtual *space, uint64_t address,
-		    const uint8_t **from)
+/* Finds the page of an address, as far as it lies in memory. */
+static bool find(struct mti_virtual *space, uint64_t address)
 {
 	const struct mti_memory *memory = space->memory;
-	struct mti_memory copy = *memory;
+	/* Only read. */
 	const struct mti_pt_ops ops = {
-		.context = &copy,
+		.context = (void *)(uintptr_t)memory,
 		.read = read_entry,
 	};
 	struct mti_pt_translation found;
 	uint64_t there;
 
-	if (!space->arch->translate(&ops, space->root, address, &found) ||
+	if (address >= space->page && address - space->page < space->page_size)
+		return true;
+	if (mti_pt_translate(space->arch->pt, &ops, space->root, address,
+			     &found) != MTI_PT_OK ||
 	    found.gpa >= memory->size)
-		return 0;
+		return false;
 	there = memory->size - found.gpa;
-	*from = memory->base + found.gpa;
-	return found.span < there ? found.span : there;
+	space->page = address;
+	space->page_size = found.span < there ? found.span : there;
+	space->bytes = memory->base + found.gpa;
+	return true;
 }
 
-size_t mti_virtual_read(const struct mti_virtual *space, uint64_t address,
+size_t mti_virtual_read(struct mti_virtual *space, uint64_t address,
 			void *buffer, size_t size)
 {
-	const uint8_t *from = NULL;
 	size_t done = 0;
-	size_t part;
+	uint64_t at;
+	uint64_t part;
 
-	while (done < size) {
-		part = piece(space, address + done, &from);
-		if (part == 0)
-			break;
+	while (done < size && find(space, address + done)) {
+		at = address + done - space->page;
+		part = space->page_size - at;
 		if (part > size - done)
 			part = size - done;
-		memcpy((uint8_t *)buffer + done, from, part);
+		memcpy((uint8_t *)buffer + done, space->bytes + at, part);
 		done += part;
 	}
 	return done;

@@ -92,8 +92,8 @@ static bool know_tables(const struct mti_window_tables *tables)
 	if (!window->tables)
 		return false;
 	for (i = 0; i < count; i++)
-		if (i == 0 || is_table(tables->memory,
-				       layout->page_table_gpa + i * PAGE))
+		if (i == 0 ||
+		    is_table(tables->memory, layout->page_table_gpa + i * PAGE))
 			window->tables[i / 64] |= UINT64_C(1) << i % 64;
 	return true;
 }
@@ -138,6 +138,17 @@ static struct mti_pt_ops operations(const struct mti_window_tables *tables)
 	};
 }
 
+static struct mti_pt_mapping table_entries(const struct mti_mapping *mapping)
+{
+	return (struct mti_pt_mapping){
+		.gva = mapping->gva,
+		.gpa = mapping->gpa,
+		.size = mapping->size,
+		.flags = MTI_PT_NEW | MTI_PT_LARGE | MTI_PT_USER |
+			 (mapping->writable ? MTI_PT_WRITE : 0),
+	};
+}
+
 static mote_status no_memory(mote_error *err)
 {
 	return mti_error_set(err, MOTE_E_NO_MEMORY, "map into guest",
@@ -148,13 +159,12 @@ mote_status mti_window_show(const struct mti_window_tables *tables,
 			    const struct mti_mapping *mapping, mote_error *err)
 {
 	const struct mti_pt_ops ops = operations(tables);
-	uint32_t flags = MTI_PT_USER | (mapping->writable ? MTI_PT_WRITE : 0);
+	const struct mti_pt_mapping wanted = table_entries(mapping);
 
 	if (!know_tables(tables))
 		return no_memory(err);
-	if (tables->arch->map(&ops, tables->layout->page_table_gpa,
-			      mapping->gva, mapping->gpa, mapping->size,
-			      flags))
+	if (mti_pt_map(tables->arch->pt, &ops, tables->layout->page_table_gpa,
+		       &wanted) == MTI_PT_OK)
 		return MOTE_OK;
 	return mti_error_set(err, MOTE_E_NO_MEMORY, "map into guest",
 			     "the sandbox has no room for the page tables of "
@@ -167,16 +177,17 @@ mote_status mti_window_hide(const struct mti_window_tables *tables,
 			    const struct mti_mapping *mapping, mote_error *err)
 {
 	const struct mti_pt_ops ops = operations(tables);
+	const struct mti_pt_mapping known = table_entries(mapping);
 
 	if (!know_tables(tables))
 		return no_memory(err);
-	if (tables->arch->unmap(&ops, tables->layout->page_table_gpa,
-				mapping->gva, mapping->gpa, mapping->size))
+	if (mti_pt_unmap(tables->arch->pt, &ops, tables->layout->page_table_gpa,
+			 &known) == MTI_PT_OK)
 		return MOTE_OK;
-	return mti_error_set(err, MOTE_E_PROTOCOL, "unmap from guest",
-			     "the page tables of 0x%llx to 0x%llx were "
-			     "changed",
-			     (unsigned long long)mapping->gva,
-			     (unsigned long long)(mapping->gva +
-						  mapping->size));
+	return mti_error_set(
+		err, MOTE_E_PROTOCOL, "unmap from guest",
+		"the page tables of 0x%llx to 0x%llx were "
+		"changed",
+		(unsigned long long)mapping->gva,
+		(unsigned long long)(mapping->gva + mapping->size));
 }

@@ -39,6 +39,11 @@ void mti_os_close(int fd)
 		close(fd);
 }
 
+int mti_os_duplicate(int fd)
+{
+	return result(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
 int mti_os_ioctl(int fd, unsigned long request, void *argument)
 {
 	int value;

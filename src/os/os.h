@@ -18,6 +18,8 @@
 /* open(2) with O_CLOEXEC. */
 int mti_os_open(const char *path, int flags);
 void mti_os_close(int fd);
+/* The same open file, close-on-exec. */
+int mti_os_duplicate(int fd);
 int mti_os_ioctl(int fd, unsigned long request, void *argument);
 int mti_os_ioctl_value(int fd, unsigned long request, unsigned long value);
 

@@ -39,6 +39,8 @@ static void make_settings(mote_sandbox *box)
 	settings->features = ops_of(box)->features(box->vm);
 	if (box->flags & MOTE_SANDBOX_OUTPUT_LINES)
 		settings->features |= MOTE_FEATURE_OUTPUT_LINES;
+	if (box->profile.heap)
+		settings->features |= MOTE_FEATURE_HEAP;
 	settings->heap_size = sizes->heap;
 	settings->stack_size = sizes->stack;
 	settings->io_size = sizes->io;
@@ -284,8 +286,6 @@ void mti_sandbox_detach(mote_sandbox *box)
 	    make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
-		/* It may be the last one of a snapshot that is gone. */
-		mti_cache_sweep(engine);
 	} else {
 		seat.memory = box->memory;
 		mti_seat_free(engine, &seat);

@@ -135,7 +135,8 @@ void mti_seat_put(mote_engine *engine, struct mti_seat *seat)
 		return;
 	}
 	insert(engine, seat);
-	mti_cache_settle(engine);
+	/* It may be the last one of a snapshot that is gone. */
+	mti_cache_tidy(engine);
 }
 
 /* Whether only the cache still has the snapshot that this seat is in. */
@@ -158,34 +159,29 @@ static bool is_forgotten(const struct mti_cache *cache,
 /* Takes one such seat out. */
 static bool take_forgotten(struct mti_cache *cache, struct mti_seat *seat)
 {
+	bool found;
 	size_t i;
 
+	pthread_mutex_lock(&cache->lock);
 	for (i = 0; i < cache->count; i++)
 		if (is_forgotten(cache, &cache->seats[i]))
 			break;
-	if (i == cache->count)
-		return false;
-	*seat = cache->seats[i];
-	cache->count--;
+	found = i < cache->count;
+	if (found) {
+		*seat = cache->seats[i];
+		cache->count--;
+	}
 	for (; i < cache->count; i++)
 		cache->seats[i] = cache->seats[i + 1];
-	return true;
+	pthread_mutex_unlock(&cache->lock);
+	return found;
 }
 
-void mti_cache_settle(mote_engine *engine)
+static void settle(mote_engine *engine)
 {
-	struct mti_cache *cache = &engine->cache;
 	struct mti_seat seat;
-	bool found;
 
-	if (engine->generation != mti_fork_generation())
-		return;
-	do {
-		pthread_mutex_lock(&cache->lock);
-		found = take_forgotten(cache, &seat);
-		pthread_mutex_unlock(&cache->lock);
-		if (!found)
-			return;
+	while (take_forgotten(&engine->cache, &seat)) {
 		if (mti_memory_remap(&seat.memory, seat.template->store,
 				     NULL) != MOTE_OK) {
 			mti_seat_free(engine, &seat);
@@ -195,7 +191,7 @@ void mti_cache_settle(mote_engine *engine)
 		mti_store_unref(seat.store);
 		seat.store = seat.template->store;
 		insert(engine, &seat);
-	} while (found);
+	}
 }
 
 /* Whether only seats of the cache have that template. */
@@ -211,7 +207,7 @@ static bool is_dead(const struct mti_cache *cache,
 				    memory_order_relaxed) == seats;
 }
 
-void mti_cache_sweep(mote_engine *engine)
+static void sweep(mote_engine *engine)
 {
 	struct mti_cache *cache = &engine->cache;
 	struct mti_seat gone[MTI_CACHE_MAX];
@@ -220,8 +216,6 @@ void mti_cache_sweep(mote_engine *engine)
 	size_t kept = 0;
 	size_t i;
 
-	if (engine->generation != mti_fork_generation())
-		return;
 	pthread_mutex_lock(&cache->lock);
 	for (i = 0; i < cache->count; i++)
 		dead[i] = is_dead(cache, cache->seats[i].template);
@@ -234,6 +228,15 @@ void mti_cache_sweep(mote_engine *engine)
 	pthread_mutex_unlock(&cache->lock);
 	while (count > 0)
 		mti_seat_free(engine, &gone[--count]);
+}
+
+void mti_cache_tidy(mote_engine *engine)
+{
+	/* In a child the cache is its parent's. */
+	if (engine->generation != mti_fork_generation())
+		return;
+	sweep(engine);
+	settle(engine);
 }
 
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more)

@@ -161,12 +161,12 @@ static mote_status accept(mote_sandbox *box, const struct mti_message *message,
 				     "import number %u of %zu",
 				     message->head.function, elf->import_count);
 	*import = &elf->imports[message->head.function];
-	if (box->host_calls_left == 0)
+	if (box->usage.host_calls_left == 0)
 		return mti_error_set(
 			err, MOTE_E_HOST_CALLS, "host call",
 			"the guest made more than max_host_calls, %llu",
 			(unsigned long long)box->limits.host_calls);
-	box->host_calls_left--;
+	box->usage.host_calls_left--;
 	box->stats.host_calls++;
 	return mti_message_match(message, (*import)->name,
 				 &(*import)->signature, err);

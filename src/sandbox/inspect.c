@@ -25,14 +25,19 @@ mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err)
 	return MOTE_OK;
 }
 
-size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
-			void *buffer, size_t size)
+static struct mti_virtual space_of(const mote_sandbox *box)
 {
-	const struct mti_virtual space = {
+	return (struct mti_virtual){
 		.arch = box->image->arch,
 		.memory = &box->memory,
 		.root = box->template->layout.page_table_gpa,
 	};
+}
+
+size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
+			void *buffer, size_t size)
+{
+	struct mti_virtual space = space_of(box);
 
 	return mti_virtual_read(&space, address, buffer, size);
 }
@@ -92,43 +97,84 @@ mote_status mti_inspect_registers(mote_sandbox *box, uint64_t *general,
 	return status;
 }
 
-static bool read_memory(void *context, uint64_t address, void *buffer,
-			size_t size)
-{
-	return mti_inspect_read(context, address, buffer, size) == size;
-}
+/* A walk reads the stack and code in turns. */
+struct walk {
+	const mote_sandbox *box;
+	struct mti_virtual stack;
+	struct mti_virtual code;
+};
 
 static bool is_code(void *context, uint64_t address)
 {
-	const mote_sandbox *box = context;
+	const struct walk *walk = context;
 
-	return mti_elf_executable(&box->image->elf, address) ||
+	return mti_elf_executable(&walk->box->image->elf, address) ||
 	       (address >= MOTE_GVA_SYSCALL &&
 		address - MOTE_GVA_SYSCALL < MOTE_PAGE_SIZE);
+}
+
+static bool read_memory(void *context, uint64_t address, void *buffer,
+			size_t size)
+{
+	struct walk *walk = context;
+	struct mti_virtual *space = is_code(context, address) ? &walk->code :
+								&walk->stack;
+
+	return mti_virtual_read(space, address, buffer, size) == size;
+}
+
+mote_status mti_inspect_running(mote_sandbox *box, uint64_t *general,
+				mote_error *err)
+{
+	mote_fault fault = { 0 };
+	uint64_t unused;
+	mote_status status;
+
+	status = box->image->engine->ops->registers(box->vm, &fault, &unused,
+						    err);
+	if (status != MOTE_OK)
+		return status;
+	leave_stub(box, &fault);
+	memcpy(general, fault.registers, sizeof(fault.registers));
+	return MOTE_OK;
+}
+
+mote_status mti_inspect_unwind_from(mote_sandbox *box, const uint64_t *general,
+				    struct mti_unwind_frame *frames, size_t max,
+				    size_t *count, mote_error *err)
+{
+	struct walk walk = {
+		.box = box,
+		.stack = space_of(box),
+		.code = space_of(box),
+	};
+	struct mti_unwind_guest guest = {
+		.arch = box->image->arch,
+		.context = &walk,
+		.read = read_memory,
+		.code = is_code,
+	};
+	mote_status status = mti_image_debug(box->image, &guest.info, err);
+
+	if (status == MOTE_OK)
+		*count = mti_unwind(&guest, general, frames, max);
+	return status;
 }
 
 mote_status mti_inspect_unwind(mote_sandbox *box,
 			       struct mti_unwind_frame *frames, size_t max,
 			       size_t *count, mote_error *err)
 {
-	struct mti_unwind_guest guest = {
-		.arch = box->image->arch,
-		.context = box,
-		.read = read_memory,
-		.code = is_code,
-	};
 	const mote_error *last = &box->last.error;
 	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
 	mote_status status;
 
-	status = mti_image_debug(box->image, &guest.info, err);
+	status = mti_inspect_registers(box, general, err);
 	if (status == MOTE_OK)
-		status = mti_inspect_registers(box, general, err);
-	if (status != MOTE_OK)
-		return status;
-	*count = mti_unwind(&guest, general, frames, max);
-	if (last->code == MOTE_E_GUEST_FAULT &&
+		status = mti_inspect_unwind_from(box, general, frames, max,
+						 count, err);
+	if (status == MOTE_OK && last->code == MOTE_E_GUEST_FAULT &&
 	    last->fault.kind == MOTE_FAULT_ABORT)
 		*count = mti_unwind_from(frames, *count, last->fault.pc);
-	return MOTE_OK;
+	return status;
 }

@@ -183,6 +183,29 @@ mote_status mti_kick_stopped(struct mti_kick *call, uint64_t now_ns)
 	return MOTE_OK;
 }
 
+void mti_kick_sampled(struct mti_kick *call, uint64_t now_ns)
+{
+	/* Periods are bounded, so that this can be told from none. */
+	call->sample_at_ns = call->sample_ns == UINT64_MAX ?
+				     UINT64_MAX :
+				     now_ns + call->sample_ns;
+}
+
+bool mti_kick_sample(struct mti_kick *call, uint64_t now_ns)
+{
+	bool due = now_ns >= call->sample_at_ns;
+
+	if (due)
+		mti_kick_sampled(call, now_ns);
+	return due;
+}
+
+/* When the call has to be interrupted next, if nothing else does it. */
+static uint64_t next_look(const struct mti_kick *call)
+{
+	return earlier(call->check_ns, call->sample_at_ns);
+}
+
 static mote_status arm(uint64_t now_ns, uint64_t when_ns, mote_error *err)
 {
 	uint64_t armed_ns = self.armed_ns;
@@ -246,7 +269,7 @@ mote_status mti_kick_check(struct mti_kick *call, uint64_t now_ns,
 	status = mti_kick_stopped(call, now_ns);
 	if (status != MOTE_OK)
 		return mti_kick_error(call, status, err);
-	return arm(now_ns, call->check_ns, err);
+	return arm(now_ns, next_look(call), err);
 }
 
 static void set_limits(struct mti_kick *call, uint64_t now_ns,
@@ -296,7 +319,7 @@ static mote_status start(struct mti_kick *call, uint64_t now_ns,
 		call->ops->kick(call->vm, true);
 		return MOTE_OK;
 	}
-	return arm(now_ns, call->check_ns, err);
+	return arm(now_ns, next_look(call), err);
 }
 
 mote_status mti_kick_begin(struct mti_kick *call, uint64_t now_ns,
@@ -312,6 +335,7 @@ mote_status mti_kick_begin(struct mti_kick *call, uint64_t now_ns,
 	}
 	call->outer = self.call;
 	set_limits(call, now_ns, limits);
+	mti_kick_sampled(call, now_ns);
 	call->ops->kick(call->vm, false);
 	set_current(call);
 	/* Now that a kick would not be lost. */

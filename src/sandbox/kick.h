@@ -80,11 +80,12 @@ struct mti_kick_limits {
 	uint64_t cpu_ns;      /* the same, or MTI_KICK_NO_CPU_LIMIT */
 };
 
-/* A call; the first three are set once by the owner. */
+/* A call; the first four are set once by the owner. */
 struct mti_kick {
 	const struct mti_hv_ops *ops;
 	struct mti_vm *vm;
 	struct mote_interrupt *interrupt;
+	uint64_t sample_ns; /* interrupt it so often; UINT64_MAX: never */
 
 	struct mti_kick_limits limits;
 	uint64_t own_deadline_ns; /* monotonic */
@@ -93,6 +94,7 @@ struct mti_kick {
 	uint64_t cpu_end_ns; /* of the thread's CPU clock */
 	/* Before this moment neither can have been reached. */
 	uint64_t check_ns;
+	uint64_t sample_at_ns; /* the next one */
 	bool masked; /* ops->block was used */
 	struct mti_kick *outer;
 };
@@ -115,6 +117,13 @@ bool mti_kick_end(struct mti_kick *call);
  */
 mote_status mti_kick_check(struct mti_kick *call, uint64_t now_ns,
 			   bool interrupted, mote_error *err);
+
+/*
+ * Before mti_kick_check: whether it is time for a sample. If so the next one
+ * is due sample_ns after now_ns; mti_kick_sampled says that it took a while.
+ */
+bool mti_kick_sample(struct mti_kick *call, uint64_t now_ns);
+void mti_kick_sampled(struct mti_kick *call, uint64_t now_ns);
 
 /* The first three of these only; err is not filled. */
 mote_status mti_kick_stopped(struct mti_kick *call, uint64_t now_ns);

@@ -13,13 +13,10 @@
 static const char own_module[] = "mote";
 
 /* Whether a record of that level and module goes to the callback. */
-static bool pass(mote_sandbox *box, uint32_t level, const char *module,
-		 size_t size)
+static bool wants(const mote_sandbox *box, uint32_t level, const char *module,
+		  size_t size)
 {
-	struct mti_observer *observer = &box->observe;
-
-	return mti_log_filter_wants(&observer->filter, level, module, size) &&
-	       mti_rate_take(&observer->rate, observer->now_ns);
+	return mti_log_filter_wants(&box->observe.filter, level, module, size);
 }
 
 static void deliver(mote_sandbox *box, const mote_log_record *record)
@@ -58,7 +55,8 @@ static void take(mote_sandbox *box, const struct mote_abi_log *head,
 	record.module =
 		take_text(&data, head->module_size, module, sizeof(module));
 	record.file = take_text(&data, head->file_size, file, sizeof(file));
-	if (pass(box, record.level, module, record.module.size))
+	if (wants(box, record.level, module, record.module.size) &&
+	    mti_rate_take(&box->observe.rate, box->observe.now_ns))
 		deliver(box, &record);
 	else
 		mti_metric_count(&box->observe, MTI_METRIC_LOG_DROPPED, 1);
@@ -105,7 +103,8 @@ void mti_log_event(mote_sandbox *box, mote_log_level level, const char *format,
 	};
 	va_list args;
 
-	if (!pass(box, record.level, own_module, module_size))
+	/* Not the guest's: it must not be able to use up the room for them. */
+	if (!wants(box, record.level, own_module, module_size))
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);

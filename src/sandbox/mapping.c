@@ -165,6 +165,32 @@ mote_status mti_mapping_file(mote_sandbox *box, int fd, uint64_t offset,
 	return status;
 }
 
+static mote_status add_one(mote_sandbox *box, const mote_mapping *one,
+			   mote_error *err)
+{
+	uint64_t address = one->address;
+
+	if (one->fd < 0)
+		return mti_mapping_memory(box, one->memory, one->size, &address,
+					  err);
+	return mti_mapping_file(box, one->fd, one->offset, one->size,
+				one->flags & MOTE_MAP_PRIVATE, &address, err);
+}
+
+mote_status mti_mapping_add_all(mote_sandbox *box, const mote_mapping *mappings,
+				size_t count, mote_error *err)
+{
+	mote_status status = MOTE_OK;
+	size_t i;
+
+	for (i = 0; i < count && status == MOTE_OK; i++) {
+		status = add_one(box, &mappings[i], err);
+		if (status != MOTE_OK)
+			mti_error_prefix(err, "mappings[%zu]: ", i);
+	}
+	return status;
+}
+
 /*
  * Takes it from the VM, which also makes the CPU forget what the page tables
  * said. If that fails the VM never runs again, and a restore replaces it.

@@ -14,6 +14,9 @@ mote_status mti_mapping_file(mote_sandbox *box, int fd, uint64_t offset,
 mote_status mti_mapping_memory(mote_sandbox *box, const void *memory,
 			       uint64_t size, uint64_t *address,
 			       mote_error *err);
+/* Those of options, which are checked. If it fails, some may be there. */
+mote_status mti_mapping_add_all(mote_sandbox *box, const mote_mapping *mappings,
+				size_t count, mote_error *err);
 /*
  * If it fails there is none at that address; or what is left of it in the
  * sandbox, which is poisoned then, is for a restore to put right.

@@ -88,10 +88,9 @@ void mti_observe_begin(mote_sandbox *box)
 {
 	struct mti_observer *observer = &box->observe;
 
-	observer->start_ns = observer->now_ns;
 	MTI_PROBE(call__start, box, call_name(box));
 	if (observer->trace)
-		mti_track_begin(&observer->host, observer->start_ns,
+		mti_track_begin(&observer->host, box->usage.start_ns,
 				call_name(box), strlen(call_name(box)));
 }
 
@@ -108,7 +107,7 @@ static void take_guest_drops(mote_sandbox *box)
 	mti_metric_count(&box->observe, MTI_METRIC_LOG_DROPPED, dropped);
 }
 
-static void count_call(mote_sandbox *box, uint64_t now_ns)
+static void count_call(mote_sandbox *box)
 {
 	struct mti_metrics_shard *shard = &box->observe.shard;
 
@@ -119,27 +118,26 @@ static void count_call(mote_sandbox *box, uint64_t now_ns)
 			      box->stats.host_calls, memory_order_relaxed);
 	if (box->phase == MTI_PHASE_INIT)
 		return;
-	mti_histogram_add(&shard->call, now_ns - box->observe.start_ns);
+	mti_histogram_add(&shard->call,
+			  box->observe.now_ns - box->usage.start_ns);
 }
 
 void mti_observe_end(mote_sandbox *box, mote_status status,
 		     const mote_error *err)
 {
 	struct mti_observer *observer = &box->observe;
-	uint64_t now_ns;
 
 	MTI_PROBE(call__end, box, status);
 	if (!observer->counting && !observer->trace && status == MOTE_OK)
 		return;
-	now_ns = mti_os_monotonic_ns();
 	if (observer->filter.most != MOTE_LOG_OFF || observer->trace)
 		take_guest_drops(box);
 	if (observer->counting)
-		count_call(box, now_ns);
+		count_call(box);
 	if (observer->trace) {
 		observer->in_guest = false;
-		mti_track_end_all(&observer->guest, now_ns);
-		mti_track_end_all(&observer->host, now_ns);
+		mti_track_end_all(&observer->guest, observer->now_ns);
+		mti_track_end_all(&observer->host, observer->now_ns);
 	}
 	if (status != MOTE_OK)
 		mti_observe_failed(box, status, err);

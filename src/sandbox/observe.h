@@ -22,7 +22,7 @@
 #include "obs/trace.h"
 
 struct mti_observer {
-	/* The clock as it was read last: at the entry. */
+	/* The clock as it was read last: at the entry, or the call's end. */
 	uint64_t now_ns;
 
 	mote_log_fn log; /* NULL: the filter wants nothing */
@@ -42,7 +42,6 @@ struct mti_observer {
 
 	/* The call in progress. */
 	const char *name;
-	uint64_t start_ns;
 };
 
 mote_status mti_observe_init(mote_sandbox *box,
@@ -50,16 +49,16 @@ mote_status mti_observe_init(mote_sandbox *box,
 			     mote_error *err);
 void mti_observe_fini(mote_sandbox *box);
 
-/*
- * Tells the guest what is wanted: after its control page was filled anew, so
- * also after a restore.
- */
+/* Puts what is wanted of the guest into box->settings. */
 void mti_observe_control(mote_sandbox *box);
 
 /* A sandbox is ready for its first call. */
 void mti_observe_created(mote_sandbox *box);
 
-/* Around a call; now_ns in the observer is set. err may be NULL. */
+/*
+ * Around a call, within mti_usage_begin and after mti_usage_end. err may be
+ * NULL.
+ */
 void mti_observe_begin(mote_sandbox *box);
 void mti_observe_end(mote_sandbox *box, mote_status status,
 		     const mote_error *err);

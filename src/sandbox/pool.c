@@ -13,7 +13,8 @@
  * IDLE or EMPTY.
  *
  * A sandbox that is IDLE is owned by the pool (see owner.c): whoever kept a
- * pointer to it after its release gets MOTE_E_BUSY.
+ * pointer to it after its release gets MOTE_E_BUSY. Whoever kept a handle to
+ * cancel its calls has one that cancels nothing: a release gives it another.
  */
 #include "sandbox/pool.h"
 
@@ -22,6 +23,7 @@
 
 #include "base/error.h"
 #include "os/os.h"
+#include "sandbox/mapping.h"
 
 #define NONE UINT32_MAX
 #define NS_PER_S UINT64_C(1000000000)
@@ -178,7 +180,7 @@ static void destroy(mote_pool *pool)
 
 	pthread_mutex_destroy(&pool->lock);
 	pthread_condattr_destroy(&pool->monotonic);
-	mti_free(allocator, pool->options);
+	mti_options_free(allocator, pool->options);
 	mti_free(allocator, pool->buckets);
 	mti_free(allocator, pool);
 	/* It holds the engine, whose allocator that was. */
@@ -249,8 +251,10 @@ static mote_status make(mote_pool *pool, struct slot *slot, mote_sandbox **box,
 	mote_status status = mti_sandbox_from_snapshot(
 		pool->snapshot, pool->options, box, err);
 
-	if (status == MOTE_OK)
+	if (status == MOTE_OK) {
 		slot->limits = (*box)->limits;
+		(*box)->pool = pool;
+	}
 	return status;
 }
 
@@ -264,7 +268,7 @@ static mote_status make_first(mote_pool *pool, uint32_t count, mote_error *err)
 
 		status = make(pool, slot, &box, err);
 		if (status == MOTE_OK) {
-			mti_sandbox_park(box, pool);
+			mti_sandbox_park(box);
 			put_box(pool, slot, box);
 			pool->stats.created++;
 		}
@@ -325,11 +329,11 @@ mote_status mti_pool_new(mote_snapshot *snapshot, uint32_t min, uint32_t max,
 	pthread_condattr_init(&pool->monotonic);
 	pthread_condattr_setclock(&pool->monotonic, CLOCK_MONOTONIC);
 	init_slots(pool);
-	pool->options = mti_options_copy(allocator, options);
-	if (!pool->options || !make_buckets(pool))
+	status = mti_options_copy(allocator, options, &pool->options, err);
+	if (status == MOTE_OK && !make_buckets(pool))
 		status = mti_error_set(err, MOTE_E_NO_MEMORY, "new pool",
 				       "no memory for %u slots", max);
-	else
+	if (status == MOTE_OK)
 		status = make_first(pool, min, err);
 	if (status != MOTE_OK) {
 		mti_pool_free(pool);
@@ -437,17 +441,28 @@ static mote_status fill(mote_pool *pool, struct slot *slot, mote_error *err)
 	return MOTE_OK;
 }
 
+static void count_acquired(const mote_pool *pool, bool waited)
+{
+	mote_engine *engine = pool->snapshot->image->engine;
+
+	mti_metric_add(engine, MTI_METRIC_POOL_ACQUIRED, 1);
+	if (waited)
+		mti_metric_add(engine, MTI_METRIC_POOL_WAITED, 1);
+}
+
 mote_status mti_pool_acquire(mote_pool *pool, uint64_t timeout_ns,
 			     mote_sandbox **out, mote_error *err)
 {
 	mote_status status = MOTE_OK;
 	struct slot *slot;
+	bool waited;
 	bool parked;
 
 	if (pool->generation != mti_fork_generation())
 		return foreign_process("acquire from pool", err);
 	pthread_mutex_lock(&pool->lock);
 	slot = pool->closed ? NULL : take_free(pool);
+	waited = !slot;
 	if (pool->closed)
 		status = closed_meanwhile(err);
 	else if (!slot && timeout_ns == 0)
@@ -466,6 +481,7 @@ mote_status mti_pool_acquire(mote_pool *pool, uint64_t timeout_ns,
 		return status;
 	}
 	pool->stats.acquired++;
+	count_acquired(pool, waited);
 	*out = slot->box;
 	pthread_mutex_unlock(&pool->lock);
 	if (parked)
@@ -504,7 +520,7 @@ static mote_sandbox *replace(mote_pool *pool, struct slot *slot)
 	box = NULL;
 	if (make(pool, slot, &box, NULL) != MOTE_OK)
 		return NULL;
-	mti_sandbox_park(box, pool);
+	mti_sandbox_park(box);
 	return box;
 }
 
@@ -540,6 +556,37 @@ static void end_release(mote_pool *pool, struct slot *slot, bool restored,
 	unlock_and_leave(pool);
 }
 
+/* Who kept a handle must not cancel the calls of the next one. */
+static bool renew_interrupt(mote_sandbox *box)
+{
+	struct mote_interrupt *fresh;
+
+	if (!mti_interrupt_shared(box->interrupt))
+		return true;
+	fresh = mti_interrupt_new(box->image->engine);
+	if (!fresh)
+		return false;
+	mti_interrupt_unref(box->interrupt);
+	box->interrupt = fresh;
+	box->kick.interrupt = fresh;
+	return true;
+}
+
+/* As it was when it was made. */
+static bool renew(mote_pool *pool, struct slot *slot)
+{
+	const mote_sandbox_options *options = pool->options;
+	mote_sandbox *box = slot->box;
+
+	if (!renew_interrupt(box) ||
+	    mti_sandbox_restore(box, pool->snapshot, NULL) != MOTE_OK ||
+	    mti_mapping_add_all(box, options->mappings, options->mapping_count,
+				NULL) != MOTE_OK)
+		return false;
+	box->limits = slot->limits;
+	return true;
+}
+
 void mti_pool_release(mote_pool *pool, mote_sandbox *box)
 {
 	mote_sandbox *other = NULL;
@@ -563,13 +610,11 @@ void mti_pool_release(mote_pool *pool, mote_sandbox *box)
 		release_closed(pool, slot);
 		return;
 	}
-	restored = mti_sandbox_restore(box, pool->snapshot, NULL) == MOTE_OK;
-	if (restored) {
-		box->limits = slot->limits;
-		mti_sandbox_park(box, pool);
-	} else {
+	restored = renew(pool, slot);
+	if (restored)
+		mti_sandbox_park(box);
+	else
 		other = replace(pool, slot);
-	}
 	end_release(pool, slot, restored, other);
 }
 

@@ -25,10 +25,15 @@ mote_status mti_pool_stats(mote_pool *pool, mote_pool_stats *stats,
 void mti_pool_free(mote_pool *pool);
 
 /*
- * options.c: a copy of options and of the host functions and texts that they
- * point to, in one block of the allocator. NULL if there is no memory.
+ * options.c: a copy of options and of what they point to, in one block of the
+ * allocator; of files the descriptor, of a trace a reference.
+ * MOTE_E_NO_MEMORY, MOTE_E_OS.
  */
-mote_sandbox_options *mti_options_copy(const struct mti_allocator *allocator,
-				       const mote_sandbox_options *options);
+mote_status mti_options_copy(const struct mti_allocator *allocator,
+			     const mote_sandbox_options *options,
+			     mote_sandbox_options **copy, mote_error *err);
+/* copy may be NULL. */
+void mti_options_free(const struct mti_allocator *allocator,
+		      mote_sandbox_options *copy);
 
 #endif

@@ -89,6 +89,8 @@ static mote_status restore(mote_sandbox *box, mote_snapshot *snapshot,
 	box->last.function = "";
 	box->last.more = 0;
 	box->last.error.code = MOTE_OK;
+	/* The guest sees it: it says how many calls there were before. */
+	box->next_id = 0;
 	/* Another plan of memory is another VM: see cache.c. */
 	if (box->template != snapshot->template || box->vm_lost)
 		mti_sandbox_detach(box);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "os/os.h"
 #include "sandbox/kick.h"
+#include "sandbox/profile.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/usage.h"
 
@@ -55,6 +56,8 @@ static mote_status service_exit(mote_sandbox *box, const struct mti_exit *exit,
 			return mti_error_os(err, MOTE_E_OS, "guest service",
 					    -os, "getrandom");
 		return MOTE_OK;
+	case MOTE_SERVICE_HEAP:
+		return mti_profile_heap(box, exit->argument0, err);
 	default:
 		break;
 	}
@@ -155,9 +158,15 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 	/* A guest that was interrupted may just be reading the clock. */
 	uint64_t now_ns = interrupted ? mti_os_monotonic_ns() :
 					refresh_clock(box);
-	mote_status status = mti_kick_check(&box->kick, now_ns, interrupted,
-					    err);
+	mote_status status;
 
+	/* What passes in a host function is not the guest's. */
+	if (mti_kick_sample(&box->kick, now_ns) && interrupted) {
+		mti_profile_sample(box);
+		now_ns = mti_os_monotonic_ns();
+		mti_kick_sampled(&box->kick, now_ns);
+	}
+	status = mti_kick_check(&box->kick, now_ns, interrupted, err);
 	if (status == MOTE_OK)
 		status = mti_usage_growth(box, err);
 	if (status != MOTE_OK)

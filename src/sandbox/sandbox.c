@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sandbox/mapping.h"
+#include "sandbox/profile.h"
 
 /* Of a CPU as a program finds it. */
 static const struct mti_snap_cpu new_cpu = {
@@ -27,6 +29,7 @@ static mote_status run_init(mote_sandbox *box, mote_error *err)
 
 static mote_status run_from_start(mote_sandbox *box,
 				  struct mti_template *template,
+				  const mote_sandbox_options *options,
 				  mote_error *err)
 {
 	mote_status status = mti_sandbox_attach(box, template, template->store,
@@ -35,6 +38,9 @@ static mote_status run_from_start(mote_sandbox *box,
 	if (status == MOTE_OK)
 		status = mti_sandbox_resume(box, &new_cpu, MTI_RANDOM_FIRST,
 					    err);
+	if (status == MOTE_OK)
+		status = mti_mapping_add_all(box, options->mappings,
+					     options->mapping_count, err);
 	if (status == MOTE_OK)
 		status = run_init(box, err);
 	return status;
@@ -90,7 +96,7 @@ static mote_status start(mote_sandbox *box, const mote_sandbox_options *options,
 		status = mti_sandbox_begin(box, template, &started, err);
 		mti_store_unref(started.store);
 	} else {
-		status = run_from_start(box, template, err);
+		status = run_from_start(box, template, options, err);
 		if (status == MOTE_OK && share)
 			put_started(box, template);
 	}
@@ -106,7 +112,7 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->flags = options->flags;
 	box->output = options->output;
 	box->output_user = options->output_user;
-	box->measured = options->flags & MOTE_SANDBOX_CALL_STATS;
+	box->usage.measured = options->flags & MOTE_SANDBOX_CALL_STATS;
 	box->limits.time.deadline_ns = options->deadline_ns;
 	box->limits.time.cpu_ns = options->cpu_ns;
 	box->limits.log_bytes = options->max_log_bytes;
@@ -117,12 +123,18 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	status = mti_observe_init(box, options, err);
 	if (status == MOTE_OK)
 		status = mti_host_resolve(box, options, err);
+	if (status == MOTE_OK)
+		status = mti_profile_init(box, options, err);
 	if (status != MOTE_OK)
 		return status;
 	if (!snapshot)
 		return start(box, options, err);
-	return mti_sandbox_begin(box, snapshot->template, &snapshot->snap,
-				 err);
+	status = mti_sandbox_begin(box, snapshot->template, &snapshot->snap,
+				   err);
+	if (status == MOTE_OK)
+		status = mti_mapping_add_all(box, options->mappings,
+					     options->mapping_count, err);
+	return status;
 }
 
 /* snapshot NULL: from the start. */
@@ -187,6 +199,7 @@ void mti_sandbox_free(mote_sandbox *box)
 	image = box->image;
 	allocator = &image->engine->allocator;
 	mti_sandbox_detach(box);
+	mti_profile_fini(box);
 	mti_observe_fini(box);
 	mti_free(allocator, box->host_functions);
 	mti_free(allocator, box->resolved);

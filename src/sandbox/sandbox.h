@@ -54,18 +54,17 @@ mote_status mti_engine_random(mote_engine *engine, void *buffer, size_t size,
 mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
 			 struct mti_store *store, struct mti_seat *seat,
 			 mote_error *err);
-/* Takes it over; its memory is in the state of its store. */
+/* Takes it over, and tidies; its memory is in the state of its store. */
 void mti_seat_put(mote_engine *engine, struct mti_seat *seat);
 void mti_seat_free(mote_engine *engine, struct mti_seat *seat);
-/*
- * Seats in the state of a snapshot that nobody else has any more, and which
- * nobody can ask for, go back to the start: they would keep its memory.
- */
-void mti_cache_settle(mote_engine *engine);
 /* Whether memory, and more bytes, may lie in the cache. */
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more);
-/* Frees the seats of plans that nobody else has any more. */
-void mti_cache_sweep(mote_engine *engine);
+/*
+ * After the end of what seats may be of. Those of a plan that nobody else has
+ * any more are freed; those in the state of a snapshot that nobody else has,
+ * and so nobody can ask for, go back to the start: they would keep its memory.
+ */
+void mti_cache_tidy(mote_engine *engine);
 void mti_cache_init(struct mti_cache *cache);
 void mti_cache_fini(mote_engine *engine);
 
@@ -147,11 +146,12 @@ void mti_sandbox_release(mote_sandbox *box);
 bool mti_sandbox_inside(const mote_sandbox *box);
 
 /*
- * owner.c: it is the keeper's, an object that is no thread: MOTE_E_BUSY for
- * all until unpark. It is nobody's, or this thread's, before.
+ * owner.c: it is its pool's, which is no thread: MOTE_E_BUSY for all until
+ * unpark. It is nobody's, or this thread's, before.
  */
-void mti_sandbox_park(mote_sandbox *box, const void *keeper);
+void mti_sandbox_park(mote_sandbox *box);
 void mti_sandbox_unpark(mote_sandbox *box);
+bool mti_sandbox_parked(const mote_sandbox *box);
 
 /* fork.c: the number changes in a child after fork(). */
 mote_status mti_fork_watch(mote_error *err);
@@ -221,6 +221,14 @@ mote_status mti_inspect_unwind(mote_sandbox *box,
 
 /* dump.c: the same conditions. Writes a core file. */
 mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err);
+
+/* From these registers on; room is not 0. */
+mote_status mti_inspect_unwind_from(mote_sandbox *box, const uint64_t *general,
+				    struct mti_unwind_frame *frames, size_t max,
+				    size_t *count, mote_error *err);
+/* As the run loop finds them at an exit: the quicker way. */
+mote_status mti_inspect_running(mote_sandbox *box, uint64_t *general,
+				mote_error *err);
 
 /*
  * post.c: hands out and empties what the guest has queued. Calls that it has

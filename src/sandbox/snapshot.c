@@ -246,8 +246,7 @@ void mti_snapshot_unref(mote_snapshot *snapshot)
 	image = snapshot->image;
 	mti_store_unref(snapshot->snap.store);
 	mti_template_unref(snapshot->template);
-	mti_cache_sweep(image->engine);
-	mti_cache_settle(image->engine);
+	mti_cache_tidy(image->engine);
 	mti_free(&image->engine->allocator, snapshot);
 	mti_image_unref(image);
 }

@@ -18,6 +18,7 @@
 #include "base/signature.h"
 #include "call/codec.h"
 #include "debug/info.h"
+#include "debug/unwind.h"
 #include "elf/elf.h"
 #include "hv/hv.h"
 #include "mem/layout.h"
@@ -136,6 +137,20 @@ struct mti_limits {
 	uint64_t growth_bytes; /* UINT64_MAX: none */
 };
 
+/* What the call in progress, or the last one, uses: see usage.h. */
+struct mti_usage {
+	bool measured; /* MOTE_SANDBOX_CALL_STATS */
+	uint64_t host_calls_left;
+	uint64_t output_left;
+	uint64_t log_left;
+	uint64_t start_ns;
+	uint64_t start_cpu_ns; /* if it is measured */
+	uint64_t pages_before;
+	uint64_t pages_written; /* for the first time */
+	mote_sandbox_stats before; /* what the sandbox had counted */
+	mote_call_stats record; /* but for what is counted there */
+};
+
 /* What is known of the last call, for backtraces and core dumps. */
 struct mti_last_call {
 	const char *function; /* "" for the start of the guest */
@@ -143,11 +158,22 @@ struct mti_last_call {
 	mote_error error;     /* code is MOTE_OK unless it failed */
 };
 
+/* See profile.h. */
+struct mti_profile {
+	mote_sample_fn sample; /* or NULL, as the next */
+	mote_heap_fn heap;
+	void *sample_user;
+	void *heap_user;
+	/* Room for MOTE_PROFILE_FRAMES_MAX, if there is one of them. Owned. */
+	struct mti_unwind_frame *found;
+	struct mote_frame *frames;
+};
+
 struct mote_sandbox {
 	mote_image *image; /* a reference */
 	struct mti_layout_sizes sizes;
 
-	/* attach.c; vm is NULL if a restore has lost these four. */
+	/* attach.c. vm is NULL after a restore that failed: there are none. */
 	struct mti_template *template; /* a reference */
 	struct mti_store *store; /* a reference: what a restore puts back */
 	struct mti_memory memory;
@@ -159,10 +185,15 @@ struct mote_sandbox {
 	uint32_t flags; /* MOTE_SANDBOX_* */
 	uint32_t restores;
 
-	/* 0, or the address of a thread-local variable of the user. */
+	/*
+	 * 0, or the address of a thread-local variable of the user. Taking it
+	 * acquires and leaving it releases all members; only state is read by
+	 * others too, who can rely on nothing else when they have read it.
+	 */
 	_Atomic uintptr_t owner;
-	_Atomic uint32_t state; /* mote_sandbox_state_kind */
+	_Atomic uint32_t state; /* mote_sandbox_state_kind, relaxed */
 	bool doomed; /* a host function has freed it: when the call ends */
+	mote_pool *pool; /* it was made by, or NULL; outlives it */
 	uint32_t generation;    /* of the process that made it, see fork.c */
 
 	struct mti_host_function *host_functions; /* owned */
@@ -171,7 +202,6 @@ struct mote_sandbox {
 	mote_output_fn output;
 	void *output_user;
 	struct mti_limits limits;
-	bool measured; /* MOTE_SANDBOX_CALL_STATS */
 
 	/* Host addresses of the areas in guest memory. */
 	volatile struct mote_abi_control *control;
@@ -197,22 +227,14 @@ struct mote_sandbox {
 	/* The call in progress. */
 	enum mti_phase phase;
 	uint64_t next_id;
-	uint64_t host_calls_left;
-	uint64_t output_left;
-	uint64_t log_left;
 	uint32_t result_offset; /* RETURN: in the out area */
 	uint32_t exit_status;   /* EXIT */
 	struct mti_last_call last;
+	struct mti_profile profile;
 
 	mote_sandbox_stats stats;
 	struct mti_observer observe;
-	/* Of the call, or the last one: see usage.c. */
-	mote_sandbox_stats stats_before;
-	mote_call_stats usage;
-	uint64_t start_ns;
-	uint64_t start_cpu_ns;
-	uint64_t pages_before;
-	uint64_t pages_written; /* for the first time */
+	struct mti_usage usage;
 };
 
 /* A host function in progress. */

@@ -15,29 +15,16 @@
 #define MXCSR_BITS UINT32_C(0xffff)
 #define X87_CONTROL_BITS UINT32_C(0xffff)
 
-static const char *const area_names[MTI_AREAS] = {
-	[MTI_AREA_SUPERVISOR] = "supervisor",
-	[MTI_AREA_SYSCALL] = "syscall",
-	[MTI_AREA_CONTROL] = "control",
-	[MTI_AREA_INTERRUPT_STACK] = "interrupt stack",
-	[MTI_AREA_POST] = "post",
-	[MTI_AREA_CALL] = "call",
-	[MTI_AREA_REPLY] = "reply",
-	[MTI_AREA_OUT] = "out",
-	[MTI_AREA_STACK] = "stack",
-	[MTI_AREA_HEAP] = "heap",
-};
-
-const char *mti_config_region_name(const struct mti_layout *layout,
-				   size_t index)
-{
-	uint64_t gva = layout->regions[index].gva;
-
-	if (index < MTI_AREAS)
-		return area_names[index];
-	return gva >= MOTE_GVA_MAP && gva < MOTE_GVA_MAP_LIMIT ? "mapped" :
-								 "program";
-}
+/*
+ * All areas and programs as large as they can be, and what may be mapped.
+ * Some KVMs take memory for each page of a guest's, touched or not.
+ */
+#define MEMORY_MAX                                                     \
+	(MOTE_GVA_MAP_LIMIT - MOTE_GVA_MAP + 2 * (uint64_t)MOTE_HEAP_MAX)
+/* As layout.c: one for 2 MiB, some for each region, those of mappings. */
+#define TABLES_MAX(memory)                                          \
+	((memory) / 256 + (MTI_WINDOW_TABLES + 8 * MTI_REGIONS_MAX) * \
+				  (uint64_t)MOTE_PAGE_SIZE)
 
 static bool page_aligned(uint64_t number)
 {
@@ -113,10 +100,8 @@ static void check_overlaps(const struct mti_json_node *root,
 					      "regions[%zu] (%s) overlaps "
 					      "regions[%zu] (%s)",
 					      i,
-					      mti_config_region_name(layout, i),
-					      j,
-					      mti_config_region_name(layout,
-								     j));
+					      mti_layout_name(layout, i), j,
+					      mti_layout_name(layout, j));
 		}
 	}
 }
@@ -144,7 +129,8 @@ static void check_areas(const struct mti_json_node *root,
 				      "regions[%zu] (%s): is not at 0x%" PRIx64
 				      " with %" PRIu64 " bytes and the usual "
 				      "flags",
-				      i, area_names[i], must->gva, must->size);
+				      i, mti_layout_name(layout, i), must->gva,
+				      must->size);
 	}
 }
 
@@ -164,6 +150,15 @@ static void check_layout(const struct mti_json_node *root,
 			      "memory.size: %" PRIu64 " is not a multiple of "
 			      "a page",
 			      layout->memory_size);
+	if (layout->memory_size > MEMORY_MAX)
+		mti_json_fail(root,
+			      "memory.size: %" PRIu64 " is more than %" PRIu64,
+			      layout->memory_size, MEMORY_MAX);
+	if (layout->page_table_max > TABLES_MAX(layout->memory_size))
+		mti_json_fail(root,
+			      "memory.page_tables.size: %" PRIu64
+			      " is too much for that memory",
+			      layout->page_table_max);
 	if (layout->page_table_max == 0 ||
 	    !page_aligned(layout->page_table_gpa) ||
 	    !page_aligned(layout->page_table_max) ||
@@ -177,7 +172,7 @@ static void check_layout(const struct mti_json_node *root,
 		wrong = wrong_region(layout, i);
 		if (wrong)
 			mti_json_fail(root, "regions[%zu] (%s): %s", i,
-				      mti_config_region_name(layout, i), wrong);
+				      mti_layout_name(layout, i), wrong);
 	}
 	check_areas(root, layout);
 	check_overlaps(root, layout);

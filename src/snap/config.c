@@ -232,7 +232,7 @@ static void read_regions(const struct mti_json_node *root,
 		region->size = mti_json_number(&node, "size", SIZE_MAX_READ);
 		region->flags = read_flags(&node);
 		mti_json_expect(&node, "name",
-				mti_config_region_name(layout, i));
+				mti_layout_name(layout, i));
 		mti_json_only(&node, region_keys);
 	}
 }
@@ -440,7 +440,7 @@ static json_t *new_regions(const struct mti_layout *layout)
 		json_t *item = json_object();
 
 		bad |= set(item, "name",
-			   json_string(mti_config_region_name(layout, i)));
+			   json_string(mti_layout_name(layout, i)));
 		bad |= set(item, "gva", mti_json_hex_new(region->gva));
 		bad |= set(item, "gpa", mti_json_hex_new(region->gpa));
 		bad |= set(item, "size", number(region->size));

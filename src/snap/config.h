@@ -66,10 +66,6 @@ mote_status mti_config_new(const struct mti_snap *snap,
 void mti_config_check(const struct mti_json_node *root,
 		      const struct mti_config *config);
 
-/* "supervisor", ..., "heap", "program" or "mapped". */
-const char *mti_config_region_name(const struct mti_layout *layout,
-				   size_t index);
-
 /*
  * features.c: where the word is in a config, and what a bit of it is called;
  * an unknown bit gets its place as name.

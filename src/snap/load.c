@@ -239,6 +239,7 @@ static mote_status open_memory(struct loader *loader, uint32_t layer,
 {
 	const struct mti_descriptor *descriptor =
 		&loader->manifest.memory[layer];
+	const uint64_t memory_size = loader->loaded->config.layout.memory_size;
 	char name[MTI_BLOB_NAME_BYTES];
 	mote_status status;
 	int fd;
@@ -248,6 +249,12 @@ static mote_status open_memory(struct loader *loader, uint32_t layer,
 		return mti_folder_bad(&loader->folder, name, loader->err,
 				      "%" PRIu64 " bytes are not made of pages",
 				      descriptor->size);
+	/* All of it may be read, and a file with holes can be any size. */
+	if (descriptor->size > memory_size)
+		return mti_folder_bad(&loader->folder, name, loader->err,
+				      "%" PRIu64 " bytes, more than the "
+				      "memory, %" PRIu64,
+				      descriptor->size, memory_size);
 	status = mti_blob_open(&loader->folder, "memory", descriptor, &fd,
 			       loader->err);
 	if (status != MOTE_OK)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/layout.h"
 #include "base/error.h"
 #include "os/os.h"
 #include "snap/file.h"
@@ -191,6 +192,37 @@ static mote_status write_error(struct saver *saver, const struct source *source,
 			    "%.200s: writing %s", saver->save->directory, name);
 }
 
+/* A shorter rest is none. */
+static bool is_zero_page(const uint8_t *page, size_t left)
+{
+	return left >= MOTE_PAGE_SIZE && page[0] == 0 &&
+	       memcmp(page, page + 1, MOTE_PAGE_SIZE - 1) == 0;
+}
+
+/*
+ * Pages of zeros stay holes. How far apart its pages lie is the guest's
+ * choice, how much room on the disk they take is not.
+ */
+static int write_pages(int fd, const uint8_t *data, size_t size,
+		       uint64_t offset)
+{
+	size_t start = 0;
+	size_t end;
+	int os = 0;
+
+	while (start < size && os == 0) {
+		end = start;
+		while (end < size && !is_zero_page(data + end, size - end))
+			end += size - end < MOTE_PAGE_SIZE ? size - end :
+							     MOTE_PAGE_SIZE;
+		if (end > start)
+			os = mti_os_pwrite(fd, data + start, end - start,
+					   offset + start);
+		start = end > start ? end : start + MOTE_PAGE_SIZE;
+	}
+	return os;
+}
+
 /* Writes fd; what was written must have the digest that it will be named. */
 static mote_status write_chunks(struct saver *saver,
 				const struct source *source,
@@ -210,7 +242,7 @@ static mote_status write_chunks(struct saver *saver,
 			return status;
 		if (!mti_hash_add(hash, data, size))
 			return no_memory(saver);
-		os = mti_os_pwrite(fd, data, size, offset);
+		os = write_pages(fd, data, size, offset);
 		if (os < 0)
 			return write_error(saver, source, descriptor, os);
 		status = report(saver, source, size);
@@ -225,7 +257,10 @@ static mote_status write_chunks(struct saver *saver,
 				     "the %s that the snapshot was loaded from "
 				     "has been changed since",
 				     source->kind);
-	os = mti_os_sync(fd);
+	/* It may end with a hole. */
+	os = mti_os_truncate(fd, source->size);
+	if (os == 0)
+		os = mti_os_sync(fd);
 	return os < 0 ? write_error(saver, source, descriptor, os) : MOTE_OK;
 }
 

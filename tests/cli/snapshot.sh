@@ -87,6 +87,12 @@ json Count functions 0 name
 run snapshot verify "$layout:five"
 status 0
 out "$layout:five: all digests are right$nl"
+ran='mote snapshot verify > /dev/full'
+"$MOTE" snapshot verify "$layout:five" >/dev/full 2>"$scratch/err"
+status=$?
+collect
+status 5
+err "mote snapshot: cannot write the output: No space left on device$nl"
 
 # --- rm
 run snapshot rm "$layout:fresh"

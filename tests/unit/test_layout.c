@@ -8,7 +8,7 @@
 
 #include "abi/layout.h"
 #include "arch/amd64/boot.h"
-#include "arch/amd64/pt.h"
+#include "arch/pt.h"
 #include "harness/failing_allocator.h"
 #include "harness/random.h"
 #include "harness/unit.h"
@@ -49,7 +49,8 @@ static bool translate(const struct mti_tables *tables, uint64_t gva,
 	struct reader reader = { .tables = tables };
 	const struct mti_pt_ops ops = { .context = &reader,
 					.read = read_entry };
-	bool mapped = mti_amd64_translate(&ops, tables->base_gpa, gva, out);
+	bool mapped = mti_pt_translate(&mti_pt_amd64, &ops, tables->base_gpa,
+				       gva, out) == MTI_PT_OK;
 
 	assert_true(reader.reads <= 4);
 	return mapped;
@@ -420,7 +421,8 @@ static void test_hostile_tables(void **state)
 		uint64_t gva = random_u64(&source) >> random_below(&source, 64);
 
 		reader.reads = 0;
-		if (mti_amd64_translate(&ops, root, gva, &found)) {
+		if (mti_pt_translate(&mti_pt_amd64, &ops, root, gva, &found) ==
+		    MTI_PT_OK) {
 			mapped++;
 			assert_true(gva < UINT64_C(1) << 47 ||
 				    gva >= -(UINT64_C(1) << 47));

@@ -109,19 +109,34 @@ static size_t tables_used(void)
 
 static bool map(uint64_t gva, uint64_t gpa, uint64_t size)
 {
-	return mti_arch_amd64.map(&ops, BASE, gva, gpa, size, MTI_PT_USER);
+	const struct mti_pt_mapping mapping = {
+		.gva = gva,
+		.gpa = gpa,
+		.size = size,
+		.flags = MTI_PT_USER | MTI_PT_NEW | MTI_PT_LARGE,
+	};
+
+	return mti_pt_map(&mti_pt_amd64, &ops, BASE, &mapping) == MTI_PT_OK;
 }
 
 static bool unmap(uint64_t gva, uint64_t gpa, uint64_t size)
 {
-	return mti_arch_amd64.unmap(&ops, BASE, gva, gpa, size);
+	const struct mti_pt_mapping mapping = {
+		.gva = gva,
+		.gpa = gpa,
+		.size = size,
+		.flags = MTI_PT_USER | MTI_PT_NEW | MTI_PT_LARGE,
+	};
+
+	return mti_pt_unmap(&mti_pt_amd64, &ops, BASE, &mapping) == MTI_PT_OK;
 }
 
 static bool translate(uint64_t gva, uint64_t *gpa)
 {
 	struct mti_pt_translation found;
 
-	if (!mti_arch_amd64.translate(&ops, BASE, gva, &found))
+	if (mti_pt_translate(&mti_pt_amd64, &ops, BASE, gva, &found) !=
+	    MTI_PT_OK)
 		return false;
 	*gpa = found.gpa;
 	return true;
@@ -278,9 +293,8 @@ static void check_model(void)
 		assert_int_equal(translate(WINDOW + page * PAGE, &gpa),
 				 there != NULL);
 		if (there)
-			assert_int_equal(gpa, there->gpa +
-						      (page - there->first) *
-							      PAGE);
+			assert_int_equal(
+				gpa, there->gpa + (page - there->first) * PAGE);
 	}
 }
 
@@ -324,14 +338,14 @@ static void test_hostile(void **state)
 			memory.used[i] = random_below(&source, 2) || i == 0;
 			for (j = 0; j < ENTRIES; j++)
 				memory.entries[i][j] =
-					random_below(&source, 3) == 0 ?
-						0 :
-						(BASE +
-						 random_below(&source,
-							      TABLES + 1) *
-							 PAGE) |
-							random_below(&source,
-								     256);
+					random_below(&source, 3) == 0
+						? 0
+						: (BASE +
+						   random_below(&source,
+								TABLES + 1) *
+							   PAGE) |
+							  random_below(&source,
+								       256);
 		}
 		(void)unmap(gva, gpa, size);
 		assert_true(memory.accesses <= parts * bound);

@@ -78,6 +78,7 @@ WRAP(int, mti_os_make_folder_at, (int dir, const char *name), (dir, name))
 WRAP(int, mti_os_open_at, (int dir, const char *name), (dir, name))
 WRAP(int, mti_os_unlink_at, (int dir, const char *name), (dir, name))
 WRAP(int, mti_os_lock, (int fd), (fd))
+WRAP(int, mti_os_truncate, (int fd, uint64_t size), (fd, size))
 WRAP(int64_t, mti_os_file_size, (int fd), (fd))
 WRAP(int64_t, mti_os_pread,
      (int fd, void *buffer, size_t size, uint64_t offset),
@@ -136,7 +137,8 @@ static const char *const functions[] = {
 	"mti_os_open_folder", "mti_os_make_folder", "mti_os_open_folder_at",
 	"mti_os_make_folder_at", "mti_os_open_at", "mti_os_create_at",
 	"mti_os_rename_at", "mti_os_unlink_at", "mti_os_sync", "mti_os_lock",
-	"mti_os_file_size", "mti_os_pread", "mti_os_pwrite", "mti_os_memfd",
+	"mti_os_file_size", "mti_os_pread", "mti_os_pwrite",
+	"mti_os_truncate", "mti_os_memfd",
 	"mti_os_memfd_seal", "mti_os_map_file",
 };
 static const int errors[] = { EIO, ENOSPC, EMFILE, ENOMEM };

@@ -157,6 +157,9 @@ static void test_config_memory(void **state)
 		  "memory.size: 0 is not a multiple of a page" },
 		{ CONFIG, "memory.size", "4095", "memory.size: 4095" },
 		{ CONFIG, "memory.size", "65536", "memory" },
+		{ CONFIG, "memory.size", "1236950585344",
+		  "memory.size: 1236950585344 is more than 1236950581248" },
+		{ CONFIG, "memory.size", "8796093018112", "memory.size: 87960" },
 		{ CONFIG, "memory.size", "-4096", "memory.size: -4096" },
 		{ CONFIG, "memory.size", NULL, "memory.size: is missing" },
 		{ CONFIG, "memory.page_tables.gpa", "\"0x0\"",
@@ -181,6 +184,25 @@ static void test_config_memory(void **state)
 
 	(void)state;
 	try_rows(ROWS(rows));
+}
+
+/* Apart from all else, and larger than the tables of such memory can be. */
+static void test_config_tables_size(void **state)
+{
+	struct documents documents;
+
+	(void)state;
+	snap_sample_saved(&sample, "tag");
+	documents_open(&documents, sample.layout, "tag");
+	documents_edit(documents.config, "memory.size", "68719476736");
+	documents_edit(documents.config, "memory.page_tables.gpa",
+		       "\"0x800000000\"");
+	documents_edit(documents.config, "memory.page_tables.size",
+		       "34359738368");
+	documents_write(&documents);
+	documents_close(&documents);
+	snap_sample_refused(&sample, "tag", MOTE_E_SNAPSHOT,
+			    "memory.page_tables.size: 34359738368 is too");
 }
 
 static void test_config_extents(void **state)
@@ -383,6 +405,8 @@ static void test_manifest(void **state)
 		{ MANIFEST, "layers[1].size", "102400",
 		  "has 98304 bytes, its descriptor says 102400" },
 		{ MANIFEST, "layers[1].size", "0", "ends beyond its layer" },
+		{ MANIFEST, "layers[1].size", "1099511627776",
+		  "1099511627776 bytes, more than the memory, " },
 		{ MANIFEST, "layers[1].size", "-1", "layers[1].size: -1" },
 		{ MANIFEST, "layers[1].size", "9007199254740992",
 		  "layers[1].size: 9007199254740992" },
@@ -485,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_config_head),
 		cmocka_unit_test(test_features_present),
 		cmocka_unit_test(test_config_memory),
+		cmocka_unit_test(test_config_tables_size),
 		cmocka_unit_test(test_config_extents),
 		cmocka_unit_test(test_too_many_extents),
 		cmocka_unit_test(test_config_regions),

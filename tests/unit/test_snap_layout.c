@@ -187,6 +187,28 @@ static void test_incremental(void **state)
 	assert_int_equal(files_blobs(sample.layout).files, 7);
 }
 
+/* What is zero takes no room on the disk, at the end of a file neither. */
+static void test_holes(void **state)
+{
+	const struct mti_backing *delta;
+	struct mti_digest digest;
+	char hex[MTI_DIGEST_HEX_BYTES];
+	char path[256];
+	struct stat st;
+
+	(void)state;
+	snap_sample_set_delta(&sample, 0);
+	delta = sample.snap.store->files[1];
+	assert_true(mti_digest_of(delta->view, delta->size, &digest));
+	mti_digest_hex(&digest, hex);
+	snap_sample_saved(&sample, "a");
+	snprintf(path, sizeof(path), "%s/blobs/sha256/%s", sample.layout, hex);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, delta->size);
+	assert_true((uint64_t)st.st_blocks * 512 < delta->size);
+	snap_sample_expect(&sample, "a");
+}
+
 /* A file of pages is hashed once in its life. */
 static void test_digest_is_noted(void **state)
 {
@@ -594,6 +616,7 @@ int main(void)
 		TEST(test_digest),
 		TEST(test_equal_blobs_once),
 		TEST(test_incremental),
+		TEST(test_holes),
 		TEST(test_digest_is_noted),
 		TEST(test_tags),
 		TEST(test_many_tags),

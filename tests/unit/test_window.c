@@ -138,8 +138,8 @@ static bool translate(uint64_t gva, struct mti_pt_translation *found)
 {
 	const struct mti_pt_ops ops = { .read = read_entry };
 
-	return mti_arch_amd64.translate(&ops, box.layout.page_table_gpa, gva,
-					found);
+	return mti_pt_translate(&mti_pt_amd64, &ops, box.layout.page_table_gpa,
+				gva, found) == MTI_PT_OK;
 }
 
 static void expect_shown(const struct mti_mapping *mapping)

@@ -337,6 +337,24 @@ static void test_cache_keys(void **state)
 	state_close(&host);
 }
 
+/* With an image go the VMs of its plans, and their files. */
+static void test_cache_images(void **state)
+{
+	size_t files;
+
+	(void)state;
+	open_host();
+	files = count_files();
+	mote_sandbox_free(state_new(&host));
+	assert_int_equal(host.vm.engine->cache.count, 1);
+	mote_image_unref(host.vm.image);
+	host.vm.image = NULL;
+	assert_int_equal(host.vm.engine->cache.count, 0);
+	assert_int_equal(count_files(), files);
+	vm_open_image(&host.vm, GUEST_vm_state);
+	state_close(&host);
+}
+
 /* In a child of fork() nothing of the parent's is used; it all goes. */
 static void in_child(void *argument)
 {
@@ -667,6 +685,7 @@ int main(void)
 		cmocka_unit_test(test_cache_memory),
 		cmocka_unit_test(test_cache_forgets),
 		cmocka_unit_test(test_cache_keys),
+		cmocka_unit_test(test_cache_images),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_share_init),
 		cmocka_unit_test(test_share_threads),

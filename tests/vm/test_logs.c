@@ -318,6 +318,20 @@ static void test_rate(void **state)
 	close_box();
 }
 
+/* A guest that logs all it may cannot hide from the log how it ended. */
+static void test_rate_spares_events(void **state)
+{
+	(void)state;
+	open_filter("mote=warn,debug");
+	(void)call_number("LogMany", 3000);
+	assert_true(record_count < 3000);
+	call("LogAndCrash", MOTE_E_GUEST_FAULT);
+	assert_int_equal(records[record_count - 1].guest, 0);
+	assert_int_equal(records[record_count - 1].level, MOTE_LOG_ERROR);
+	assert_string_equal(records[record_count - 1].module, "mote");
+	close_box();
+}
+
 static void test_limit(void **state)
 {
 	mote_sandbox_options options = options_for("info,mote=warn");
@@ -532,6 +546,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_rate_spares_events),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_callback),

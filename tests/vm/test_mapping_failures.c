@@ -59,6 +59,7 @@ static mote_sandbox *box;
 static mote_snapshot *before;
 static uint8_t *memory;
 static int file;
+static mote_mapping given; /* with the options */
 
 static int setup(void **state)
 {
@@ -74,6 +75,11 @@ static int setup(void **state)
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(memory != MAP_FAILED);
 	memory[0] = 0x42;
+	memset(&given, 0, sizeof(given));
+	given.fd = file;
+	given.address = MOTE_MAP_ADDRESS_LIMIT - 16 * PAGE;
+	options.mappings = &given;
+	options.mapping_count = 1;
 	return 0;
 }
 
@@ -104,7 +110,7 @@ struct outcome {
 	const char *stage;
 	mote_status status;
 	mote_error err;
-	uint32_t values[3];
+	uint32_t values[4];
 };
 
 static void use_snapshot(uint64_t address, struct outcome *out)
@@ -122,6 +128,9 @@ static void use_snapshot(uint64_t address, struct outcome *out)
 	if (out->status == MOTE_OK)
 		out->status = read_byte(other, address, &out->values[2],
 					&out->err);
+	if (out->status == MOTE_OK)
+		out->status = read_byte(other, given.address + PAGE,
+					&out->values[3], &out->err);
 	mote_sandbox_free(other);
 	mote_snapshot_unref(with);
 }
@@ -167,6 +176,7 @@ static void expect_all_well(void)
 	assert_int_equal(out.values[0], mapping_pattern(2 * PAGE));
 	assert_int_equal(out.values[1], 0x42);
 	assert_int_equal(out.values[2], mapping_pattern(2 * PAGE));
+	assert_int_equal(out.values[3], mapping_pattern(PAGE));
 	vm_expect(mote_sandbox_restore(box, before, &vm.err), MOTE_OK,
 		  &vm.err);
 }

@@ -2,11 +2,14 @@
  * What the metrics of an engine say after calls of every kind of end.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <mote/observe.h>
+#include <mote/snapshot.h>
 
 #include "harness/unit.h"
 #include "harness/vm.h"
@@ -201,6 +204,158 @@ static void test_caller(void **state)
 	vm_close(&vm);
 }
 
+/* The text says the same as the struct. */
+static void expect_text(const mote_metrics *now)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} rows[] = {
+#define ROW(name) { #name, offsetof(mote_metrics, name) }
+		ROW(snapshots_taken),
+		ROW(restores),
+		ROW(pages_restored),
+		ROW(vm_cache_hits),
+		ROW(vm_cache_misses),
+		ROW(pool_acquired),
+		ROW(pool_waited),
+#undef ROW
+	};
+	static char text[32768];
+	char line[128];
+	uint64_t value;
+	size_t i;
+
+	assert_true(mote_metrics_format(now, text, sizeof(text)) <
+		    sizeof(text));
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memcpy(&value, (const char *)now + rows[i].offset,
+		       sizeof(value));
+		snprintf(line, sizeof(line), "\nmote_%s_total %llu\n",
+			 rows[i].name, (unsigned long long)value);
+		if (!strstr(text, line))
+			fail_msg("not in the text: %s", line);
+	}
+}
+
+static void test_snapshots(void **state)
+{
+	mote_sandbox *boxes[2] = { NULL, NULL };
+	mote_snapshot *snapshot = NULL;
+	mote_sandbox_options options = default_options();
+	mote_metrics now;
+	int i;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	boxes[0] = new_box();
+	vm_expect(mote_snapshot_take(boxes[0], &snapshot, &vm.err), MOTE_OK,
+		  &vm.err);
+	now = metrics();
+	assert_int_equal(now.snapshots_taken, 1);
+	assert_int_equal(now.restores, 0);
+	assert_int_equal(now.pages_restored, 0);
+	assert_int_equal(now.vm_cache_misses, 1);
+	assert_int_equal(now.vm_cache_hits, 0);
+	for (i = 0; i < 2; i++) {
+		call(boxes[0], "Nothing", MOTE_OK);
+		vm_expect(mote_sandbox_restore(boxes[0], snapshot, &vm.err),
+			  MOTE_OK, &vm.err);
+	}
+	now = metrics();
+	assert_int_equal(now.restores, 2);
+	/* The page of the stack, at least, and that more than once. */
+	assert_true(now.pages_restored >= 2);
+	expect_text(&now);
+	for (i = 0; i < 2; i++) {
+		mote_sandbox_free(boxes[i]);
+		vm_expect(mote_sandbox_from_snapshot(snapshot, &options,
+						     &boxes[i], &vm.err),
+			  MOTE_OK, &vm.err);
+		now = metrics();
+		assert_int_equal(now.vm_cache_hits, 1);
+		assert_int_equal(now.vm_cache_misses, 1 + i);
+	}
+	assert_int_equal(now.snapshots_taken, 1);
+	expect_text(&now);
+	mote_sandbox_free(boxes[0]);
+	mote_sandbox_free(boxes[1]);
+	mote_snapshot_unref(snapshot);
+	vm_close(&vm);
+}
+
+static void *acquire(void *argument)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	mote_pool *pool = argument;
+	mote_sandbox *box = NULL;
+
+	if (mote_pool_acquire(pool, UINT64_C(50000000000), &box, &err) !=
+	    MOTE_OK)
+		abort();
+	mote_pool_release(pool, box);
+	return NULL;
+}
+
+static void await_waiter(mote_pool *pool)
+{
+	mote_pool_stats stats = MOTE_POOL_STATS_INIT;
+
+	while (stats.waiting == 0) {
+		vm_expect(mote_pool_get_stats(pool, &stats, &vm.err), MOTE_OK,
+			  &vm.err);
+		sched_yield();
+	}
+}
+
+static void test_pool(void **state)
+{
+	const mote_sandbox_options options = default_options();
+	mote_pool_options wanted = MOTE_POOL_OPTIONS_INIT;
+	mote_snapshot *snapshot = NULL;
+	mote_pool *pool = NULL;
+	mote_sandbox *box;
+	pthread_t thread;
+	mote_metrics now;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	box = new_box();
+	wanted.max = 1;
+	wanted.sandbox = &options;
+	vm_expect(mote_snapshot_take(box, &snapshot, &vm.err), MOTE_OK,
+		  &vm.err);
+	mote_sandbox_free(box);
+	vm_expect(mote_pool_new(snapshot, &wanted, &pool, &vm.err), MOTE_OK,
+		  &vm.err);
+	vm_expect(mote_pool_acquire(pool, 0, &box, &vm.err), MOTE_OK, &vm.err);
+	now = metrics();
+	assert_int_equal(now.pool_acquired, 1);
+	assert_int_equal(now.pool_waited, 0);
+	assert_int_equal(pthread_create(&thread, NULL, acquire, pool), 0);
+	await_waiter(pool);
+	mote_pool_release(pool, box);
+	pthread_join(thread, NULL);
+	/* Who gives up has not acquired anything, at once or later. */
+	vm_expect(mote_pool_acquire(pool, 0, &box, &vm.err), MOTE_OK, &vm.err);
+	vm_expect(mote_pool_acquire(pool, 0, &(mote_sandbox *){ NULL },
+				    &vm.err),
+		  MOTE_E_TIMEOUT, &vm.err);
+	vm_expect(mote_pool_acquire(pool, 1000000, &(mote_sandbox *){ NULL },
+				    &vm.err),
+		  MOTE_E_TIMEOUT, &vm.err);
+	mote_pool_release(pool, box);
+	mote_pool_free(pool);
+	mote_snapshot_unref(snapshot);
+	now = metrics();
+	assert_int_equal(now.pool_acquired, 3);
+	assert_int_equal(now.pool_waited, 1);
+	assert_int_equal(now.restores, 3);
+	assert_int_equal(now.sandboxes_alive, 0);
+	expect_text(&now);
+	vm_close(&vm);
+}
+
 /* Reads while others call, and after they are gone. */
 static _Atomic bool stop;
 
@@ -298,6 +453,8 @@ int main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_no_metrics),
+		cmocka_unit_test(test_snapshots),
+		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_caller),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_fork),

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mote/control.h>
+#include <mote/observe.h>
+
 #include "harness/unit.h"
 #include "vm/pool_host.h"
 
@@ -89,6 +92,28 @@ static void test_options_are_copied(void **state)
 	box = pool_host_acquire(pool);
 	vm_expect(mote_call(box, "Call", args, 1, &result, &base.vm.err),
 		  MOTE_OK, &base.vm.err);
+	mote_pool_release(pool, box);
+	mote_pool_free(pool);
+}
+
+/* It may make sandboxes when nobody else has the trace any more. */
+static void test_trace_is_kept(void **state)
+{
+	size_t live = atomic_load(&base.vm.allocator.live);
+	mote_trace *trace = NULL;
+	mote_sandbox *box;
+	mote_pool *pool;
+
+	(void)state;
+	vm_expect(mote_trace_new(base.vm.engine, 0, &trace, &base.vm.err),
+		  MOTE_OK, &base.vm.err);
+	base.options.trace = trace;
+	pool = pool_host_new(0, 1);
+	live = atomic_load(&base.vm.allocator.live);
+	mote_trace_unref(trace);
+	assert_int_equal(atomic_load(&base.vm.allocator.live), live);
+	box = pool_host_acquire(pool);
+	mapping_keep(box, SECRET);
 	mote_pool_release(pool, box);
 	mote_pool_free(pool);
 }
@@ -181,6 +206,90 @@ static void test_deadline_goes_back(void **state)
 			  MOTE_OK, &base.vm.err);
 		mote_pool_release(pool, box);
 	}
+	mote_pool_free(pool);
+}
+
+struct canceller {
+	mote_sandbox *box;
+	mote_interrupt *old;
+	int by_old;
+	bool again; /* by a new handle */
+};
+
+static uint32_t cancel_inside(void *argument, uint64_t address)
+{
+	struct canceller *self = argument;
+	mote_error err = MOTE_ERROR_INIT;
+	mote_interrupt *fresh = NULL;
+
+	(void)address;
+	self->by_old = mote_interrupt_cancel(self->old);
+	if (self->again &&
+	    mote_interrupt_new(self->box, &fresh, &err) == MOTE_OK)
+		(void)mote_interrupt_cancel(fresh);
+	mote_interrupt_unref(fresh);
+	return 7;
+}
+
+/* Who kept a handle cannot cancel what the next one calls. */
+static void test_old_handles(void **state)
+{
+	const mote_value args[] = { MOTE_U64(0) };
+	mote_pool *pool = pool_host_new(0, 1);
+	struct canceller canceller = { .box = pool_host_acquire(pool) };
+	mote_interrupt *none = NULL;
+	mote_sandbox *box;
+	mote_value result;
+	int i;
+
+	(void)state;
+	base.mapping.meanwhile = cancel_inside;
+	base.mapping.argument = &canceller;
+	vm_expect(mote_interrupt_new(canceller.box, &canceller.old,
+				     &base.vm.err),
+		  MOTE_OK, &base.vm.err);
+	mote_pool_release(pool, canceller.box);
+	vm_expect(mote_interrupt_new(canceller.box, &none, &base.vm.err),
+		  MOTE_E_BUSY, &base.vm.err);
+	assert_int_equal(mote_interrupt_cancel(canceller.old), 0);
+	for (i = 0; i < 2; i++) {
+		canceller.again = i;
+		canceller.by_old = -1;
+		box = pool_host_acquire(pool);
+		assert_ptr_equal(box, canceller.box);
+		vm_expect(mote_call(box, "Call", args, 1, &result,
+				    &base.vm.err),
+			  i ? MOTE_E_CANCELLED : MOTE_OK, &base.vm.err);
+		assert_int_equal(canceller.by_old, 0);
+		mote_pool_release(pool, box);
+	}
+	assert_int_equal(pool_host_stats(pool).created, 1);
+	mote_pool_free(pool);
+	assert_int_equal(mote_interrupt_cancel(canceller.old), 0);
+	mote_interrupt_unref(canceller.old);
+}
+
+/* No memory for another handle: then for another sandbox, or none. */
+static void test_old_handle_no_memory(void **state)
+{
+	mote_pool *pool = pool_host_new(0, 1);
+	mote_sandbox *box = pool_host_acquire(pool);
+	mote_interrupt *handle = NULL;
+
+	(void)state;
+	vm_expect(mote_interrupt_new(box, &handle, &base.vm.err), MOTE_OK,
+		  &base.vm.err);
+	mapping_keep(box, SECRET);
+	atomic_store(&base.vm.allocator.fail_at,
+		     atomic_load(&base.vm.allocator.requests) + 1);
+	mote_pool_release(pool, box);
+	atomic_store(&base.vm.allocator.fail_at, 0);
+	assert_int_equal(pool_host_stats(pool).replaced, 1);
+	pool_host_expect(pool, 1, 0);
+	box = pool_host_acquire(pool);
+	assert_int_equal(mapping_kept(box), 0);
+	mote_pool_release(pool, box);
+	mote_interrupt_unref(handle);
 	mote_pool_free(pool);
 }
 
@@ -302,6 +411,52 @@ static void test_release_inside(void **state)
 	mote_pool_free(pool);
 }
 
+struct stale {
+	mote_interrupt *handle;
+	int struck;
+};
+
+static uint32_t cancel_stale(void *argument, uint64_t address)
+{
+	struct stale *stale = argument;
+
+	(void)address;
+	stale->struck = mote_interrupt_cancel(stale->handle);
+	return 7;
+}
+
+/* Who had a sandbox cancels no call of the one who has it now. */
+static void test_stale_handle(void **state)
+{
+	const mote_value args[] = { MOTE_U64(0) };
+	mote_pool *pool = pool_host_new(0, 1);
+	mote_sandbox *box = pool_host_acquire(pool);
+	struct stale stale = { NULL, 7 };
+	mote_value result;
+
+	(void)state;
+	vm_expect(mote_interrupt_new(box, &stale.handle, &base.vm.err), MOTE_OK,
+		  &base.vm.err);
+	mote_pool_release(pool, box);
+	assert_ptr_equal(pool_host_acquire(pool), box);
+	base.mapping.meanwhile = cancel_stale;
+	base.mapping.argument = &stale;
+	vm_expect(mote_call(box, "Call", args, 1, &result, &base.vm.err),
+		  MOTE_OK, &base.vm.err);
+	assert_int_equal(stale.struck, 0);
+	mote_interrupt_unref(stale.handle);
+	/* One of its own works. */
+	vm_expect(mote_interrupt_new(box, &stale.handle, &base.vm.err), MOTE_OK,
+		  &base.vm.err);
+	vm_expect(mote_call(box, "Call", args, 1, &result, &base.vm.err),
+		  MOTE_E_CANCELLED, &base.vm.err);
+	assert_int_equal(stale.struck, 1);
+	mote_interrupt_unref(stale.handle);
+	mote_pool_release(pool, box);
+	pool_host_expect(pool, 1, 0);
+	mote_pool_free(pool);
+}
+
 /* ------------------------------------------------------------- failures */
 
 static void test_restore_fails(void **state)
@@ -407,13 +562,17 @@ int main(void)
 					pool_host_teardown)
 		TEST(test_arguments),
 		TEST(test_options_are_copied),
+		TEST(test_trace_is_kept),
 		TEST(test_clean_each_time),
 		TEST(test_min_and_max),
 		TEST(test_deadline_goes_back),
+		TEST(test_old_handles),
+		TEST(test_old_handle_no_memory),
 		TEST(test_any_state),
 		TEST(test_counts),
 		TEST(test_wrong_releases),
 		TEST(test_release_inside),
+		TEST(test_stale_handle),
 		TEST(test_restore_fails),
 		TEST(test_creation_fails),
 		TEST(test_no_memory),

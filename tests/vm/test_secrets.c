@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/call.h"
 #include "harness/unit.h"
 #include "sandbox/types.h"
 #include "vm/state_host.h"
@@ -115,6 +116,41 @@ static bool has_fsgsbase(mote_sandbox *box)
 	if (!result.as.boolean)
 		print_message("no FSGSBASE here: GS base cannot be set\n");
 	return result.as.boolean;
+}
+
+/* The number of the last call, as its guest sees it. */
+static uint64_t call_number(const mote_sandbox *box)
+{
+	uint64_t number;
+
+	memcpy(&number, box->call + offsetof(struct mote_abi_message, id),
+	       sizeof(number));
+	return number;
+}
+
+/* How often others have called is not to be seen either. */
+static void test_calls_before(void **state)
+{
+	mote_snapshot *snapshot;
+	mote_sandbox *box;
+	mote_sandbox *clone;
+	int i;
+
+	(void)state;
+	open_host();
+	box = state_new(&host);
+	snapshot = state_take(box);
+	for (i = 0; i < 5; i++)
+		(void)has_fsgsbase(box);
+	state_restore(box, snapshot);
+	(void)has_fsgsbase(box);
+	clone = state_clone(&host, snapshot);
+	(void)has_fsgsbase(clone);
+	assert_int_equal(call_number(box), call_number(clone));
+	mote_sandbox_free(clone);
+	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
 }
 
 /* In the sandbox that was restored. */
@@ -413,6 +449,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_restore),
+		cmocka_unit_test(test_calls_before),
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_clones),
 		cmocka_unit_test(test_other_snapshot),

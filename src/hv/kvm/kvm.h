@@ -41,7 +41,8 @@ struct mti_hv {
 	/*
 	 * CR4 bits that KVM accepts on this machine: tried at the first VM,
 	 * because kvm-pvm takes bits that its CPUID table does not list and
-	 * other KVMs refuse those.
+	 * other KVMs refuse those. Of this and the next one threads may find
+	 * out the same at once; each word says all by itself.
 	 */
 	_Atomic uint32_t cr4;
 	_Atomic uint64_t tick_ns; /* UINT64_MAX: not asked yet */

@@ -1,0 +1,38 @@
+/*
+ * A file that a run writes at its end: made while files can be opened.
+ */
+#ifndef CLI_NEW_FILE_H
+#define CLI_NEW_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <mote/mote.h>
+
+#include "failure.h"
+
+struct cli_new_file {
+	const char *path; /* NULL: none is wanted */
+	int fd;
+	bool written;
+	char error[MOTE_ERROR_TEXT_MAX]; /* why not; "" if nothing failed */
+};
+
+/*
+ * Makes the file of an option, empty. It must not be the guest's: that is not
+ * touched.
+ */
+bool cli_new_file_open(struct cli_new_file *file, const char *option,
+		       const char *path, mode_t mode, const char *guest,
+		       struct cli_failure *failure);
+void cli_new_file_close(struct cli_new_file *file);
+
+/* All of it. */
+void cli_new_file_write(struct cli_new_file *file, const void *data,
+			size_t size);
+
+/* Whether its name ends so. */
+bool cli_new_file_is(const struct cli_new_file *file, const char *ending);
+
+#endif
