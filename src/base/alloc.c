@@ -53,3 +53,32 @@ void mti_free(const struct mti_allocator *allocator, void *block)
 	if (block)
 		allocator->release(allocator->user, block);
 }
+
+/* The address of what was allocated lies before the block. */
+void *mti_alloc_apart(const struct mti_allocator *allocator, size_t size)
+{
+	const size_t mask = MTI_APART - 1;
+	uint8_t *whole;
+	uint8_t *block;
+
+	if (size == 0 || size > SIZE_MAX - 3 * MTI_APART)
+		return NULL;
+	whole = mti_alloc(allocator, 1,
+			  ((size + mask) & ~mask) + MTI_APART + sizeof(whole));
+	if (!whole)
+		return NULL;
+	block = whole + sizeof(whole) + mask;
+	block -= (uintptr_t)block & mask;
+	memcpy(block - sizeof(whole), &whole, sizeof(whole));
+	return block;
+}
+
+void mti_free_apart(const struct mti_allocator *allocator, void *block)
+{
+	void *whole;
+
+	if (!block)
+		return;
+	memcpy(&whole, (uint8_t *)block - sizeof(whole), sizeof(whole));
+	mti_free(allocator, whole);
+}

@@ -27,4 +27,13 @@ void *mti_alloc_raw(const struct mti_allocator *allocator, size_t count,
 /* block may be NULL. */
 void mti_free(const struct mti_allocator *allocator, void *block);
 
+/*
+ * The same for what one thread writes all the time while other threads use
+ * other blocks: it starts at a multiple of MTI_APART, and nothing else is in
+ * its cache lines, nor in the lines that a CPU fetches with them.
+ */
+#define MTI_APART 128
+void *mti_alloc_apart(const struct mti_allocator *allocator, size_t size);
+void mti_free_apart(const struct mti_allocator *allocator, void *block);
+
 #endif

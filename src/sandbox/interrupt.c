@@ -7,7 +7,7 @@
 struct mote_interrupt *mti_interrupt_new(mote_engine *engine)
 {
 	struct mote_interrupt *handle =
-		mti_alloc(&engine->allocator, 1, sizeof(*handle));
+		mti_alloc_apart(&engine->allocator, sizeof(*handle));
 
 	if (!handle)
 		return NULL;
@@ -32,7 +32,7 @@ void mti_interrupt_unref(struct mote_interrupt *handle)
 						 memory_order_acq_rel) != 1)
 		return;
 	engine = handle->engine;
-	mti_free(&engine->allocator, handle);
+	mti_free_apart(&engine->allocator, handle);
 	mti_engine_unref(engine);
 }
 

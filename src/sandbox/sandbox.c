@@ -148,8 +148,8 @@ static mote_status new_sandbox(mote_image *image,
 			       const mote_snapshot *snapshot,
 			       mote_sandbox **out, mote_error *err)
 {
-	mote_sandbox *box = mti_alloc(&image->engine->allocator, 1,
-				      sizeof(*box));
+	mote_sandbox *box = mti_alloc_apart(&image->engine->allocator,
+					    sizeof(*box));
 	mote_status status;
 
 	if (!box)
@@ -210,6 +210,6 @@ void mti_sandbox_free(mote_sandbox *box)
 	mti_free(allocator, box->host_functions);
 	mti_free(allocator, box->resolved);
 	mti_interrupt_unref(box->interrupt);
-	mti_free(allocator, box);
+	mti_free_apart(allocator, box);
 	mti_image_unref(image);
 }

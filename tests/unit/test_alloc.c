@@ -1,3 +1,6 @@
+#include <stdint.h>
+#include <string.h>
+
 #include "harness/unit.h"
 
 #include "base/alloc.h"
@@ -64,6 +67,42 @@ static void test_no_memory(void **state)
 	mti_free(&memory.allocator, NULL);
 }
 
+/* Nothing else is in the lines of a block, wherever it comes from. */
+static void test_apart(void **state)
+{
+	static const size_t sizes[] = { 1, 127, 128, 129, 1000 };
+	struct failing_allocator memory;
+	unsigned char *block;
+	size_t i;
+	size_t j;
+
+	(void)state;
+	failing_allocator_init(&memory, 0, false);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t lines = (sizes[i] + MTI_APART - 1) / MTI_APART;
+		size_t before = memory.bytes;
+
+		block = mti_alloc_apart(&memory.allocator, sizes[i]);
+		assert_non_null(block);
+		assert_int_equal((uintptr_t)block % MTI_APART, 0);
+		assert_true(memory.bytes - before >= lines * MTI_APART);
+		for (j = 0; j < lines * MTI_APART; j++)
+			assert_int_equal(block[j], 0);
+		memset(block, 0x5a, lines * MTI_APART);
+		mti_free_apart(&memory.allocator, block);
+		assert_int_equal(memory.live, 0);
+	}
+	mti_free_apart(&memory.allocator, NULL);
+	assert_null(mti_alloc_apart(&memory.allocator, 0));
+	assert_null(mti_alloc_apart(&memory.allocator, SIZE_MAX));
+	assert_null(mti_alloc_apart(&memory.allocator,
+				    SIZE_MAX - 2 * MTI_APART));
+	assert_int_equal(memory.requests,
+			 (int)(sizeof(sizes) / sizeof(sizes[0])));
+	failing_allocator_init(&memory, 1, true);
+	assert_null(mti_alloc_apart(&memory.allocator, 1));
+}
+
 static void test_libc(void **state)
 {
 	const struct mti_allocator *libc = &mti_allocator_libc;
@@ -86,6 +125,7 @@ int main(void)
 		cmocka_unit_test(test_zeroed),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_apart),
 		cmocka_unit_test(test_libc),
 	};
 

@@ -32,6 +32,28 @@ static mote_snapshot *first_snapshot(const char *text)
 	return snapshot;
 }
 
+/* What calls write all the time is in no cache line of another sandbox. */
+static void test_lines(void **state)
+{
+	mote_sandbox *boxes[3];
+	mote_snapshot *snapshot;
+	size_t i;
+
+	(void)state;
+	open_host();
+	snapshot = first_snapshot("x");
+	for (i = 0; i < 3; i++) {
+		boxes[i] = state_clone(&host, snapshot);
+		assert_int_equal((uintptr_t)boxes[i] % MTI_APART, 0);
+		assert_int_equal((uintptr_t)boxes[i]->vm % MTI_APART, 0);
+		assert_int_equal((uintptr_t)boxes[i]->interrupt % MTI_APART, 0);
+	}
+	for (i = 0; i < 3; i++)
+		mote_sandbox_free(boxes[i]);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
+}
+
 /* -------------------------------------------------------------- options */
 
 static mote_status clone_of(mote_snapshot *snapshot,
@@ -678,6 +700,7 @@ static void test_parts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_own_settings),
 		cmocka_unit_test(test_threads),

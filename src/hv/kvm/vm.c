@@ -20,7 +20,7 @@ static void vm_free(struct mti_vm *vm)
 	mti_os_close(vm->vcpu_fd);
 	mti_os_close(vm->fd);
 	mti_kvm_slots_fini(vm);
-	mti_free(vm->hv->allocator, vm);
+	mti_free_apart(vm->hv->allocator, vm);
 }
 
 static mote_status set_memory(struct mti_vm *vm,
@@ -86,7 +86,7 @@ static uint64_t read_tick_ns(struct mti_vm *vm)
 static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 			  struct mti_vm **out, mote_error *err)
 {
-	struct mti_vm *vm = mti_alloc(hv->allocator, 1, sizeof(*vm));
+	struct mti_vm *vm = mti_alloc_apart(hv->allocator, sizeof(*vm));
 	mote_status status;
 
 	if (!vm)
