@@ -73,6 +73,10 @@ enum mote_abi_post_kind {
 	MOTE_POST_TRACE = 5, /* a struct mote_abi_trace */
 };
 
+/* What the host hands on of a record; the rest is cut. */
+#define MOTE_LOG_TEXT_MAX 4096
+#define MOTE_LOG_NAME_MAX 255
+
 /*
  * A log record: text, then module, then file, without NULs, right after this.
  */

@@ -61,7 +61,8 @@
 
 /*
  * At MOTE_GVA_CONTROL. Mapped read-write for the guest: the host reads
- * nothing from it but post_used, once per exit, and post_dropped.
+ * nothing from it but post_used, once per exit, post_dropped, and for traces
+ * the two times.
  */
 struct mote_abi_control {
 	/* Written by the host before the guest starts. */
@@ -109,7 +110,12 @@ struct mote_abi_control {
 	uint32_t log_level; /* of modules that log_filter does not name */
 	uint32_t log_modules; /* entries in log_filter */
 	uint64_t post_dropped; /* by the guest: records lost for want of room */
-	uint8_t reserved4[96];
+	uint32_t log_most; /* by the host: the highest level in the filter */
+	uint32_t reserved4;
+	/* By the guest: its TSC after an entry, and before an exit. */
+	uint64_t enter_tsc;
+	uint64_t leave_tsc;
+	uint8_t reserved5[72];
 	/* By module: its name, NUL-padded, and the level for it. */
 	struct mote_abi_log_module {
 		char name[31];
@@ -121,6 +127,8 @@ struct mote_abi_control {
 #define MOTE_CONTROL_SYSCALL_HANDLER 120
 #define MOTE_CONTROL_MXCSR 132
 #define MOTE_CONTROL_X87_CONTROL 136
+#define MOTE_CONTROL_TRACE 140
+#define MOTE_CONTROL_LOG_MOST 160
 
 /*
  * Offset in the syscall page of the code that the host enters first after a
@@ -146,6 +154,11 @@ _Static_assert(offsetof(struct mote_abi_control, mxcsr) ==
 	       "abi");
 _Static_assert(offsetof(struct mote_abi_control, x87_control) ==
 		       MOTE_CONTROL_X87_CONTROL,
+	       "abi");
+_Static_assert(offsetof(struct mote_abi_control, trace) == MOTE_CONTROL_TRACE,
+	       "abi");
+_Static_assert(offsetof(struct mote_abi_control, log_most) ==
+		       MOTE_CONTROL_LOG_MOST,
 	       "abi");
 _Static_assert(offsetof(struct mote_abi_control, log_filter) == 256, "abi");
 _Static_assert(sizeof(struct mote_abi_control) == 1280, "abi");

@@ -14,9 +14,11 @@ struct group {
 
 static const struct group groups[] = {
 	{ "calls", bench_calls },     { "control", bench_control },
-	{ "create", bench_create },   { "compute", bench_compute },
-	{ "bytes", bench_bytes },     { "idle", bench_idle },
-	{ "sizes", bench_sizes },
+	{ "observe", bench_observe }, { "create", bench_create },
+	{ "compute", bench_compute }, { "bytes", bench_bytes },
+	{ "idle", bench_idle },	      { "restore", bench_restore },
+	{ "clone", bench_clone },     { "many", bench_many },
+	{ "peers", bench_peers },     { "sizes", bench_sizes },
 };
 
 static void usage(FILE *out)
@@ -56,6 +58,13 @@ static int parse(int argc, char **argv, struct bench_options *options)
 	return 0;
 }
 
+static cpu_set_t cpus;
+
+const cpu_set_t *bench_cpus(void)
+{
+	return &cpus;
+}
+
 /* A thread that moves pays 35 us: the scheduler is not what is measured. */
 static void pin(void)
 {
@@ -63,7 +72,8 @@ static void pin(void)
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	if (cpu < 0)
+	CPU_ZERO(&cpus);
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0 || cpu < 0)
 		return;
 	CPU_SET((size_t)cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) != 0)

@@ -106,7 +106,7 @@ static int measure_floor(struct bench *bench, double *took)
 	int32_t value = 0;
 	int status;
 
-	status = floor_open_program(&vm, bench_small_guest, &value);
+	status = floor_open_program(&vm, NULL, bench_small_guest, &value);
 	*took = (double)(bench_now_ns() - start);
 	if (status < 0)
 		bench_fail(bench, "floor: %s: %s", vm.failed, strerror(errno));

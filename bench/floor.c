@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -52,6 +53,12 @@ struct cpuid_table {
 	uint32_t count;
 	uint32_t padding;
 	struct kvm_cpuid_entry2 entries[256];
+};
+
+struct floor_host {
+	int kvm;
+	size_t run_size;
+	struct cpuid_table cpuid;
 };
 
 /*
@@ -144,26 +151,50 @@ static uint64_t map(struct floor_vm *vm, uint64_t gva, uint64_t size,
 	return first;
 }
 
-static int create(struct floor_vm *vm, uint64_t memory_size,
-		  struct cpuid_table *cpuid)
+struct floor_host *floor_host_open(void)
+{
+	struct floor_host *host = malloc(sizeof(*host));
+	int size;
+
+	if (!host)
+		return NULL;
+	host->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	host->cpuid.count = 256;
+	size = ioctl(host->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (size < 0 ||
+	    ioctl(host->kvm, KVM_GET_SUPPORTED_CPUID, &host->cpuid) < 0) {
+		floor_host_close(host);
+		return NULL;
+	}
+	host->run_size = (size_t)size;
+	return host;
+}
+
+void floor_host_close(struct floor_host *host)
+{
+	if (!host)
+		return;
+	if (host->kvm >= 0)
+		close(host->kvm);
+	free(host);
+}
+
+static int create(struct floor_vm *vm, struct floor_host *host,
+		  uint64_t memory_size)
 {
 	struct kvm_userspace_memory_region region = { .memory_size =
 							      memory_size };
 	void *memory;
 	void *run;
-	int size;
 
 	memset(vm, 0, sizeof(*vm));
 	vm->fd = -1;
 	vm->vcpu = -1;
-	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (vm->kvm < 0)
-		return fail(vm, "open /dev/kvm");
-	size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	cpuid->count = 256;
-	if (size < 0 || ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
-		return fail(vm, "KVM_GET_SUPPORTED_CPUID");
-	vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
+	vm->owned = !host;
+	vm->host = host ? host : floor_host_open();
+	if (!vm->host)
+		return fail(vm, "open /dev/kvm, KVM_GET_SUPPORTED_CPUID");
+	vm->fd = ioctl(vm->host->kvm, KVM_CREATE_VM, 0);
 	if (vm->fd < 0)
 		return fail(vm, "KVM_CREATE_VM");
 	memory = mmap(NULL, memory_size, PROT_READ | PROT_WRITE,
@@ -178,13 +209,12 @@ static int create(struct floor_vm *vm, uint64_t memory_size,
 	vm->vcpu = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
 	if (vm->vcpu < 0)
 		return fail(vm, "KVM_CREATE_VCPU");
-	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED,
+	run = mmap(NULL, vm->host->run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 		   vm->vcpu, 0);
 	if (run == MAP_FAILED)
 		return fail(vm, "mmap of the virtual CPU");
 	vm->run = run;
-	vm->run_size = (size_t)size;
-	if (ioctl(vm->vcpu, KVM_SET_CPUID2, cpuid) < 0)
+	if (ioctl(vm->vcpu, KVM_SET_CPUID2, &vm->host->cpuid) < 0)
 		return fail(vm, "KVM_SET_CPUID2");
 	vm->next = GPA_TSS + PAGE;
 	return 0;
@@ -278,10 +308,9 @@ static int enter(struct floor_vm *vm, uint64_t pc, uint64_t sp, uint64_t rdi,
 
 int floor_open_loop(struct floor_vm *vm)
 {
-	struct cpuid_table cpuid;
 	uint64_t gpa;
 
-	if (create(vm, 16 * PAGE, &cpuid) < 0 || start_cpu(vm) < 0)
+	if (create(vm, NULL, 16 * PAGE) < 0 || start_cpu(vm) < 0)
 		return -1;
 	gpa = map(vm, MOTE_GVA_PIE_BASE, PAGE, PTE_USER);
 	memcpy(at(vm, gpa), floor_loop, (size_t)(floor_loop_end - floor_loop));
@@ -387,7 +416,8 @@ static void prepare(struct floor_vm *vm, const uint8_t *elf,
 	map(vm, MOTE_GVA_HEAP, HEAP_BYTES, rw);
 }
 
-int floor_open_program(struct floor_vm *vm, const void *elf, int32_t *answer)
+int floor_open_program(struct floor_vm *vm, struct floor_host *host,
+		       const void *elf, int32_t *answer)
 {
 	const uint64_t size = HEAP_BYTES + STACK_BYTES + 3 * IO_BYTES + 4 * MIB;
 	const struct mote_abi_message call = {
@@ -397,10 +427,9 @@ int floor_open_program(struct floor_vm *vm, const void *elf, int32_t *answer)
 		.function = 0,
 	};
 	struct mote_abi_slot slot;
-	struct cpuid_table cpuid;
 	struct areas areas;
 
-	if (create(vm, size, &cpuid) < 0 || start_cpu(vm) < 0 ||
+	if (create(vm, host, size) < 0 || start_cpu(vm) < 0 ||
 	    set_syscall(vm) < 0)
 		return -1;
 	prepare(vm, elf, &areas);
@@ -424,13 +453,13 @@ int floor_open_program(struct floor_vm *vm, const void *elf, int32_t *answer)
 void floor_close(struct floor_vm *vm)
 {
 	if (vm->run)
-		munmap(vm->run, vm->run_size);
+		munmap(vm->run, vm->host->run_size);
 	if (vm->vcpu >= 0)
 		close(vm->vcpu);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->memory)
 		munmap(vm->memory, vm->memory_size);
-	if (vm->kvm >= 0)
-		close(vm->kvm);
+	if (vm->owned)
+		floor_host_close(vm->host);
 }

@@ -13,6 +13,12 @@ MOTE_EXPORT(void, Empty, void)
 {
 }
 
+/* As Empty, but that a trace shows it. */
+MOTE_EXPORT(void, Span, void)
+{
+	MOTE_SPAN("span");
+}
+
 MOTE_EXPORT(void, CallHost, (u32, count))
 {
 	for (; count > 0; count--)
@@ -69,6 +75,14 @@ MOTE_EXPORT(f64, Floating, (u64, steps))
 MOTE_EXPORT(u64, Sum, (bytes, data))
 {
 	return work_sum(data.data, data.size);
+}
+
+static volatile uint8_t pages[WORK_PAGES][4096];
+
+MOTE_EXPORT(void, Touch, (u32, count))
+{
+	for (; count > 0; count--)
+		pages[count - 1][0]++;
 }
 
 MOTE_EXPORT(string, Compiler, void)

@@ -11,24 +11,6 @@
 #define BOXES 10 /* made for one sample */
 #define ROUNDS 10
 
-/* KiB of this process that no other shares. */
-static int private_kib(struct bench *bench, double *kib)
-{
-	FILE *file = fopen("/proc/self/smaps_rollup", "re");
-	char line[256];
-	unsigned long value;
-
-	*kib = 0;
-	if (!file)
-		return bench_fail(bench, "/proc/self/smaps_rollup is absent");
-	while (fgets(line, sizeof(line), file))
-		if (strncmp(line, "Private_", 8) == 0 &&
-		    sscanf(line + strcspn(line, ":"), ": %lu", &value) == 1)
-			*kib += (double)value;
-	fclose(file);
-	return 0;
-}
-
 /* Default options; the guest has started and answered once. */
 static int make(struct bench *bench, mote_image *image, mote_sandbox **box)
 {
@@ -61,11 +43,11 @@ static int measure(struct bench *bench, mote_image *image)
 		double before;
 		double after;
 
-		status = private_kib(bench, &before);
+		status = bench_private_kib(bench, &before);
 		for (i = 0; status == 0 && i < BOXES; i++)
 			status = make(bench, image, &boxes[made++]);
 		if (status == 0)
-			status = private_kib(bench, &after);
+			status = bench_private_kib(bench, &after);
 		if (status == 0)
 			bench_samples_add(&idle, (after - before) / BOXES);
 	}

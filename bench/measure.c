@@ -60,6 +60,22 @@ void bench_ratio(struct bench *bench, const char *name, double goal,
 	add(bench, figure, samples);
 }
 
+void bench_ratio_at_least(struct bench *bench, const char *name, double goal,
+			  const char *text,
+			  const struct bench_samples *samples)
+{
+	const struct bench_figure figure = {
+		.name = name,
+		.unit = "",
+		.text = text,
+		.goal = goal,
+		.at_least = true,
+		.is_ratio = true,
+	};
+
+	add(bench, figure, samples);
+}
+
 void bench_value(struct bench *bench, const char *name, const char *unit,
 		 const char *text, const struct bench_samples *samples)
 {
@@ -84,18 +100,18 @@ static mote_status nothing(void *user, mote_host_call *call,
 	return MOTE_OK;
 }
 
+const mote_host_function bench_host = { "Nothing", "v()", nothing, NULL };
+
 int bench_open(struct bench *bench, const mote_sandbox_options *options,
 	       mote_engine **engine, mote_image **image, mote_sandbox **box)
 {
-	static const mote_host_function host = { "Nothing", "v()", nothing,
-						 NULL };
 	mote_sandbox_options full = MOTE_SANDBOX_OPTIONS_INIT;
 	mote_error err = MOTE_ERROR_INIT;
 
 	if (options)
 		full = *options;
 	if (full.host_function_count == 0) {
-		full.host_functions = &host;
+		full.host_functions = &bench_host;
 		full.host_function_count = 1;
 	}
 	*engine = NULL;
@@ -110,5 +126,22 @@ int bench_open(struct bench *bench, const mote_sandbox_options *options,
 		mote_engine_unref(*engine);
 		return bench_fail_mote(bench, "open the guest", &err);
 	}
+	return 0;
+}
+
+int bench_private_kib(struct bench *bench, double *kib)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "re");
+	char line[256];
+	unsigned long value;
+
+	*kib = 0;
+	if (!file)
+		return bench_fail(bench, "/proc/self/smaps_rollup is absent");
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, "Private_", 8) == 0 &&
+		    sscanf(line + strcspn(line, ":"), ": %lu", &value) == 1)
+			*kib += (double)value;
+	fclose(file);
 	return 0;
 }

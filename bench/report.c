@@ -68,10 +68,14 @@ static void print_row(const struct bench_figure *figure, FILE *out)
 	int digits = stat->median < 10 ? 3 : 1;
 
 	if (figure->goal > 0) {
-		snprintf(goal, sizeof(goal), "%.4g", figure->goal);
-		verdict = stat->median <= figure->goal ? "ok" : "over";
+		bool good = figure->at_least ? stat->median >= figure->goal :
+					       stat->median <= figure->goal;
+
+		snprintf(goal, sizeof(goal), "%s%.4g",
+			 figure->at_least ? ">" : "", figure->goal);
+		verdict = good ? "ok" : figure->at_least ? "under" : "over";
 	}
-	fprintf(out, "%-17s %9.*f %9.*f %9.*f %-3s %6zu %6s %-4s  %s\n",
+	fprintf(out, "%-17s %9.*f %9.*f %9.*f %-3s %6zu %6s %-5s %s\n",
 		figure->name, digits, stat->median, digits, stat->low, digits,
 		stat->high, figure->unit, stat->samples, goal, verdict,
 		figure->text);
@@ -132,7 +136,9 @@ static void print_figures(const struct bench *bench, bool ratios, FILE *out)
 			figure->stat.median, figure->stat.low,
 			figure->stat.high, figure->stat.samples);
 		if (figure->goal > 0)
-			fprintf(out, ", \"goal\": %.6g", figure->goal);
+			fprintf(out, ", \"%s\": %.6g",
+				figure->at_least ? "goal_at_least" : "goal",
+				figure->goal);
 		if (!ratios) {
 			fputs(", \"unit\": ", out);
 			print_string(figure->unit, out);

@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* That the guest can write. */
+#define WORK_PAGES 4000u
+
 #define WORK_SHA256_BYTES (1u << 20)
 
 /* The first 8 bytes of the SHA-256 of WORK_SHA256_BYTES fixed bytes. */

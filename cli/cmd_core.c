@@ -240,14 +240,8 @@ static int report(const struct look *it)
 		cli_failure_print(&it->failure, "core");
 	} else {
 		print_text(it);
-		if (fflush(stdout) == EOF || ferror(stdout))
-			error = errno;
 	}
-	if (!error)
-		return (int)it->failure.exit;
-	fprintf(stderr, "mote core: cannot write the output: %s\n",
-		strerror(error));
-	return CLI_EXIT_HOST;
+	return cli_end(&it->failure, "core", error);
 }
 
 int cli_cmd_core(int argc, char **argv)

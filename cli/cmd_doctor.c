@@ -317,6 +317,7 @@ static int print_json(const struct checkup *it)
 static int report(const struct checkup *it)
 {
 	int error = 0;
+	int status;
 
 	if (it->json) {
 		error = print_json(it);
@@ -325,17 +326,9 @@ static int report(const struct checkup *it)
 	} else {
 		print_backends(it);
 		print_machine(&it->facts);
-		if (fflush(stdout) == EOF || ferror(stdout))
-			error = errno;
 	}
-	if (error) {
-		fprintf(stderr, "mote doctor: cannot write the output: %s\n",
-			strerror(error));
-		return CLI_EXIT_HOST;
-	}
-	if (it->failure.exit != CLI_EXIT_DONE)
-		return (int)it->failure.exit;
-	return it->ready ? CLI_EXIT_DONE : CLI_EXIT_HOST;
+	status = cli_end(&it->failure, "doctor", error);
+	return status == CLI_EXIT_DONE && !it->ready ? CLI_EXIT_HOST : status;
 }
 
 int cli_cmd_doctor(int argc, char **argv)

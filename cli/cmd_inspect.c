@@ -1,26 +1,29 @@
 /*
  * `mote inspect`: what is in a guest's file. Runs none of it.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
-#include "functions.h"
 #include "guest_file.h"
+#include "image_view.h"
+#include "inspect_layout.h"
 #include "json.h"
+#include "layout_name.h"
 #include "options.h"
-#include "prototype.h"
 #include "text.h"
 #include "units.h"
 
 const char cli_inspect_help[] =
 	"usage: mote inspect [options] GUEST\n"
+	"       mote inspect [options] DIR[:TAG]\n"
 	"\n"
 	"Shows the functions, imports and segments of GUEST, a program built\n"
-	"with mote-cc, without running it. GUEST - is standard input.\n"
+	"with mote-cc, without running it. GUEST - is standard input. Of a\n"
+	"snapshot, DIR:TAG, also its memory map; of a layout, DIR, what\n"
+	"snapshots are in it.\n"
 	"\n"
 	"  -j, --json  print one JSON object, errors included\n"
 	"  -h, --help  print this\n"
@@ -85,17 +88,6 @@ static bool open_image(struct inspection *it)
 	return true;
 }
 
-static const char *protection_text(uint32_t protection)
-{
-	static const char *const texts[] = { "---", "r--", "-w-", "rw-",
-					     "--x", "r-x", "-wx", "rwx" };
-
-	_Static_assert(MOTE_PROT_READ == 1 && MOTE_PROT_WRITE == 2 &&
-			       MOTE_PROT_EXECUTE == 4,
-		       "index of the table");
-	return texts[protection & 7];
-}
-
 static void print_head(const struct inspection *it)
 {
 	char name[1024];
@@ -129,112 +121,18 @@ static void print_segments(const struct inspection *it)
 		printf("  0x%016" PRIx64 "  %-10s  %-5s  %" PRIu64
 		       " bytes at 0x%" PRIx64 "\n",
 		       segment.address, size,
-		       protection_text(segment.protection), segment.file_size,
+		       cli_protection_text(segment.protection),
+		       segment.file_size,
 		       segment.file_offset);
 	}
 }
 
-static void print_function(const mote_function *function)
+static void json_guest(const struct inspection *it, json_t *object)
 {
-	char buffer[CLI_PROTOTYPE_TEXT_MAX];
-	struct cli_prototype prototype;
-	struct cli_text text;
-
-	if (!cli_prototype_read(function, &prototype))
-		return;
-	cli_text_init(&text, buffer, sizeof(buffer));
-	cli_prototype_add(&text, &prototype);
-	printf("  %s%s\n", buffer, function->posted ? "  (posted)" : "");
-}
-
-static void print_functions(const struct inspection *it)
-{
-	mote_function function;
-
-	printf("\nfunctions\n");
-	for (size_t i = 0; i < it->info.export_count; i++) {
-		if (mote_image_export(it->image, i, &function, NULL) == MOTE_OK)
-			print_function(&function);
-	}
-	if (it->info.export_count == 0)
-		printf("  none\n");
-	printf("\nimports\n");
-	for (size_t i = 0; i < it->info.import_count; i++) {
-		if (!cli_import_repeated(it->image, i) &&
-		    mote_image_import(it->image, i, &function, NULL) == MOTE_OK)
-			print_function(&function);
-	}
-	if (it->info.import_count == 0)
-		printf("  none\n");
-}
-
-static json_t *json_segments(const struct inspection *it)
-{
-	json_t *list = json_array();
-	mote_segment segment;
-
-	for (size_t i = 0; i < it->info.segment_count; i++) {
-		json_t *row;
-
-		if (mote_image_segment(it->image, i, &segment, NULL) != MOTE_OK)
-			continue;
-		row = json_object();
-		cli_json_set(row, "address", cli_json_address(segment.address));
-		cli_json_set(row, "memory_size",
-			     json_integer((json_int_t)segment.memory_size));
-		cli_json_set(row, "file_offset",
-			     json_integer((json_int_t)segment.file_offset));
-		cli_json_set(row, "file_size",
-			     json_integer((json_int_t)segment.file_size));
-		cli_json_set(row, "protection",
-			     json_string(protection_text(segment.protection)));
-		cli_json_append(list, row);
-	}
-	return list;
-}
-
-static void json_function(json_t *list, const mote_function *function,
-			  bool import)
-{
-	struct cli_prototype prototype;
-	json_t *row;
-
-	if (!cli_prototype_read(function, &prototype))
-		return;
-	row = cli_json_prototype(&prototype);
-	cli_json_set(row, "signature", json_string(function->signature));
-	if (import)
-		cli_json_set(row, "posted", json_boolean(function->posted));
-	cli_json_append(list, row);
-}
-
-static void json_image(const struct inspection *it, json_t *object)
-{
-	json_t *functions = json_array();
-	json_t *imports = json_array();
-	mote_function function;
-
-	for (size_t i = 0; i < it->info.export_count; i++) {
-		if (mote_image_export(it->image, i, &function, NULL) == MOTE_OK)
-			json_function(functions, &function, false);
-	}
-	for (size_t i = 0; i < it->info.import_count; i++) {
-		if (!cli_import_repeated(it->image, i) &&
-		    mote_image_import(it->image, i, &function, NULL) == MOTE_OK)
-			json_function(imports, &function, true);
-	}
 	cli_json_set(object, "kind", json_string("guest"));
 	cli_json_set(object, "file_size",
 		     json_integer((json_int_t)it->file_size));
-	cli_json_set(object, "abi_version",
-		     json_integer((json_int_t)it->info.abi_version));
-	cli_json_set(object, "position_independent",
-		     json_boolean(it->info.position_independent));
-	cli_json_set(object, "entry", cli_json_address(it->info.entry));
-	cli_json_set(object, "has_main", json_boolean(it->info.has_main));
-	cli_json_set(object, "segments", json_segments(it));
-	cli_json_set(object, "functions", functions);
-	cli_json_set(object, "imports", imports);
+	cli_json_image(it->image, object);
 }
 
 static int print_json(const struct inspection *it)
@@ -247,7 +145,7 @@ static int print_json(const struct inspection *it)
 			      : json_null());
 	cli_json_set(object, "error", cli_json_failure(&it->failure));
 	if (it->failure.exit == CLI_EXIT_DONE)
-		json_image(it, object);
+		json_guest(it, object);
 	error = cli_json_print(object, NULL);
 	json_decref(object);
 	return error;
@@ -264,15 +162,9 @@ static int report(const struct inspection *it)
 	} else {
 		print_head(it);
 		print_segments(it);
-		print_functions(it);
-		if (fflush(stdout) == EOF || ferror(stdout))
-			error = errno;
+		cli_print_functions(it->image);
 	}
-	if (!error)
-		return (int)it->failure.exit;
-	fprintf(stderr, "mote inspect: cannot write the output: %s\n",
-		strerror(error));
-	return CLI_EXIT_HOST;
+	return cli_end(&it->failure, "inspect", error);
 }
 
 int cli_cmd_inspect(int argc, char **argv)
@@ -290,6 +182,11 @@ int cli_cmd_inspect(int argc, char **argv)
 	if (it->help && it->failure.exit == CLI_EXIT_DONE) {
 		free(it);
 		return cli_print_help(cli_inspect_help);
+	}
+	if (it->failure.exit == CLI_EXIT_DONE && cli_is_layout(it->path)) {
+		status = cli_inspect_layout(it->path, it->json);
+		free(it);
+		return status;
 	}
 	if (it->failure.exit == CLI_EXIT_DONE)
 		(void)open_image(it);

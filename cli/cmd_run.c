@@ -16,17 +16,22 @@
 const char cli_run_help[] =
 	"usage: mote run [options] GUEST [FUNCTION [ARG...]]\n"
 	"       mote run [options] GUEST -- [ARG...]\n"
+	"       mote run [options] --snapshot DIR:TAG [FUNCTION [ARG...]]\n"
 	"\n"
 	"Runs GUEST, a program built with mote-cc, in a micro-VM: calls\n"
 	"FUNCTION and prints its result, or without FUNCTION runs main with\n"
 	"the ARGs. GUEST - is standard input.\n"
 	"\n"
+	"      --snapshot DIR:TAG  start from this state instead of a GUEST\n"
 	"  -t, --timeout TIME    end a call after 100ms, 2s, 1m (default 1s)\n"
 	"  -m, --heap SIZE       heap of the guest (default 16M)\n"
 	"      --stack SIZE      stack of the guest (default 1M)\n"
 	"      --io SIZE         largest message, either way (default 1M)\n"
 	"  -H, --host NAME=TEXT  offer host function NAME; its result is TEXT\n"
 	"  -b, --backend NAME    auto (default) or kvm\n"
+	"      --trace FILE      write a trace for Perfetto (Chrome JSON)\n"
+	"      --gdb ADDRESS     wait for gdb at unix:PATH or tcp:PORT\n"
+	"      --metrics FILE    write counters as Prometheus text\n"
 	"  -n, --repeat N        call FUNCTION N times in one sandbox\n"
 	"      --core FILE       write a core dump there if the guest crashes\n"
 	"                        or is stopped; see 'mote core'\n"
@@ -41,10 +46,23 @@ const char cli_run_help[] =
 	"\n"
 	"Arguments that are bytes: hex digits, @FILE, or @- (standard input).\n"
 	"\n"
+	"MOTE_LOG in the environment chooses the log messages that are shown:\n"
+	"\"debug\", or \"parser=trace,warn\".\n"
+	"\n"
 	"Exit status: 0 done; 1 the function returned an error (main: its own\n"
 	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
 	"exceeded a limit; 4 out of time; 5 no hypervisor, or this machine\n"
 	"failed; 6 bad file.\n";
+
+const char cli_debug_help[] =
+	"usage: mote debug [options] GUEST [FUNCTION [ARG...]]\n"
+	"       mote debug [options] GUEST -- [ARG...]\n"
+	"       mote debug [options] --snapshot DIR:TAG [FUNCTION [ARG...]]\n"
+	"\n"
+	"Does what 'mote run' does, with its options, but stops the guest\n"
+	"before its first instruction and waits for gdb at a private socket.\n"
+	"What to type to start gdb is printed. While gdb is connected, no\n"
+	"time limit counts. --gdb ADDRESS waits there instead.\n";
 
 static bool read_backend(struct cli_run *run)
 {
@@ -74,8 +92,11 @@ static bool read_backend(struct cli_run *run)
 
 static bool read_guest(struct cli_run *run)
 {
-	if (!read_backend(run) ||
-	    !cli_guest_read(run->options.guest, &run->file, &run->file_size,
+	if (!read_backend(run))
+		return false;
+	if (run->options.snapshot)
+		return true;
+	if (!cli_guest_read(run->options.guest, &run->file, &run->file_size,
 			    &run->failure))
 		return false;
 	if (strcmp(run->options.guest, "-") == 0)
@@ -103,7 +124,7 @@ static void note_path(struct cli_run *run)
 {
 	char *path;
 
-	if (strcmp(run->options.guest, "-") == 0)
+	if (!run->options.guest || strcmp(run->options.guest, "-") == 0)
 		return;
 	path = realpath(run->options.guest, NULL);
 	if (path && mote_image_set_path(run->image, path, NULL) != MOTE_OK)
@@ -114,12 +135,17 @@ static void note_path(struct cli_run *run)
 /* Opens the file and checks the command line against what is in it. */
 static bool prepare_call(struct cli_run *run)
 {
-	if (!cli_guest_parse(run->engine, run->options.guest, run->file,
-			     run->file_size, &run->image, &run->failure))
+	if (run->options.snapshot) {
+		if (!cli_run_load(run))
+			return false;
+	} else if (!cli_guest_parse(run->engine, run->options.guest, run->file,
+				    run->file_size, &run->image,
+				    &run->failure)) {
 		return false;
+	}
 	note_path(run);
 	if (!run->options.function)
-		return check_main(run);
+		return run->options.saves || check_main(run);
 	if (!cli_find_export(run->image, run->options.function, &run->prototype,
 			     &run->failure)) {
 		cli_hint_main(&run->failure, run->image, &run->options);
@@ -143,6 +169,10 @@ static bool fail_engine(struct cli_run *run)
 	options.backend = "none";
 	if (mote_engine_new(&options, &run->engine, NULL) == MOTE_OK) {
 		prepared = prepare_call(run);
+		mote_image_unref(run->image);
+		run->image = NULL;
+		mote_snapshot_unref(run->snapshot);
+		run->snapshot = NULL;
 		mote_engine_unref(run->engine);
 		run->engine = NULL;
 		if (!prepared)
@@ -188,6 +218,9 @@ static bool make_sandbox(struct cli_run *run)
 	options.output = cli_output_write;
 	options.output_user = &run->output;
 	options.deadline_ns = run->options.timeout_ns;
+	if (run->gdb.address[0] != '\0')
+		options.gdb = run->gdb.address;
+	cli_observe_options(&run->observe, &options);
 	if (run->options.profile) {
 		options.sample = cli_profile_sample;
 		options.sample_user = &run->profile;
@@ -198,12 +231,20 @@ static bool make_sandbox(struct cli_run *run)
 		options.heap_user = &run->heap;
 	}
 	start = cli_now_ns();
-	status = mote_sandbox_new(run->image, &options, &run->box,
-				  &run->failure.error);
+	if (run->snapshot)
+		status = mote_sandbox_from_snapshot(run->snapshot, &options,
+						    &run->box,
+						    &run->failure.error);
+	else
+		status = mote_sandbox_new(run->image, &options, &run->box,
+					  &run->failure.error);
 	run->create_ns = cli_now_ns() - start;
+	mote_trace_span(run->observe.trace, "create sandbox", start,
+			start + run->create_ns);
 	if (status == MOTE_OK)
 		return true;
 	cli_fail_library(&run->failure);
+	cli_observe_explain(&run->observe, &run->failure);
 	if (status == MOTE_E_IMPORT)
 		cli_hosts_hint(&run->hosts, run->image, &run->failure);
 	return false;
@@ -222,7 +263,7 @@ static mote_status call_main(struct cli_run *run, mote_value *result)
 			 sizeof(run->failure.error.text), "out of memory");
 		return MOTE_E_NO_MEMORY;
 	}
-	argv[0] = run->options.guest;
+	argv[0] = cli_run_name(run);
 	for (size_t i = 1; i < count; i++)
 		argv[i] = run->options.args[i - 1];
 	status = mote_run_main(run->box, count, argv, &code,
@@ -243,6 +284,7 @@ static mote_status call_once(struct cli_run *run, mote_value *result)
 			 run->arguments.count, result, &run->failure.error);
 }
 
+/* Calls what is to be called and shows the result of the last time. */
 static bool call(struct cli_run *run)
 {
 	mote_value result;
@@ -278,16 +320,16 @@ static bool open_files(struct cli_run *run)
 
 	if (options->core &&
 	    !cli_new_file_open(&run->core, "--core", options->core, 0600,
-			       options->guest, failure))
+			       cli_run_name(run), failure))
 		return false;
 	if (options->profile &&
 	    !cli_new_file_open(&run->profile.file, "--profile",
-			       options->profile, 0666, options->guest,
+			       options->profile, 0666, cli_run_name(run),
 			       failure))
 		return false;
 	if (options->heap_profile &&
 	    !cli_new_file_open(&run->heap.file, "--heap-profile",
-			       options->heap_profile, 0666, options->guest,
+			       options->heap_profile, 0666, cli_run_name(run),
 			       failure))
 		return false;
 	if ((options->profile && !cli_profile_init(&run->profile)) ||
@@ -343,45 +385,90 @@ static void look_at_failure(struct cli_run *run)
 	write_core(run);
 }
 
+static void use_sandbox(struct cli_run *run)
+{
+	/* What is saved may be the state after no call at all. */
+	bool calls = !run->options.saves || run->options.function;
+
+	if (calls && !call(run))
+		look_at_failure(run);
+	else if (run->options.saves)
+		(void)cli_run_save(run);
+}
+
+/* A place for gdb to connect to, if it is wanted, and how. */
+static bool open_gdb(struct cli_run *run)
+{
+	const struct cli_run_options *options = &run->options;
+
+	if (!options->debug && !options->gdb)
+		return true;
+	if (!cli_gdb_open(&run->gdb, options->gdb, &run->failure))
+		return false;
+	if (options->debug || !options->json)
+		cli_gdb_hint(&run->gdb, options->guest, cli_run_command(run));
+	return true;
+}
+
 static void run_guest(struct cli_run *run)
 {
-	if (!open_guest(run))
+	run->observe.trace_path = run->options.trace;
+	run->observe.metrics_path = run->options.metrics;
+	if (!open_guest(run) ||
+	    !cli_observe_open(&run->observe, run->engine, &run->output,
+			      &run->failure))
 		return;
 	if (!open_files(run))
 		return;
-	/* All files are read; from here on the guest has its say. */
-	cli_harden_run();
-	if (!make_sandbox(run)) {
+	if (!open_gdb(run))
+		return;
+	/*
+	 * All files are open; from here on the guest has its say. What is
+	 * saved is written after it, and needs the system calls for it.
+	 */
+	if (!run->options.saves)
+		cli_harden_run(run->gdb.address[0] != '\0');
+	if (make_sandbox(run)) {
+		use_sandbox(run);
+	} else {
 		cli_output_end(&run->output);
 		look_at_start(run);
-		write_profiles(run);
-		return;
 	}
-	if (!call(run))
-		look_at_failure(run);
 	write_profiles(run);
-	if (mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
+	(void)cli_observe_write(&run->observe, run->engine, &run->failure);
+	if (run->box &&
+	    mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
 		memset(&run->stats, 0, sizeof(run->stats));
 }
 
 static void run_fini(struct cli_run *run)
 {
 	mote_sandbox_free(run->box);
+	mote_snapshot_unref(run->snapshot);
 	mote_image_unref(run->image);
 	mote_engine_unref(run->engine);
 	cli_hosts_fini(&run->hosts);
 	cli_arguments_fini(&run->arguments);
 	cli_output_fini(&run->output);
+	cli_observe_fini(&run->observe);
 	cli_frames_fini(&run->frames);
 	cli_new_file_close(&run->core);
 	cli_profile_fini(&run->profile);
 	cli_heap_fini(&run->heap);
+	cli_gdb_close(&run->gdb);
 	free(run->samples);
 	free(run->result_json);
 	free(run->file);
 }
 
-int cli_cmd_run(int argc, char **argv)
+static const char *help_of(const struct cli_run_options *options)
+{
+	if (options->saves)
+		return cli_snapshot_help;
+	return options->debug ? cli_debug_help : cli_run_help;
+}
+
+static int run_command(int argc, char **argv, bool saves, bool debug)
 {
 	struct cli_run *run = calloc(1, sizeof(*run));
 	int status;
@@ -391,11 +478,16 @@ int cli_cmd_run(int argc, char **argv)
 		return CLI_EXIT_HOST;
 	}
 	cli_failure_init(&run->failure);
+	cli_observe_init(&run->observe);
 	run->stats.struct_size = (uint32_t)sizeof(run->stats);
+	run->options.saves = saves;
+	run->options.debug = debug;
 	if (cli_run_options_read(argc, argv, &run->options, &run->failure) &&
 	    run->options.help) {
+		const char *help = help_of(&run->options);
+
 		free(run);
-		return cli_print_help(cli_run_help);
+		return cli_print_help(help);
 	}
 	cli_output_init(&run->output, run->options.json);
 	if (run->failure.exit == CLI_EXIT_DONE)
@@ -404,4 +496,19 @@ int cli_cmd_run(int argc, char **argv)
 	run_fini(run);
 	free(run);
 	return status;
+}
+
+int cli_cmd_run(int argc, char **argv)
+{
+	return run_command(argc, argv, false, false);
+}
+
+int cli_cmd_debug(int argc, char **argv)
+{
+	return run_command(argc, argv, false, true);
+}
+
+int cli_cmd_save(int argc, char **argv)
+{
+	return run_command(argc, argv, true, false);
 }

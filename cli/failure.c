@@ -3,6 +3,7 @@
  */
 #include "failure.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,4 +123,15 @@ void cli_failure_print(const struct cli_failure *failure, const char *command)
 		colour ? CLI_PLAIN : "", buffer);
 	if (failure->hint[0])
 		fprintf(stderr, "%s\n", failure->hint);
+}
+
+int cli_end(const struct cli_failure *failure, const char *command, int error)
+{
+	if (!error && (fflush(stdout) == EOF || ferror(stdout)))
+		error = errno;
+	if (!error)
+		return (int)failure->exit;
+	fprintf(stderr, "mote %s: cannot write the output: %s\n", command,
+		strerror(error));
+	return CLI_EXIT_HOST;
 }

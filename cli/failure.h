@@ -42,4 +42,11 @@ void cli_hint(struct cli_failure *failure, const char *format, ...)
 /* "mote run: text", then the lines of the hint, on standard error. */
 void cli_failure_print(const struct cli_failure *failure, const char *command);
 
+/*
+ * The exit status of a command that has shown all it has to show: that of
+ * failure, unless standard output could not be written. error: what writing
+ * to it has come to so far, 0 or errno.
+ */
+int cli_end(const struct cli_failure *failure, const char *command, int error);
+
 #endif

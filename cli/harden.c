@@ -67,15 +67,41 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 };
 
-static int add_rules(scmp_filter_ctx filter)
+/* What the library's connection to gdb takes, and cli_gdb_close. */
+static const int debugger_allowed[] = {
+	SCMP_SYS(socket),
+	SCMP_SYS(setsockopt),
+	SCMP_SYS(fchmod),
+	SCMP_SYS(bind),
+	SCMP_SYS(listen),
+	SCMP_SYS(accept4),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(sendto),
+	SCMP_SYS(unlink),
+	SCMP_SYS(rmdir),
+};
+
+static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+	for (size_t i = 0; i < count; i++) {
 		int error =
-			seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+			seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
 
 		if (error)
 			return error;
 	}
+	return 0;
+}
+
+static int add_rules(scmp_filter_ctx filter, bool debugger)
+{
+	int error = allow(filter, allowed, sizeof(allowed) / sizeof(int));
+
+	if (error == 0 && debugger)
+		error = allow(filter, debugger_allowed,
+			      sizeof(debugger_allowed) / sizeof(int));
+	if (error)
+		return error;
 	if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 			     SCMP_A1(SCMP_CMP_MASKED_EQ, IOCTL_TYPE_MASK,
 				     IOCTL_TYPE_KVM)))
@@ -87,13 +113,13 @@ static int add_rules(scmp_filter_ctx filter)
 				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
-void cli_harden_run(void)
+void cli_harden_run(bool debugger)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
 	if (!filter)
 		return;
-	if (add_rules(filter) == 0)
+	if (add_rules(filter, debugger) == 0)
 		(void)seccomp_load(filter);
 	seccomp_release(filter);
 }
@@ -105,8 +131,9 @@ bool cli_harden_built_in(void)
 
 #else
 
-void cli_harden_run(void)
+void cli_harden_run(bool debugger)
 {
+	(void)debugger;
 }
 
 bool cli_harden_built_in(void)

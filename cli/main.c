@@ -21,7 +21,10 @@ static const char main_help[] =
 	"\n"
 	"  run GUEST FUNCTION [ARG...]  call a function and print its result\n"
 	"  run GUEST -- [ARG...]        run main\n"
+	"  debug GUEST [FUNCTION ...]   the same, with gdb attached\n"
 	"  inspect GUEST                show functions, imports and segments\n"
+	"  inspect DIR[:TAG]            the same of a snapshot\n"
+	"  snapshot save|list|rm|verify keep the state of a guest in a file\n"
 	"  core FILE                    show what is in a core dump of a guest\n"
 	"  doctor                       what this machine can do, and what\n"
 	"                               to do about the rest\n"
@@ -37,7 +40,9 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "run", cli_cmd_run, cli_run_help },
+	{ "debug", cli_cmd_debug, cli_debug_help },
 	{ "inspect", cli_cmd_inspect, cli_inspect_help },
+	{ "snapshot", cli_cmd_snapshot, cli_snapshot_help },
 	{ "core", cli_cmd_core, cli_core_help },
 	{ "doctor", cli_cmd_doctor, cli_doctor_help },
 	{ "help", cmd_help, main_help },

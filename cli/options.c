@@ -78,7 +78,9 @@ static void explain(struct cli_failure *failure, const char *argument,
 int cli_next_option(int argc, char **argv, const char *shorts,
 		    const struct option *longs, struct cli_failure *failure)
 {
-	const char *argument = optind < argc ? argv[optind] : NULL;
+	/* 0 asks getopt to start again. */
+	int next = optind ? optind : 1;
+	const char *argument = next < argc ? argv[next] : NULL;
 	const struct option *option;
 	int value;
 

@@ -13,9 +13,13 @@
 enum {
 	OPTION_STACK = 256,
 	OPTION_IO,
+	OPTION_SNAPSHOT,
+	OPTION_TRACE,
+	OPTION_METRICS,
 	OPTION_CORE,
 	OPTION_PROFILE,
 	OPTION_HEAP_PROFILE,
+	OPTION_GDB,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -25,9 +29,13 @@ static const struct option longs[] = {
 	{ "heap", required_argument, NULL, 'm' },
 	{ "stack", required_argument, NULL, OPTION_STACK },
 	{ "io", required_argument, NULL, OPTION_IO },
+	{ "snapshot", required_argument, NULL, OPTION_SNAPSHOT },
+	{ "trace", required_argument, NULL, OPTION_TRACE },
+	{ "metrics", required_argument, NULL, OPTION_METRICS },
 	{ "core", required_argument, NULL, OPTION_CORE },
 	{ "profile", required_argument, NULL, OPTION_PROFILE },
 	{ "heap-profile", required_argument, NULL, OPTION_HEAP_PROFILE },
+	{ "gdb", required_argument, NULL, OPTION_GDB },
 	{ "repeat", required_argument, NULL, 'n' },
 	{ "backend", required_argument, NULL, 'b' },
 	{ "host", required_argument, NULL, 'H' },
@@ -119,11 +127,23 @@ static void read_value(int option, struct cli_run_options *options,
 	case OPTION_IO:
 		read_size("io", UINT64_C(1) << 30, &options->io_bytes, failure);
 		break;
+	case OPTION_SNAPSHOT:
+		options->snapshot = optarg;
+		break;
 	case 'n':
 		read_repeat(&options->repeat, failure);
 		break;
 	case 'b':
 		options->backend = optarg;
+		break;
+	case OPTION_TRACE:
+		options->trace = optarg;
+		break;
+	case OPTION_METRICS:
+		options->metrics = optarg;
+		break;
+	case OPTION_GDB:
+		options->gdb = optarg;
 		break;
 	case OPTION_CORE:
 		options->core = optarg;
@@ -146,10 +166,27 @@ static bool read_operands(int argc, char **argv,
 			  struct cli_run_options *options,
 			  struct cli_failure *failure)
 {
-	if (optind >= argc)
+	const char *help = options->saves ? "snapshot" :
+			   options->debug ? "debug" :
+					    "run";
+
+	if (options->saves && options->snapshot)
 		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
-				"no GUEST given; see 'mote run --help'");
-	options->guest = argv[optind++];
+				"--snapshot is an option of 'mote run'");
+	if (options->saves && optind < argc)
+		options->save = argv[optind++];
+	if (optind >= argc && !options->snapshot)
+		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+				"no %s given; see 'mote %s --help'",
+				options->saves && !options->save ? "DIR:TAG" :
+								   "GUEST",
+				help);
+	if (!options->snapshot)
+		options->guest = argv[optind++];
+	if (options->saves && optind < argc && strcmp(argv[optind], "--") == 0)
+		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+				"main runs to its end: there is no state "
+				"after it");
 	if (optind < argc) {
 		if (strcmp(argv[optind], "--") == 0)
 			optind++;
@@ -168,9 +205,14 @@ bool cli_run_options_read(int argc, char **argv,
 			  struct cli_run_options *options,
 			  struct cli_failure *failure)
 {
+	const bool saves = options->saves;
+	const bool debug = options->debug;
 	int option;
 
 	memset(options, 0, sizeof(*options));
+	options->saves = saves;
+	options->debug = debug;
+	optind = 0;
 	options->repeat = 1;
 	/* Goes on after an error: a later --json says how to report it. */
 	while ((option = cli_next_option(argc, argv, shorts, longs, failure)) !=

@@ -31,18 +31,28 @@ struct cli_run_options {
 	uint64_t io_bytes;
 	uint64_t repeat;
 	const char *backend; /* NULL: auto */
-	const char *core;    /* NULL: none, as for the next two */
+	const char *trace;   /* NULL: none, as for the next five */
+	const char *metrics;
+	const char *core;
 	const char *profile;
 	const char *heap_profile;
+	const char *gdb;     /* where it may connect */
 	struct cli_host_text hosts[CLI_HOSTS_MAX];
 	size_t host_count;
-	const char *guest;
+	const char *guest;    /* NULL with snapshot */
+	const char *snapshot; /* DIR:TAG to start from, or NULL */
+	bool saves;           /* `mote snapshot save` */
+	bool debug;           /* `mote debug`: a place is found for gdb */
+	const char *save;     /* DIR:TAG to keep the state in, or NULL */
 	const char *function; /* NULL: main */
 	char **args;
 	size_t arg_count;
 };
 
-/* False after filling failure; json is right even then. */
+/*
+ * False after filling failure; json is right even then. options->saves and
+ * options->debug are the caller's, all else is set.
+ */
 bool cli_run_options_read(int argc, char **argv,
 			  struct cli_run_options *options,
 			  struct cli_failure *failure);

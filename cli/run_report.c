@@ -163,13 +163,20 @@ static void print_files(const struct cli_run *run)
 	print_file(&run->heap.file, "heap profile", NULL);
 }
 
+const char *cli_run_command(const struct cli_run *run)
+{
+	if (run->options.saves)
+		return "snapshot";
+	return run->options.debug ? "debug" : "run";
+}
+
 static void print_failure(struct cli_run *run)
 {
 	const mote_fault *fault = &run->failure.error.fault;
 	const bool crash = run->failure.error.code == MOTE_E_GUEST_FAULT;
 
 	add_context(run);
-	cli_failure_print(&run->failure, "run");
+	cli_failure_print(&run->failure, cli_run_command(run));
 	cli_fault_print(crash ? fault : NULL, &run->frames, stderr,
 			cli_wants_colour(STDERR_FILENO));
 }
@@ -260,13 +267,17 @@ static int print_json(struct cli_run *run, int status)
 
 	add_backtrace(run, error);
 	if (!name)
-		name = run->options.guest ? "main" : "";
+		name = run->options.guest && !run->options.saves ? "main" : "";
 	cli_json_set(object, "function", cli_json_text(name, strlen(name)));
 	cli_json_set(object, "error", error);
 	cli_json_set(object, "core", json_file(&run->core));
 	cli_json_set(object, "profile", json_file(&run->profile.file));
 	cli_json_set(object, "heap_profile", json_file(&run->heap.file));
 	cli_json_set(object, "exit", json_integer(status));
+	if (run->options.saves)
+		cli_json_set(object, "digest",
+			     run->digest[0] ? json_string(run->digest)
+					    : json_null());
 	cli_json_set(object, "stdout", json_stream(&run->output.out));
 	cli_json_set(object, "stderr", json_stream(&run->output.err));
 	cli_json_set(object, "output_cut",
@@ -279,7 +290,7 @@ static int print_json(struct cli_run *run, int status)
 		return status;
 	cli_failure_init(&run->failure);
 	cannot_write(run, failed);
-	cli_failure_print(&run->failure, "run");
+	cli_failure_print(&run->failure, cli_run_command(run));
 	return CLI_EXIT_HOST;
 }
 

@@ -1,6 +1,6 @@
 /*
- * See terminal.h. NO_COLOR and TERM are all that the command reads of the
- * environment.
+ * See terminal.h. NO_COLOR and TERM, and MOTE_LOG in observe.c, are all that
+ * the command reads of the environment.
  */
 #include "terminal.h"
 

@@ -95,7 +95,8 @@ endif()
 
 # What every C file of the project is compiled with.
 add_library(mote_flags INTERFACE)
-target_compile_definitions(mote_flags INTERFACE _GNU_SOURCE)
+target_compile_definitions(mote_flags INTERFACE _GNU_SOURCE
+	$<$<BOOL:${MOTE_CHECK_RESTORE}>:MOTE_CHECK_RESTORE>)
 target_link_libraries(mote_flags INTERFACE
 	mote_warnings mote_hardening mote_sanitizers)
 

@@ -1,6 +1,6 @@
 /*
  * A guest crashes: where it was, and a core file for later.
- * usage: backtrace orders.elf [core-file]
+ * usage: backtrace invoice.elf [core-file]
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 	int status = 1;
 
 	if (mote_engine_new(NULL, &engine, &err) != MOTE_OK ||
-	    mote_image_open(engine, argc > 1 ? argv[1] : "orders.elf", &image,
+	    mote_image_open(engine, argc > 1 ? argv[1] : "invoice.elf", &image,
 			    &err) != MOTE_OK ||
 	    mote_sandbox_new(image, NULL, &box, &err) != MOTE_OK ||
 	    mote_call(box, "Total", good, 2, &result, &err) != MOTE_OK) {

@@ -8,7 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <mote/debug.h>
 #include <mote/mote.h>
+#include <mote/snapshot.h>
 
 #include "demo_view.h"
 
@@ -50,21 +52,47 @@ static void output(void *user, uint32_t stream, const char *data, size_t size)
 	}
 }
 
-static mote_sandbox *new_sandbox(void)
+static mote_sandbox_options make_options(void)
 {
-	const mote_host_function host[] = {
+	static const mote_host_function host[] = {
 		{ "GetWeekday", "s()", get_weekday, NULL },
 	};
 	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
-	mote_error err = MOTE_ERROR_INIT;
-	mote_sandbox *box = NULL;
 
 	options.host_functions = host;
 	options.host_function_count = 1;
 	options.output = output;
+	return options;
+}
+
+static mote_sandbox *new_sandbox(void)
+{
+	const mote_sandbox_options options = make_options();
+	mote_error err = MOTE_ERROR_INIT;
+	mote_sandbox *box = NULL;
+
 	if (mote_sandbox_new(image, &options, &box, &err) != MOTE_OK)
 		view_failure("a sandbox", &err);
 	return box;
+}
+
+static mote_sandbox *clone_sandbox(mote_snapshot *snapshot)
+{
+	const mote_sandbox_options options = make_options();
+	mote_error err = MOTE_ERROR_INIT;
+	mote_sandbox *box = NULL;
+
+	if (mote_sandbox_from_snapshot(snapshot, &options, &box, &err) !=
+	    MOTE_OK)
+		view_failure("a clone", &err);
+	return box;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
 }
 
 static double seconds(void)
@@ -138,6 +166,21 @@ static bool guest_error(mote_sandbox *box)
 	return true;
 }
 
+static void show_backtrace(mote_sandbox *box)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	mote_frame frames[2];
+	size_t count = 0;
+	size_t i;
+
+	if (mote_sandbox_backtrace(box, frames, 2, &count, &err) != MOTE_OK)
+		view_failure("backtrace", &err);
+	for (i = 0; i < count; i++)
+		view_line(NULL, "%s %s at %s:%u", i ? "called by" : "in",
+			  frames[i].name, base_name(frames[i].file),
+			  frames[i].line);
+}
+
 static bool crash(mote_sandbox *box)
 {
 	const mote_value args[] = { MOTE_I32(3) };
@@ -153,10 +196,26 @@ static bool crash(mote_sandbox *box)
 	view_line(NULL, "address 0x%llx, used by the instruction at 0x%llx",
 		  (unsigned long long)err.fault.address,
 		  (unsigned long long)err.fault.pc);
+	show_backtrace(box);
 	view_registers(&err.fault);
 	if (mote_call(box, "SumList", args, 1, NULL, &err) == MOTE_E_POISONED)
 		view_line(NULL, "contained: only this sandbox is lost");
 	return true;
+}
+
+/* Back to the state before any of it. */
+static bool heal(mote_sandbox *box, mote_snapshot *snapshot)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	double start = seconds();
+
+	if (mote_sandbox_restore(box, snapshot, &err) != MOTE_OK) {
+		view_failure("restore", &err);
+		return false;
+	}
+	view_line("restore", "%.1f us later it is as it was before the crash",
+		  (seconds() - start) * 1e6);
+	return hello(box, NULL, "again");
 }
 
 static bool endless_loop(void)
@@ -261,13 +320,46 @@ static void measure_calls(mote_sandbox *box)
 		  median(samples, CALLED) * 1e6);
 }
 
-static bool show(mote_sandbox *box, mote_sandbox *neighbour)
+/* A call and a restore, and a sandbox in the state of the snapshot. */
+static void measure_snapshot(mote_sandbox *box, mote_snapshot *snapshot)
+{
+	static double restores[CALLED];
+	double clones[CREATED];
+	mote_error err = MOTE_ERROR_INIT;
+	mote_sandbox *clone;
+	double start;
+	size_t i;
+
+	for (i = 0; i < CALLED; i++) {
+		if (mote_call(box, "Nothing", NULL, 0, NULL, &err) != MOTE_OK)
+			view_failure("Nothing", &err);
+		start = seconds();
+		if (mote_sandbox_restore(box, snapshot, &err) != MOTE_OK)
+			view_failure("restore", &err);
+		restores[i] = seconds() - start;
+	}
+	for (i = 0; i < CREATED; i++) {
+		start = seconds();
+		clone = clone_sandbox(snapshot);
+		clones[i] = seconds() - start;
+		mote_sandbox_free(clone);
+	}
+	view_line("restore", "%7.1f us  everything as before the call",
+		  median(restores, CALLED) * 1e6);
+	view_line("clone", "%7.1f us  one more, from a snapshot, a VM reused",
+		  median(clones, CREATED) * 1e6);
+}
+
+static bool show(mote_sandbox *box, mote_sandbox *neighbour,
+		 mote_snapshot *snapshot)
 {
 	bool good = hello(box, "hello", "World") && introduce(box) &&
 		    typed(box) && guest_error(box);
 
 	view_gap();
 	good = good && crash(box);
+	view_gap();
+	good = good && heal(box, snapshot);
 	view_gap();
 	good = good && endless_loop() && hello(neighbour, "neighbour", "again");
 	if (!good)
@@ -277,6 +369,7 @@ static bool show(mote_sandbox *box, mote_sandbox *neighbour)
 	view_gap();
 	measure_sandboxes();
 	measure_calls(neighbour);
+	measure_snapshot(neighbour, snapshot);
 	view_line(NULL, "medians of %d and %d; make bench measures with care",
 		  CREATED, CALLED);
 	return true;
@@ -306,13 +399,12 @@ static int no_hypervisor(const mote_error *err)
 static void show_image(const char *path)
 {
 	mote_image_info info = MOTE_IMAGE_INFO_INIT;
-	const char *slash = strrchr(path, '/');
 
 	view_line("backend", "%s", mote_engine_backend(engine));
 	if (mote_image_describe(image, &info, NULL) == MOTE_OK)
 		view_line("guest",
 			  "%s: %zu KiB, exports %zu functions, imports %zu",
-			  slash ? slash + 1 : path, info.file_size / 1024,
+			  base_name(path), info.file_size / 1024,
 			  info.export_count, info.import_count);
 	view_gap();
 }
@@ -322,6 +414,7 @@ int main(int argc, char **argv)
 	const char *path = argc > 1 ? argv[1] : DEMO_GUEST;
 	mote_error err = MOTE_ERROR_INIT;
 	mote_sandbox *neighbour = NULL;
+	mote_snapshot *snapshot = NULL;
 	mote_sandbox *box = NULL;
 	bool good = false;
 	mote_status status;
@@ -339,10 +432,14 @@ int main(int argc, char **argv)
 		show_image(path);
 		neighbour = new_sandbox();
 		box = new_sandbox();
-		good = neighbour && box && show(box, neighbour);
+		if (box &&
+		    mote_snapshot_take(box, &snapshot, &err) != MOTE_OK)
+			view_failure("a snapshot", &err);
+		good = neighbour && snapshot && show(box, neighbour, snapshot);
 	} else {
 		view_failure(path, &err);
 	}
+	mote_snapshot_unref(snapshot);
 	mote_sandbox_free(box);
 	mote_sandbox_free(neighbour);
 	mote_image_unref(image);

@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 				       &exit_status, &err);
 	if (status != MOTE_OK)
 		fprintf(stderr, "%s\n", err.text);
-	/* A sandbox whose main has ended can only be freed. */
+	/* After main it can only be freed, or restored to a snapshot. */
 	mote_sandbox_free(box);
 	mote_image_unref(image);
 	mote_engine_unref(engine);

@@ -1,19 +1,26 @@
 /*
- * Writes the inputs that fuzzing starts from: valid images and messages. No
- * binary is kept in the repository for them.
+ * Writes the inputs that fuzzing starts from: valid images, messages and
+ * documents of snapshots. No binary is kept in the repository for them.
  *
- *	make-corpus FOLDER		FOLDER/elf/..., FOLDER/message/...
+ *	make-corpus FOLDER		FOLDER/elf/..., FOLDER/message/..., ...
  */
+#include <elf.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "abi/layout.h"
+#include "arch/arch.h"
 #include "call/codec.h"
 #include "debug/core.h"
+#include "debug/gdb/packet.h"
 #include "harness/elf_builder.h"
+#include "snap/config.h"
+#include "snap/index.h"
 
 static void write_file(const char *folder, const char *part, const char *name,
 		       const void *data, size_t size)
@@ -91,6 +98,74 @@ static void make_messages(const char *folder)
 	make_message(folder, "main", MOTE_MESSAGE_MAIN, strings, 3);
 }
 
+static void write_document(const char *folder, const char *name, json_t *root)
+{
+	char *text = json_dumps(root, JSON_COMPACT);
+
+	if (!text) {
+		fprintf(stderr, "%s: no memory\n", name);
+		exit(1);
+	}
+	write_file(folder, "snapshot", name, text, strlen(text));
+	free(text);
+	json_decref(root);
+}
+
+static void make_config(const char *folder, const struct mti_digest *digest)
+{
+	static const struct mti_part parts[] = {
+		{ 0x400000, 0x2000, 0x2000, MTI_PT_USER | MTI_PT_EXECUTE },
+		{ 0x500100, 0x3000, 0x10, MTI_PT_USER | MTI_PT_WRITE },
+	};
+	static const struct mti_layout_sizes sizes = { 1 << 20, 65536, 65536 };
+	static const struct mti_snap_function function = { "Add", "i(ii)",
+							   true };
+	const struct mti_snap_tables tables = { &function, 1, &function, 1 };
+	static struct mti_store store = { .extent_count = 2 };
+	struct mti_snap snap = { .store = &store };
+	mote_error err = MOTE_ERROR_INIT;
+	json_t *config = NULL;
+
+	store.extents[0] = (struct mti_extent){ 0, 0x8000, 0, 0 };
+	store.extents[1] = (struct mti_extent){ 0x10000, 0x2000, 0, 1 };
+	if (!mti_layout_plan(parts, 2, &sizes, &snap.layout))
+		exit(1);
+	snap.origin.machine = EM_X86_64;
+	snap.origin.abi_version = MOTE_ABI_VERSION;
+	memcpy(snap.origin.backend, "kvm", 4);
+	snap.origin.features[0] = 0x201;
+	snap.cpu.fs_base = 0x501000;
+	snap.cpu.mxcsr = 0x1f80;
+	snap.cpu.x87_control = 0x37f;
+	snap.cpu.dispatch_pc = 0x400100;
+	snap.cpu.dispatch_sp = MOTE_GVA_STACK_TOP;
+	if (mti_config_new(&snap, digest, &tables, &config, &err) != MOTE_OK) {
+		fprintf(stderr, "config: %s\n", err.text);
+		exit(1);
+	}
+	write_document(folder, "config", config);
+}
+
+static void make_snapshots(const char *folder)
+{
+	struct mti_manifest manifest = { .memory_count = 2 };
+	struct mti_index index = { NULL };
+	struct mti_descriptor *blob = &manifest.config;
+
+	if (!mti_digest_of("", 0, &blob->digest) || !mti_index_init(&index))
+		exit(1);
+	blob->size = 4096;
+	manifest.program = *blob;
+	manifest.memory[0] = *blob;
+	manifest.memory[1] = *blob;
+	write_document(folder, "manifest", mti_manifest_new(&manifest));
+	if (!mti_index_set(&index, "tag", blob) ||
+	    !mti_index_set(&index, "other", blob))
+		exit(1);
+	write_document(folder, "index", index.root);
+	make_config(folder, &blob->digest);
+}
+
 /* Few pages, most of them zero. */
 static void make_core(const char *folder)
 {
@@ -135,6 +210,117 @@ static void make_core(const char *folder)
 	close(fd);
 }
 
+/* ---------------------------------------------------------- page tables */
+
+/* What fuzz_pt.c reads: five words, then memory from address 0. */
+static struct {
+	uint64_t header[5];
+	uint64_t pages[12][512];
+	size_t used;
+} tables;
+
+static bool read_table(void *context, uint64_t gpa, uint64_t *entry)
+{
+	(void)context;
+	*entry = tables.pages[gpa / 4096][gpa % 4096 / 8];
+	return true;
+}
+
+static bool write_table(void *context, uint64_t gpa, uint64_t entry)
+{
+	(void)context;
+	tables.pages[gpa / 4096][gpa % 4096 / 8] = entry;
+	return true;
+}
+
+static bool alloc_table(void *context, uint64_t *gpa)
+{
+	(void)context;
+	*gpa = tables.used++ * 4096;
+	return true;
+}
+
+/* Two spaces that share a table, in each format. */
+static void make_tables(const char *folder)
+{
+	static const struct mti_pt *const formats[] = {
+		&mti_pt_amd64,	    &mti_pt_i686,
+		&mti_pt_i686_pse,   &mti_pt_i686_pae,
+		&mti_pt_i686_pae_nx, &mti_pt_aarch64,
+		&mti_pt_aarch64_upper,
+	};
+	const struct mti_pt_ops ops = {
+		.read = read_table,
+		.write = write_table,
+		.alloc = alloc_table,
+	};
+	struct mti_pt_mapping mapping = {
+		.gpa = UINT64_C(12) << 20,
+		.size = (UINT64_C(4) << 20) + 4096,
+		.flags = MTI_PT_WRITE | MTI_PT_LARGE,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		memset(&tables, 0, sizeof(tables));
+		tables.used = 2;
+		mapping.gva = formats[i]->high_if == 0 ? formats[i]->high : 0;
+		mapping.gva += UINT64_C(8) << 20;
+		(void)mti_pt_map(formats[i], &ops, 0, &mapping);
+		/* The second root is the first, but for one entry. */
+		memcpy(tables.pages[1], tables.pages[0], 4096);
+		tables.pages[1][5] = 0;
+		tables.header[0] = i;
+		tables.header[2] = mapping.gva + 4096;
+		tables.header[3] = mapping.gva + 9000;
+		tables.header[4] = UINT64_C(0x70000000003);
+		write_file(folder, "pt", formats[i]->name, &tables,
+			   sizeof(tables.header) + tables.used * 4096);
+	}
+}
+
+/* What a client says, packet by packet. */
+static void make_session(const char *folder, const char *name,
+			 const char *const *packets, size_t count)
+{
+	static char bytes[65536];
+	size_t size = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		bytes[size++] = '+';
+		size += mti_gdb_frame(packets[i], strlen(packets[i]),
+				      bytes + size, sizeof(bytes) - size - 1);
+	}
+	write_file(folder, "gdb-packet", name, bytes, size);
+}
+
+static void make_sessions(const char *folder)
+{
+	static const char *const look[] = {
+		"qSupported:swbreak+;error-message+;vContSupported+",
+		"vMustReplyEmpty", "QStartNoAckMode", "Hg0", "Hc-1", "?",
+		"qXfer:features:read:target.xml:0,ffb",
+		"qXfer:auxv:read::0,1000", "qAttached", "qfThreadInfo",
+		"qsThreadInfo", "qC", "g", "p10", "m400000,40",
+		"qGetTLSAddr:1,10,0", "D",
+	};
+	static const char *const change[] = {
+		"P0=efbeadde00000000", "P28=00112233445566778899aabbccddeeff",
+		"M400010,4:deadbeef", "X400020,3:a*b", "G0011",
+		"Z0,400100,1", "Z2,400100,8", "z0,400100,1", "k",
+	};
+	static const char *const run[] = {
+		"vCont?", "vCont;c", "vCont;s:1;c", "vCont;r400000,400010:1",
+		"vCont;C0b:p1.-1", "c", "s", "C05", "S02", "vKill;1",
+	};
+
+	make_session(folder, "look", look, sizeof(look) / sizeof(look[0]));
+	make_session(folder, "change", change,
+		     sizeof(change) / sizeof(change[0]));
+	make_session(folder, "run", run, sizeof(run) / sizeof(run[0]));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -144,6 +330,9 @@ int main(int argc, char **argv)
 	mkdir(argv[1], 0777);
 	make_images(argv[1]);
 	make_messages(argv[1]);
+	make_snapshots(argv[1]);
 	make_core(argv[1]);
+	make_tables(argv[1]);
+	make_sessions(argv[1]);
 	return 0;
 }

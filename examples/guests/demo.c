@@ -38,18 +38,24 @@ struct node {
 	int value;
 };
 
+/* Believes that the list is as long as it is told. */
+__attribute__((noipa)) static int sum(const struct node *node, int length)
+{
+	int total = 0;
+
+	for (int i = 0; i < length; i++) {
+		total += node->value;
+		node = node->next;
+	}
+	return total;
+}
+
 MOTE_EXPORT(i32, SumList, (i32, length))
 {
-	struct node node = { NULL, 1 };
-	struct node *volatile at = &node;
-	int sum = 0;
+	struct node *const volatile none = NULL;
+	struct node node = { none, 1 };
 
-	/* Believes that the list is as long as the caller says. */
-	for (int i = 0; i < length; i++) {
-		sum += at->value;
-		at = at->next;
-	}
-	return sum;
+	return sum(&node, length) + (node.next != NULL);
 }
 
 MOTE_EXPORT(void, LoopForever, void)

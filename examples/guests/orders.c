@@ -1,33 +1,31 @@
 /*
- * A shop with a mistake in it: what it does with an item that it does not
- * have.
+ * A guest that tells what it does: log messages, and spans for a trace.
  */
-#include <stddef.h>
-#include <string.h>
-
+#define MOTE_LOG_MODULE "orders"
 #include <mote_guest.h>
 
-struct item {
-	const char *name;
-	int32_t price;
-};
+static int stock = 10;
 
-static const struct item items[] = { { "apple", 30 }, { "pear", 45 } };
-
-static const struct item *find(const char *name)
+static bool take(int count)
 {
-	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
-		if (strcmp(items[i].name, name) == 0)
-			return &items[i];
-	return NULL;
+	MOTE_SPAN("take");
+
+	if (count > stock) {
+		MOTE_LOG_WARN("%d wanted, %d in stock", count, stock);
+		return false;
+	}
+	stock -= count;
+	MOTE_COUNTER("stock", stock);
+	return true;
 }
 
-static int32_t price_of(const char *name)
+MOTE_EXPORT(bool, Order, (string, item), (i32, count))
 {
-	return find(name)->price;
-}
+	MOTE_SPAN("order");
 
-MOTE_EXPORT(i32, Total, (string, name), (i32, count))
-{
-	return price_of(name) * count;
+	MOTE_LOG_DEBUG("order of %d %s", count, item);
+	if (!take(count))
+		return false;
+	MOTE_EVENT("ordered");
+	return true;
 }

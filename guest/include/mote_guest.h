@@ -75,6 +75,13 @@ typedef struct mote_bytes {
 	size_t size;
 } mote_bytes;
 
+/* A function that is to be seen in backtraces is not to be inlined. */
+#if defined(__has_attribute) && __has_attribute(noipa)
+#define MOTE_SEEN_ __attribute__((noipa))
+#else
+#define MOTE_SEEN_ __attribute__((noinline))
+#endif
+
 /*
  * MOTE_EXPORT(type, name, parameters...) { body }
  *
@@ -112,7 +119,8 @@ typedef struct mote_bytes {
 #define MOTE_EXPORT(type, name, ...)                                       \
 	MOTE_CHECK_TYPES_(type, __VA_ARGS__)                               \
 	MOTE_CHECK_(type, name, "export", __VA_ARGS__)                     \
-	static mote_type_##type name(MOTE_PARAMETERS_(__VA_ARGS__));       \
+	MOTE_SEEN_ static mote_type_##type name(                           \
+		MOTE_PARAMETERS_(__VA_ARGS__));                            \
 	static void mote_invoke_##name(const void *message_,               \
 				       struct mote_slot_ *result_)         \
 	{                                                                  \
@@ -242,8 +250,97 @@ static inline mote_bytes mote_make_bytes(const void *data, size_t size)
 }
 
 /*
+ * Log messages for the host, with arguments as for printf:
+ *
+ *	MOTE_LOG_WARN("%s: %u retries", name, count);
+ *
+ * The host chooses which levels of which modules it wants. The choice is
+ * known in the guest: what is not wanted is not formatted and costs a compare
+ * (its arguments may not even be evaluated), what is wanted is queued like
+ * MOTE_POST. A text ends after 4096 bytes. The module is the name of the
+ * source file without folder and suffix, or MOTE_LOG_MODULE, a string, if that
+ * is defined before this header is included.
+ */
+#define MOTE_LOG_ERROR(...) MOTE_LOG_(1, __VA_ARGS__)
+#define MOTE_LOG_WARN(...) MOTE_LOG_(2, __VA_ARGS__)
+#define MOTE_LOG_INFO(...) MOTE_LOG_(3, __VA_ARGS__)
+#define MOTE_LOG_DEBUG(...) MOTE_LOG_(4, __VA_ARGS__)
+#define MOTE_LOG_TRACE(...) MOTE_LOG_(5, __VA_ARGS__)
+
+/*
+ * Traces, for a host that records one; else each costs a load and a branch.
+ *
+ *	MOTE_SPAN("parse");              from here to the end of the block
+ *	MOTE_SPAN_BEGIN("parse");        the same in two statements; spans
+ *	MOTE_SPAN_END();                 nest, this ends the innermost
+ *	MOTE_EVENT("cache miss");        a moment
+ *	MOTE_COUNTER("queued", length);  an int64_t, drawn as a curve
+ *
+ * A name is a string, copied up to 128 bytes. Spans that are open when the
+ * call ends, end with it.
+ */
+#define MOTE_SPAN(name)                                            \
+	__attribute__((cleanup(mote_span_close_), unused))         \
+	const bool MOTE_CAT_(mote_span_, __LINE__) =               \
+		mote_trace_(MOTE_TRACE_BEGIN_, (name), 0)
+#define MOTE_SPAN_BEGIN(name) \
+	((void)mote_trace_(MOTE_TRACE_BEGIN_, (name), 0))
+#define MOTE_SPAN_END() ((void)mote_trace_(MOTE_TRACE_END_, 0, 0))
+#define MOTE_EVENT(name) ((void)mote_trace_(MOTE_TRACE_EVENT_, (name), 0))
+#define MOTE_COUNTER(name, value) \
+	((void)mote_trace_(MOTE_TRACE_COUNTER_, (name), (value)))
+
+/*
  * The rest is how the macros do it. Nothing below is for use by programs.
  */
+
+/* Two numbers of the control page, which the host writes; abi/layout.h. */
+#define MOTE_CONTROL_AT_ 0x700000000000
+#define MOTE_CONTROL_TRACE_ 140
+#define MOTE_CONTROL_LOG_MOST_ 160
+
+static inline uint32_t mote_control_(unsigned offset)
+{
+	return *(const volatile uint32_t *)(MOTE_CONTROL_AT_ + offset);
+}
+
+#ifdef MOTE_LOG_MODULE
+#define MOTE_LOG_MODULE_ MOTE_LOG_MODULE
+#else
+#define MOTE_LOG_MODULE_ 0
+#endif
+
+#define MOTE_LOG_(level, ...)                                          \
+	do {                                                           \
+		if (mote_control_(MOTE_CONTROL_LOG_MOST_) >= (level))  \
+			mote_log_(level, MOTE_LOG_MODULE_, __FILE__,   \
+				  __LINE__, __VA_ARGS__);              \
+	} while (0)
+
+void mote_log_(unsigned level, const char *module, const char *file,
+	       unsigned line, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+#define MOTE_TRACE_BEGIN_ 1u
+#define MOTE_TRACE_END_ 2u
+#define MOTE_TRACE_EVENT_ 3u
+#define MOTE_TRACE_COUNTER_ 4u
+
+void mote_trace_record_(unsigned kind, const char *name, int64_t value);
+
+static inline bool mote_trace_(unsigned kind, const char *name, int64_t value)
+{
+	if (__builtin_expect(mote_control_(MOTE_CONTROL_TRACE_) == 0, 1))
+		return false;
+	mote_trace_record_(kind, name, value);
+	return true;
+}
+
+static inline void mote_span_close_(const bool *open)
+{
+	if (*open)
+		mote_trace_record_(MOTE_TRACE_END_, 0, 0);
+}
 
 #define MOTE_POSTED_ 1u
 

@@ -12,11 +12,15 @@ static uint64_t spent_ticks;
 void mote_rt_clock_enter(void)
 {
 	entry_ticks = cpu_ticks();
+	control()->enter_tsc = entry_ticks;
 }
 
 void mote_rt_clock_leave(void)
 {
-	spent_ticks += cpu_ticks() - entry_ticks;
+	uint64_t now = cpu_ticks();
+
+	spent_ticks += now - entry_ticks;
+	control()->leave_tsc = now;
 }
 
 static uint64_t to_ns(uint64_t ticks)

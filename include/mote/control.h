@@ -17,6 +17,7 @@ extern "C" {
  */
 typedef struct mote_interrupt mote_interrupt;
 
+/* Also while a call runs; MOTE_E_BUSY when it was given back to a pool. */
 MOTE_API MOTE_MUST_USE mote_status mote_interrupt_new(mote_sandbox *box,
 						      mote_interrupt **handle,
 						      mote_error *err);

@@ -25,15 +25,15 @@ extern "C" {
  * 1xx the caller is wrong; 2xx the host failed; 3xx the guest ended badly;
  * 4xx the guest broke the protocol or a limit; 5xx the call was stopped.
  * "poisons": after a call that returned this code the sandbox can only be
- * freed, because the guest did not run to its end. The other codes
- * leave it as it was. A 2xx code poisons only when it came from a guest that
- * had been entered; mote_sandbox_state() tells.
+ * restored or freed, because the guest did not run to its end. The other
+ * codes leave it as it was. A 2xx code poisons only when it came from a guest
+ * that had been entered; mote_sandbox_state() tells.
  */
 #define MOTE_STATUS_MAP(X)                                                    \
 	X(OK, 0, 0, "success")                                                \
 	X(E_INVALID, 100, 0, "an argument is not valid")                      \
 	X(E_VERSION, 101, 0, "an option is from a newer version of Mote")     \
-	X(E_NOT_FOUND, 102, 0, "the guest has no function of that name")      \
+	X(E_NOT_FOUND, 102, 0, "there is no function or snapshot of that name") \
 	X(E_SIGNATURE, 103, 0, "wrong number or type of arguments")           \
 	X(E_STATE, 104, 0, "not possible in this state")                      \
 	X(E_BUSY, 105, 0, "the sandbox is in use by another thread")          \

@@ -109,14 +109,17 @@ typedef struct mote_engine_options {
 	 */
 	const char *backend;
 	mote_allocator allocator;
+	uint32_t flags; /* MOTE_ENGINE_* */
+	uint32_t reserved;
 } mote_engine_options;
 
-#define MOTE_ENGINE_OPTIONS_INIT                                  \
-	{                                                         \
-		(uint32_t)sizeof(mote_engine_options), 0, 0,      \
-		{                                                 \
-			0, 0, 0, 0                                \
-		}                                                 \
+/* Keep no metrics: all that mote_engine_get_metrics() gives is 0. */
+#define MOTE_ENGINE_NO_METRICS 1u
+
+#define MOTE_ENGINE_OPTIONS_INIT                                           \
+	{                                                                  \
+		(uint32_t)sizeof(mote_engine_options), 0, 0, { 0, 0, 0, 0 }, \
+			0, 0                                               \
 	}
 
 /*
@@ -265,8 +268,9 @@ typedef struct mote_sandbox mote_sandbox;
 
 typedef enum mote_sandbox_state_kind {
 	MOTE_SANDBOX_READY = 0,
-	MOTE_SANDBOX_POISONED = 1, /* a call was not finished: restore or free */
-	MOTE_SANDBOX_EXITED = 2    /* main ended: restore or free */
+	/* Only to be restored or freed: a call was not finished, main ended. */
+	MOTE_SANDBOX_POISONED = 1,
+	MOTE_SANDBOX_EXITED = 2
 } mote_sandbox_state_kind;
 
 #define MOTE_STREAM_STDOUT 1u
@@ -290,7 +294,7 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
  * Constructors run in the first sandbox of an image with this flag and the
  * same sizes; further ones start in the state after them. What they print
  * and call happens once, or more often if the first ones are made at the
- * same time.
+ * same time or others of other sizes in between.
  */
 #define MOTE_SANDBOX_SHARE_INIT 8u
 /*
@@ -321,10 +325,25 @@ typedef struct mote_log_record {
 } mote_log_record;
 
 /*
- * On the thread of the call. More than 1000 records a second of one sandbox
- * are dropped, and counted in the metrics.
+ * On the thread of the call; it may not use the sandbox. A guest may send
+ * 1000 records at once, and 1000 a second in the long run: what is beyond is
+ * dropped, and counted in the metrics. Texts end after 4096 bytes, names of
+ * modules and files after 255.
  */
 typedef void (*mote_log_fn)(void *user, const mote_log_record *record);
+
+/*
+ * A file or memory to be mapped into a new sandbox, as by mote_map_file or
+ * mote_map_memory; see snapshot.h. An element of arrays: it never grows.
+ */
+typedef struct mote_mapping {
+	int32_t fd;         /* -1: memory */
+	uint32_t flags;     /* MOTE_MAP_*; of memory 0 */
+	uint64_t offset;    /* in the file; of memory 0 */
+	uint64_t size;      /* of a file 0: all that follows offset */
+	const void *memory; /* of a file NULL */
+	uint64_t address;   /* in the guest; not 0 */
+} mote_mapping;
 
 /* At most so many frames are given to the two that follow. */
 #define MOTE_PROFILE_FRAMES_MAX 128
@@ -386,13 +405,18 @@ typedef struct mote_sandbox_options {
 	mote_log_fn log; /* NULL: records are dropped */
 	void *log_user;
 	/*
-	 * "level" or "module=level,...,level"; NULL is "error". The filter
-	 * works in the guest: a record that is not wanted costs no exit.
+	 * "level" or "module=level,...,level"; NULL is "error". Levels: off,
+	 * error, warn, info, debug, trace. A guest's modules are its source
+	 * files unless it says otherwise, the library's own is "mote". At most
+	 * 32 modules, names of at most 31 bytes. The filter works in the
+	 * guest: a record that is not wanted costs no exit.
 	 */
 	const char *log_filter;
 	/*
 	 * Where gdb may connect: "unix:PATH" or "tcp:PORT" (loopback only).
-	 * The guest waits for it before its first instruction. NULL: none.
+	 * The guest waits for it before its first instruction. While one is
+	 * connected no deadline runs; kill is MOTE_E_CANCELLED. NULL: none.
+	 * docs/DEBUGGING.md.
 	 */
 	const char *gdb;
 	struct mote_trace *trace; /* a reference is taken; see observe.h */
@@ -407,13 +431,22 @@ typedef struct mote_sandbox_options {
 	void *sample_user;
 	mote_heap_fn heap;
 	void *heap_user;
+	/*
+	 * Mapped before the guest's first instruction, or as the last thing
+	 * for a sandbox from a snapshot; at most 256. Errors are those of
+	 * mote_map_file, and say which it was. Not together with
+	 * MOTE_SANDBOX_SHARE_INIT in mote_sandbox_new. A restore takes them
+	 * away like all others; a pool maps them again.
+	 */
+	const mote_mapping *mappings;
+	size_t mapping_count;
 } mote_sandbox_options;
 
 #define MOTE_SANDBOX_OPTIONS_INIT                                          \
 	{                                                                  \
 		(uint32_t)sizeof(mote_sandbox_options), 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
-			0, 0, 0                                            \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,          \
+			0, 0, 0, 0, 0                                      \
 	}
 
 /*

@@ -29,10 +29,10 @@ typedef struct mote_metrics {
 	uint32_t reserved;
 	uint64_t sandboxes_created;
 	uint64_t sandboxes_alive;
-	uint64_t calls;
+	uint64_t calls; /* batches and runs of main are one each */
 	uint64_t guest_errors;
 	uint64_t protocol_errors;
-	uint64_t limits;
+	uint64_t limits; /* exceeded, of those that are not wall time */
 	uint64_t deadlines;
 	uint64_t cancels;
 	uint64_t stray_kicks;
@@ -52,7 +52,23 @@ typedef struct mote_metrics {
 	mote_histogram host_seconds;      /* of host functions in a call */
 } mote_metrics;
 
-/* A copy. metrics->struct_size must be set. Any thread. */
+#define MOTE_METRICS_INIT                                                   \
+	{                                                                   \
+		(uint32_t)sizeof(mote_metrics), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+			{ 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,             \
+			{ 0, 0, { 0 } },                                    \
+		{                                                           \
+			0, 0,                                               \
+			{                                                   \
+				0                                           \
+			}                                                   \
+		}                                                           \
+	}
+
+/*
+ * A copy of the numbers as they are now; a call counts when it has ended.
+ * Any thread, also while calls run. MOTE_E_STATE in a child after fork().
+ */
 MOTE_API MOTE_MUST_USE mote_status mote_engine_get_metrics(
 	const mote_engine *engine, mote_metrics *metrics, mote_error *err);
 
@@ -67,11 +83,17 @@ MOTE_API size_t mote_metrics_format(const mote_metrics *metrics, char *buffer,
 
 /*
  * Collects spans and events of any number of sandboxes in memory, up to a
- * limit; what comes later is counted and dropped. Thread-safe.
+ * limit; what comes later is counted and dropped. Thread-safe. Each sandbox
+ * is a process in it with two threads: "host", with spans for calls, the
+ * guest's runs, host functions and restores, and "guest", with what the guest
+ * says of itself.
  */
 typedef struct mote_trace mote_trace;
 
-/* limit_bytes 0 is 64 MiB. */
+/*
+ * Takes limit_bytes of the engine's allocator at once, but touches them only
+ * as they fill; an event takes 32 to 160. 0 is 64 MiB, at most 1 TiB.
+ */
 MOTE_API MOTE_MUST_USE mote_status mote_trace_new(mote_engine *engine,
 						  uint64_t limit_bytes,
 						  mote_trace **trace,
@@ -79,11 +101,17 @@ MOTE_API MOTE_MUST_USE mote_status mote_trace_new(mote_engine *engine,
 MOTE_API mote_trace *mote_trace_ref(mote_trace *trace);
 MOTE_API void mote_trace_unref(mote_trace *trace);
 
-/* Of the program's own; name is copied. Time is CLOCK_MONOTONIC. */
+/*
+ * A span of the program's own; name is copied, up to 128 bytes. Times are of
+ * CLOCK_MONOTONIC; spans of one thread should nest.
+ */
 MOTE_API void mote_trace_span(mote_trace *trace, const char *name,
 			      uint64_t start_ns, uint64_t end_ns);
 
-/* Writes all of it as Chrome trace JSON to fd. */
+/*
+ * Writes all of it as Chrome trace JSON to fd. Spans of calls that run
+ * meanwhile have no end there. It can be written again, with what has come.
+ */
 MOTE_API MOTE_MUST_USE mote_status mote_trace_write(mote_trace *trace, int fd,
 						    mote_error *err);
 

@@ -108,27 +108,39 @@ mote_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
 
 /*
  * Shows the guest size bytes of a file from offset on, through the page
- * cache, without a copy; a multiple of a page in offset and address; size is
- * rounded up, the rest of the last page is zero. size 0 is all that follows
- * offset. *address 0 lets the library choose one and stores it there.
+ * cache, without a copy; a multiple of a page in offset and address. All of
+ * the pages that they touch are shown, and what lies in the last one beyond
+ * the end of the file is zero. size 0 is all that follows offset. *address 0
+ * lets the library choose one and stores it there.
  * Between calls; until mote_unmap, a restore or the end of the sandbox. The
- * descriptor may be closed afterwards. Read-only unless MOTE_MAP_PRIVATE.
- * A file that is cut short while mapped: a guest that reads beyond its end
- * gets MOTE_E_GUEST_FAULT.
+ * descriptor may be closed afterwards. Read-only unless MOTE_MAP_PRIVATE,
+ * and never to be executed. A file that is cut short while mapped: a guest
+ * that reads beyond its end gets MOTE_E_GUEST_FAULT.
+ *
+ * Regular files only. MOTE_E_INVALID names what is not aligned, not within
+ * the file or the window, or the range that it would overlap; MOTE_E_STATE
+ * inside a call, or if there are too many (some 200); MOTE_E_POISONED;
+ * MOTE_E_NO_MEMORY also if the guest's page tables are full.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_map_file(mote_sandbox *box, int fd, uint64_t offset, uint64_t size,
 	      uint32_t flags, uint64_t *address, mote_error *err);
 
 /*
- * The same with the program's own memory, page-aligned, which must stay
- * there until it is unmapped. Read-only for the guest.
+ * The same with the program's own memory, whole pages, which must stay there
+ * until it is unmapped. Read-only for the guest, which sees what the program
+ * writes there.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_map_memory(mote_sandbox *box, const void *memory, uint64_t size,
 		uint64_t *address, mote_error *err);
 
-/* Exactly one mapping, by its address. */
+/*
+ * Exactly one mapping, by its address; in any state, but not in a call. What
+ * a snapshot had mapped is memory of its sandboxes, and no mapping of theirs.
+ * If it fails and the sandbox is poisoned, the guest had destroyed its page
+ * tables, or the system failed: the mapping is gone all the same.
+ */
 MOTE_API MOTE_MUST_USE mote_status
 mote_unmap(mote_sandbox *box, uint64_t address, mote_error *err);
 
@@ -136,16 +148,20 @@ mote_unmap(mote_sandbox *box, uint64_t address, mote_error *err);
 
 /*
  * Ready sandboxes of one snapshot. Thread-safe. Not in a child of the
- * process that made it (MOTE_E_STATE).
+ * process that made it (MOTE_E_STATE). Those that were made stay; a pool does
+ * not shrink.
  */
 typedef struct mote_pool mote_pool;
 
 typedef struct mote_pool_options {
 	uint32_t struct_size;
 	uint32_t min; /* made at once; default 0 */
-	uint32_t max; /* alive at the same time; default 64 */
+	uint32_t max; /* alive at the same time; default 64, at least min */
 	uint32_t reserved;
-	/* Of every sandbox; NULL is the defaults. Copied. */
+	/*
+	 * Of every sandbox; NULL is the defaults. Copied, with all that they
+	 * point to; of files the descriptor. Memory to be mapped must stay.
+	 */
 	const mote_sandbox_options *sandbox;
 } mote_pool_options;
 
@@ -160,26 +176,32 @@ mote_pool_new(mote_snapshot *snapshot, const mote_pool_options *options,
 
 /*
  * A sandbox in the state of the snapshot, which is the caller's until
- * mote_pool_release. Waits up to timeout_ns when max are out: MOTE_E_TIMEOUT;
- * 0 does not wait.
+ * mote_pool_release, but not to be freed. Waits up to timeout_ns when max are
+ * out: MOTE_E_TIMEOUT; 0 does not wait. Who waits longest is served first.
+ * MOTE_E_STATE if the pool is freed meanwhile; an error of
+ * mote_sandbox_from_snapshot if one had to be made, which another call may
+ * try again.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_pool_acquire(mote_pool *pool, uint64_t timeout_ns, mote_sandbox **box,
 		  mote_error *err);
 
 /*
- * Gives it back, in any state: it is restored, or replaced if that fails.
- * Not inside a call of it.
+ * Gives it back, in any state: it is restored, or replaced if that fails, and
+ * has the limits of the options again. Until it is acquired again, using it
+ * is MOTE_E_BUSY; handles of it (mote_interrupt) that somebody kept cancel
+ * nothing from then on. Inside a call of it nothing happens, and it is still
+ * the caller's; nothing happens to what is not out of this pool.
  */
 MOTE_API void mote_pool_release(mote_pool *pool, mote_sandbox *box);
 
 typedef struct mote_pool_stats {
 	uint32_t struct_size;
 	uint32_t idle;
-	uint32_t busy;
+	uint32_t busy;     /* out, or being restored */
 	uint32_t waiting;  /* threads */
 	uint64_t acquired; /* since the pool was made, as all that follow */
-	uint64_t waited;
+	uint64_t waited;   /* calls of acquire, not time */
 	uint64_t timeouts;
 	uint64_t created;
 	uint64_t restored;
@@ -195,7 +217,11 @@ MOTE_API MOTE_MUST_USE mote_status mote_pool_get_stats(mote_pool *pool,
 						       mote_pool_stats *stats,
 						       mote_error *err);
 
-/* All its sandboxes must have been released; those that are out leak. */
+/*
+ * Who waits for a sandbox gets MOTE_E_STATE. Sandboxes that are out stay
+ * usable, and are freed when they are released: mote_pool_release is all that
+ * may still be called, and the last one frees what is left.
+ */
 MOTE_API void mote_pool_free(mote_pool *pool);
 
 /* ----------------------------------------------------------------- files */
@@ -212,8 +238,8 @@ typedef int (*mote_progress_fn)(void *user, uint64_t done, uint64_t total);
  * The directory is made if only its last component is missing. A tag that
  * is there is replaced, atomically: after a crash or a full disk the old
  * index is whole. MOTE_E_SNAPSHOT says what is wrong with what is there.
- * progress may be NULL. digest, if not NULL, gets "sha256:..." of the
- * manifest.
+ * progress may be NULL; the layout is locked while it runs, MOTE_E_CANCELLED
+ * if it broke off. digest, if not NULL, gets "sha256:..." of the manifest.
  */
 #define MOTE_DIGEST_BYTES 72
 MOTE_API MOTE_MUST_USE mote_status
@@ -223,19 +249,30 @@ mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
 
 /* Check every digest: reads all of it. */
 #define MOTE_LOAD_VERIFY 1u
+/*
+ * Read memory into memory of the process, sealed, instead of mapping it: the
+ * files may then be changed and deleted while the snapshot lives.
+ */
+#define MOTE_LOAD_COPY 2u
 
 /*
- * reference is a tag or "sha256:...". Memory is mapped from the file, which
- * must not be changed while the snapshot or a sandbox of it lives. The file
- * is not trusted: whatever is in it, the worst that comes of it is a guest
- * that misbehaves.
+ * reference is a tag or "sha256:..."; MOTE_E_NOT_FOUND names the tags that
+ * there are. Memory is mapped from the file, which must not be cut short
+ * while the snapshot or a sandbox of it lives, without MOTE_LOAD_COPY: that
+ * would kill the process. What is in the file is not trusted: the worst that
+ * comes of it is a guest that misbehaves. MOTE_E_SNAPSHOT names the file and
+ * the field that is wrong, or does not fit this machine and backend. With the
+ * backend "none" those of any can be looked at.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_snapshot_load(mote_engine *engine, const char *directory,
 		   const char *reference, uint32_t flags,
 		   mote_snapshot **snapshot, mote_error *err);
 
-/* Takes the tag out of the index, then deletes blobs that nothing names. */
+/*
+ * Takes the tag out of the index, then deletes those of its blobs that
+ * nothing else names. MOTE_E_NOT_FOUND names the tags that there are.
+ */
 MOTE_API MOTE_MUST_USE mote_status
 mote_snapshot_remove(const char *directory, const char *tag, mote_error *err);
 
@@ -243,14 +280,14 @@ mote_snapshot_remove(const char *directory, const char *tag, mote_error *err);
 typedef struct mote_layout_entry {
 	uint32_t struct_size;
 	uint32_t reserved;
-	uint64_t bytes; /* of all its blobs */
-	char tag[128 + 1];
+	uint64_t bytes; /* of all its blobs; 0: its manifest cannot be read */
+	char tag[128 + 1]; /* "": none */
 	char digest[MOTE_DIGEST_BYTES];
 } mote_layout_entry;
 
 /*
- * Calls found for each entry of the index, in its order; not 0 from it ends
- * the walk.
+ * Calls found for each snapshot of the index, in its order; not 0 from it
+ * ends the walk.
  */
 typedef int (*mote_layout_fn)(void *user, const mote_layout_entry *entry);
 MOTE_API MOTE_MUST_USE mote_status

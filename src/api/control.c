@@ -12,6 +12,10 @@ mote_status mote_interrupt_new(mote_sandbox *box, mote_interrupt **handle,
 	if (!box || !handle)
 		return mti_error_set(err, MOTE_E_INVALID, "new interrupt",
 				     "%s is NULL", box ? "handle" : "box");
+	/* Its last user has no business with the calls of the next one. */
+	if (mti_sandbox_parked(box))
+		return mti_error_set(err, MOTE_E_BUSY, "new interrupt",
+				     "the sandbox was given back to its pool");
 	/* All handles of a sandbox are one. */
 	*handle = mote_interrupt_ref(box->interrupt);
 	return MOTE_OK;

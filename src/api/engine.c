@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "sandbox/sandbox.h"
 
+#define KNOWN_FLAGS MOTE_ENGINE_NO_METRICS
+
 size_t mote_backend_count(void)
 {
 	return mti_hv_backend_count;
@@ -67,14 +69,18 @@ mote_status mote_engine_new(const mote_engine_options *options,
 		if (status != MOTE_OK)
 			return status;
 	}
+	if (full.flags & ~KNOWN_FLAGS)
+		return mti_error_set(err, MOTE_E_VERSION, "new engine",
+				     "flags is 0x%x, known are 0x%x",
+				     full.flags, KNOWN_FLAGS);
 	status = check_allocator(&full.allocator, &allocator, err);
 	if (status != MOTE_OK)
 		return status;
 	backend = full.backend;
 	if (backend && strcmp(backend, "auto") == 0)
 		backend = NULL;
-	return mti_engine_new(&allocator, backend, full.kick_signal, engine,
-			      err);
+	return mti_engine_new(&allocator, backend, full.kick_signal,
+			      full.flags, engine, err);
 }
 
 mote_engine *mote_engine_ref(mote_engine *engine)

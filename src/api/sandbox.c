@@ -4,6 +4,7 @@
 #include <mote/mote.h>
 #include <mote/snapshot.h>
 
+#include "api/options.h"
 #include "api/records.h"
 #include "base/checked.h"
 #include "base/error.h"
@@ -88,6 +89,12 @@ static mote_status complete(mote_sandbox_options *options, mote_error *err)
 		return mti_error_set(err, MOTE_E_VERSION, "new sandbox",
 				     "flags is 0x%x, known are 0x%x",
 				     options->flags, KNOWN_FLAGS);
+	if (options->gdb && (options->flags & MOTE_SANDBOX_NO_DUMP))
+		return mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				     "gdb is \"%.40s\", but flags has "
+				     "MOTE_SANDBOX_NO_DUMP: a debugger sees "
+				     "what the guest has in memory",
+				     options->gdb);
 	if (options->host_function_count > HOST_FUNCTIONS_MAX)
 		return mti_error_set(err, MOTE_E_INVALID, "new sandbox",
 				     "host_function_count is %zu, at most %d",
@@ -111,6 +118,9 @@ static mote_status complete(mote_sandbox_options *options, mote_error *err)
 					err);
 	if (status == MOTE_OK)
 		status = check_profile(options, err);
+	if (status == MOTE_OK)
+		status = mti_mappings_check(options->mappings,
+					    options->mapping_count, err);
 	if (options->max_host_calls == 0)
 		options->max_host_calls = DEFAULT_HOST_CALLS;
 	if (options->max_output_bytes == 0)
@@ -160,24 +170,36 @@ static mote_status adopt_sizes(mote_sandbox_options *options,
 	return status;
 }
 
+mote_status mti_options_for_snapshot(const mote_snapshot *snapshot,
+				     const mote_sandbox_options *options,
+				     mote_sandbox_options *full,
+				     mote_error *err)
+{
+	mote_status status = MOTE_OK;
+
+	*full = (mote_sandbox_options)MOTE_SANDBOX_OPTIONS_INIT;
+	if (options)
+		status = mti_record_read(full, sizeof(*full), options,
+					 "sandbox options", err);
+	if (status == MOTE_OK)
+		status = adopt_sizes(full, &snapshot->snap.layout.sizes, err);
+	if (status == MOTE_OK)
+		status = complete(full, err);
+	return status;
+}
+
 mote_status mote_sandbox_from_snapshot(mote_snapshot *snapshot,
 				       const mote_sandbox_options *options,
 				       mote_sandbox **box, mote_error *err)
 {
-	mote_sandbox_options full = MOTE_SANDBOX_OPTIONS_INIT;
-	mote_status status = MOTE_OK;
+	mote_sandbox_options full;
+	mote_status status;
 
 	if (!snapshot || !box)
 		return mti_error_set(err, MOTE_E_INVALID,
 				     "new sandbox from snapshot", "%s is NULL",
 				     snapshot ? "box" : "snapshot");
-	if (options)
-		status = mti_record_read(&full, sizeof(full), options,
-					 "sandbox options", err);
-	if (status == MOTE_OK)
-		status = adopt_sizes(&full, &snapshot->snap.layout.sizes, err);
-	if (status == MOTE_OK)
-		status = complete(&full, err);
+	status = mti_options_for_snapshot(snapshot, options, &full, err);
 	if (status != MOTE_OK)
 		return status;
 	return mti_sandbox_from_snapshot(snapshot, &full, box, err);
@@ -198,6 +220,14 @@ mote_status mote_sandbox_new(mote_image *image,
 					 "sandbox options", err);
 	if (status == MOTE_OK)
 		status = complete(&full, err);
+	if (status == MOTE_OK && full.mapping_count > 0 &&
+	    (full.flags & MOTE_SANDBOX_SHARE_INIT))
+		status = mti_error_set(err, MOTE_E_INVALID, "new sandbox",
+				       "mapping_count is %zu, and flags has "
+				       "MOTE_SANDBOX_SHARE_INIT: constructors "
+				       "that run once cannot see what is "
+				       "mapped into each sandbox",
+				       full.mapping_count);
 	if (status != MOTE_OK)
 		return status;
 	return mti_sandbox_new(image, &full, box, err);

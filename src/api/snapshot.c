@@ -113,26 +113,12 @@ region_at(const struct mti_layout *layout, uint64_t gpa, uint64_t *end)
 static const char *area_name(const struct mti_layout *layout,
 			     const struct mti_region *region, uint64_t gpa)
 {
-	static const char *const names[MTI_AREAS] = {
-		[MTI_AREA_SUPERVISOR] = "supervisor",
-		[MTI_AREA_SYSCALL] = "syscall",
-		[MTI_AREA_CONTROL] = "control",
-		[MTI_AREA_INTERRUPT_STACK] = "interrupt stack",
-		[MTI_AREA_POST] = "post",
-		[MTI_AREA_CALL] = "call",
-		[MTI_AREA_REPLY] = "reply",
-		[MTI_AREA_OUT] = "out",
-		[MTI_AREA_STACK] = "stack",
-		[MTI_AREA_HEAP] = "heap",
-	};
-	size_t index;
-
-	if (!region)
-		return gpa - layout->page_table_gpa < layout->page_table_max ?
-			       "page tables" :
-			       "";
-	index = (size_t)(region - layout->regions);
-	return index < MTI_AREAS ? names[index] : "program";
+	if (region)
+		return mti_layout_name(layout,
+				       (size_t)(region - layout->regions));
+	return gpa - layout->page_table_gpa < layout->page_table_max ?
+		       "page tables" :
+		       "";
 }
 
 static uint32_t protection(const struct mti_region *region)

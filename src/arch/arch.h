@@ -1,6 +1,6 @@
 /*
- * What the rest of the library needs of a guest architecture. Pure: page
- * tables are reached through the caller's operations.
+ * What the rest of the library needs of a guest architecture. Pure. Page
+ * tables are in pt.h.
  */
 #ifndef MTI_ARCH_ARCH_H
 #define MTI_ARCH_ARCH_H
@@ -11,26 +11,7 @@
 
 #include <mote/error.h>
 
-/* What a mapping allows; reading always. */
-#define MTI_PT_WRITE 1u
-#define MTI_PT_EXECUTE 2u
-#define MTI_PT_USER 4u
-
-/* The tables of a guest, which may be hostile when they are read. */
-struct mti_pt_ops {
-	void *context;
-	/* The entry at that guest-physical address; false if out of range. */
-	bool (*read)(void *context, uint64_t gpa, uint64_t *entry);
-	bool (*write)(void *context, uint64_t gpa, uint64_t entry);
-	/* A zeroed page for a table; false if there is no memory. */
-	bool (*alloc)(void *context, uint64_t *gpa);
-};
-
-struct mti_pt_translation {
-	uint64_t gpa;
-	uint64_t span; /* bytes from gpa to the end of its page */
-	uint32_t flags;
-};
+#include "arch/pt.h"
 
 /* What an architecture needs to tell one fault from another. */
 struct mti_trap {
@@ -48,16 +29,44 @@ struct mti_trap {
 
 /* The longest NT_PRSTATUS of a core file. */
 #define MTI_ARCH_PRSTATUS_MAX 512
+/* The longest instruction. */
+#define MTI_ARCH_CODE_BYTES 15
+
+enum mti_step_kind {
+	MTI_STEP_PLAIN,
+	/* It clears the flag; what comes behind it runs at full speed. */
+	MTI_STEP_LOSES_FLAG,
+	/* It leaves the flag in the word at the top of the stack. */
+	MTI_STEP_PUSHES_FLAG,
+};
+
+/* Debugging without the help of a hypervisor. */
+struct mti_arch_debug {
+	uint8_t breakpoint; /* an instruction of one byte */
+	/* Its exception, with the pc behind it. */
+	uint32_t breakpoint_vector;
+	/* After each instruction, while the flag is set. */
+	uint32_t step_vector;
+	uint32_t stack_register;
+	uint64_t step_flag; /* as it is pushed */
+	/* In registers in the order of register_names. */
+	void (*set_step)(uint64_t *general, bool on);
+	/* Of the instruction at code; *length if it loses the flag. */
+	enum mti_step_kind (*step_kind)(const uint8_t *code, size_t size,
+					size_t *length);
+};
 
 struct mti_arch {
 	const char *name;
-	uint32_t machine; /* e_machine of its ELF files */
+	uint32_t machine;    /* e_machine of its ELF files */
 	uint64_t user_limit; /* the first address that is not the guest's */
 
 	/* Of mote_fault.registers. */
 	const char *const *register_names;
 	uint32_t register_count;
 	uint32_t pc_register;
+
+	const struct mti_arch_debug *debug;
 
 	/*
 	 * By the number that DWARF gives a register: its index in
@@ -96,18 +105,7 @@ struct mti_arch {
 	 */
 	void (*fault)(const struct mti_trap *trap, mote_fault *fault);
 
-	/*
-	 * Maps [gva, gva + size) to [gpa, ...), all multiples of a page, with
-	 * large pages wherever both addresses allow. Nothing of the range may
-	 * be mapped yet. false: an operation failed, a range wraps or leaves
-	 * the user's part of the address space, or something is mapped there.
-	 */
-	bool (*map)(const struct mti_pt_ops *ops, uint64_t root, uint64_t gva,
-		    uint64_t gpa, uint64_t size, uint32_t flags);
-
-	/* false if gva is not mapped. A bounded number of reads. */
-	bool (*translate)(const struct mti_pt_ops *ops, uint64_t root,
-			  uint64_t gva, struct mti_pt_translation *out);
+	const struct mti_pt *pt; /* of user-mode guests */
 
 	/* Fill the pages at MOTE_GVA_SUPERVISOR and MOTE_GVA_SYSCALL. */
 	void (*supervisor_page)(uint8_t *page);

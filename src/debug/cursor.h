@@ -24,7 +24,8 @@ struct mti_cursor {
 
 static inline struct mti_cursor mti_cursor_of(const uint8_t *data, size_t size)
 {
-	return (struct mti_cursor){ data, data + size, false };
+	/* Of what is absent, data is NULL: nothing may be added to that. */
+	return (struct mti_cursor){ data, size ? data + size : data, false };
 }
 
 static inline size_t mti_cursor_left(const struct mti_cursor *cursor)
@@ -69,37 +70,43 @@ static inline int64_t mti_take_signed(struct mti_cursor *cursor, size_t size)
 	return (int64_t)(value << unused) >> unused;
 }
 
-/* LEB128 (DWARF 5, 7.6); bits beyond 64 are dropped. */
-static inline uint64_t mti_take_uleb(struct mti_cursor *cursor)
+/*
+ * LEB128 (DWARF 5, 7.6); bits beyond 64 are dropped. The padding that it may
+ * have is bounded: what is read again for each function or row could be a
+ * number of a million bytes, a million times.
+ */
+#define MTI_LEB_BYTES_MAX 16
+
+static inline uint64_t mti_take_leb(struct mti_cursor *cursor, bool with_sign)
 {
 	uint64_t value = 0;
 	unsigned int shift = 0;
+	unsigned int i;
 	uint8_t byte;
 
-	do {
+	for (i = 0; i < MTI_LEB_BYTES_MAX; i++) {
 		byte = (uint8_t)mti_take(cursor, 1);
 		if (shift < 64)
 			value |= (uint64_t)(byte & 0x7f) << shift;
 		shift += shift < 64 ? 7 : 0;
-	} while (byte & 0x80);
-	return value;
+		if (byte & 0x80)
+			continue;
+		if (with_sign && (byte & 0x40) && shift < 64)
+			value |= UINT64_MAX << shift;
+		return value;
+	}
+	cursor->bad = true;
+	return 0;
+}
+
+static inline uint64_t mti_take_uleb(struct mti_cursor *cursor)
+{
+	return mti_take_leb(cursor, false);
 }
 
 static inline int64_t mti_take_sleb(struct mti_cursor *cursor)
 {
-	uint64_t value = 0;
-	unsigned int shift = 0;
-	uint8_t byte;
-
-	do {
-		byte = (uint8_t)mti_take(cursor, 1);
-		if (shift < 64)
-			value |= (uint64_t)(byte & 0x7f) << shift;
-		shift += shift < 64 ? 7 : 0;
-	} while (byte & 0x80);
-	if ((byte & 0x40) && shift < 64)
-		value |= UINT64_MAX << shift;
-	return (int64_t)value;
+	return (int64_t)mti_take_leb(cursor, true);
 }
 
 /* A text up to its NUL, which is skipped but not counted. */

@@ -167,5 +167,7 @@ struct mti_bytes mti_symbol_name(const struct mti_object *object,
 	const uint8_t *name = object->names.data + symbol->name;
 	size_t room = object->names.size - symbol->name;
 
+	if (room > MTI_SYMBOL_NAME_MAX)
+		room = MTI_SYMBOL_NAME_MAX;
 	return (struct mti_bytes){ name, strnlen((const char *)name, room) };
 }

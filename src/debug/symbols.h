@@ -17,6 +17,8 @@
 #include "debug/object.h"
 
 #define MTI_SYMBOLS_MAX (UINT32_C(1) << 20)
+/* Of a name, which may be as long as its table; the rest is cut. */
+#define MTI_SYMBOL_NAME_MAX 1024
 #define MTI_SYMBOL_STEPS 256
 
 /* In addresses of the file. */

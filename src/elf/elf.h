@@ -65,6 +65,11 @@ struct mti_elf {
 	bool has_main;
 	uint32_t abi_version;
 	uint64_t entry;
+	/* Where the program headers are in the guest; 0: not in a segment. */
+	uint64_t headers;
+	uint32_t header_count;
+	/* Thread-locals start so far below the thread pointer; 0: none. */
+	uint64_t tls_below;
 	size_t segment_count;
 	struct mti_elf_segment segments[MTI_ELF_SEGMENTS_MAX];
 	/* Sorted by name; export names are unique. Owned: mti_elf_fini. */

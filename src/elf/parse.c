@@ -362,6 +362,21 @@ static mote_status scan_notes(const struct mti_elf_file *file,
 	return mti_elf_notes_scan(file, &notes, note);
 }
 
+/*
+ * The block of thread-locals ends at the thread pointer, rounded so that it
+ * is aligned as in the file ("ELF Handling For Thread-Local Storage", variant
+ * II). For debuggers only, so that nonsense is no error.
+ */
+static uint64_t tls_size(const Elf64_Phdr *program)
+{
+	uint64_t align = program->p_align;
+
+	if (align == 0 || (align & (align - 1)) != 0)
+		align = 1;
+	return program->p_memsz +
+	       ((0 - program->p_memsz - program->p_vaddr) & (align - 1));
+}
+
 static mote_status read_program(const struct mti_elf_file *file,
 				unsigned int number, const Elf64_Phdr *program,
 				struct mti_elf *elf, struct mti_elf_note *note,
@@ -387,6 +402,9 @@ static mote_status read_program(const struct mti_elf_file *file,
 					    "p_flags 0x%" PRIx32
 					    " asks for an executable stack",
 					    number, program->p_flags);
+		return MOTE_OK;
+	case PT_TLS:
+		elf->tls_below = tls_size(program);
 		return MOTE_OK;
 	default:
 		return MOTE_OK;
@@ -425,6 +443,24 @@ bool mti_elf_executable(const struct mti_elf *elf, uint64_t address)
 	return false;
 }
 
+/* Where the guest finds its own program headers, for debuggers. */
+static void find_headers(const Elf64_Ehdr *header, struct mti_elf *elf)
+{
+	uint64_t size = (uint64_t)header->e_phnum * sizeof(Elf64_Phdr);
+	size_t i;
+
+	elf->header_count = header->e_phnum;
+	for (i = 0; i < elf->segment_count; i++) {
+		const struct mti_elf_segment *segment = &elf->segments[i];
+
+		if (header->e_phoff >= segment->file_offset &&
+		    mti_range_ok(header->e_phoff - segment->file_offset, size,
+				 segment->file_size))
+			elf->headers = segment->address + header->e_phoff -
+				       segment->file_offset;
+	}
+}
+
 static mote_status read_image(struct mti_elf_file *file,
 			      const struct mti_allocator *allocator,
 			      struct mti_elf *elf)
@@ -452,6 +488,7 @@ static mote_status read_image(struct mti_elf_file *file,
 				    "e_phnum is %u, but no header is a "
 				    "PT_LOAD with memory",
 				    header.e_phnum);
+	find_headers(&header, elf);
 	elf->entry = header.e_entry + file->bias;
 	if (!mti_elf_executable(elf, elf->entry))
 		return MTI_ELF_FAIL(file,

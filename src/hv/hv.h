@@ -180,7 +180,11 @@ struct mti_hv_ops {
 	mote_status (*map)(struct mti_vm *vm, uint32_t slot,
 			   const struct mti_vm_mapping *mapping,
 			   mote_error *err);
-	void (*unmap)(struct mti_vm *vm, uint32_t slot);
+	/*
+	 * The memory is the caller's again; if it fails, because the VM never
+	 * runs again. The CPU has forgotten what the page tables said.
+	 */
+	mote_status (*unmap)(struct mti_vm *vm, uint32_t slot, mote_error *err);
 
 	/*
 	 * Debugging; the CPU has left the guest. After MTI_EXIT_FAULT

@@ -194,3 +194,18 @@ bool mti_dirty_next(const struct mti_dirty *dirty, uint64_t *gpa,
 	}
 	return false;
 }
+
+size_t mti_dirty_count(const struct mti_dirty *dirty, uint64_t gpa,
+		       uint64_t size)
+{
+	uint64_t end = gpa + size;
+	size_t pages = 0;
+	uint64_t run;
+
+	for (; mti_dirty_next(dirty, &gpa, &run) && gpa < end; gpa += run) {
+		if (run > end - gpa)
+			run = end - gpa;
+		pages += run / MOTE_PAGE_SIZE;
+	}
+	return pages;
+}

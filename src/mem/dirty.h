@@ -45,6 +45,9 @@ void mti_dirty_fini(struct mti_dirty *dirty);
 void mti_dirty_add(struct mti_dirty *dirty, uint64_t gpa, uint64_t size);
 void mti_dirty_remove(struct mti_dirty *dirty, uint64_t gpa, uint64_t size);
 bool mti_dirty_has(const struct mti_dirty *dirty, uint64_t gpa);
+/* How many of the set lie in [gpa, gpa + size), which is whole pages. */
+size_t mti_dirty_count(const struct mti_dirty *dirty, uint64_t gpa,
+		       uint64_t size);
 
 /* Empty, and no longer lost. */
 void mti_dirty_clear(struct mti_dirty *dirty);

@@ -8,6 +8,9 @@
 
 #define PIECES_FIRST 64
 #define BATCH 256
+#define COPY_BYTES (16 * (uint64_t)MOTE_PAGE_SIZE)
+/* Of a new file: from here on it is staged. */
+#define STAGED_BYTES (UINT64_C(2) << 20)
 
 static const char operation[] = "take snapshot";
 
@@ -204,14 +207,97 @@ static void join(struct pieces *pieces, uint64_t gap)
 	pieces->count = kept;
 }
 
+static uint64_t result_size(const struct mti_freeze *freeze)
+{
+	uint64_t size = freeze->base->memory_size;
+
+	return freeze->window && freeze->window->count > 0 ?
+		       mti_window_end(freeze->window, size) :
+		       size;
+}
+
 static void join_enough(const struct mti_freeze *freeze, struct pieces *pieces)
 {
 	uint64_t gap = MOTE_PAGE_SIZE;
 
 	for (; pieces->count > MTI_STORE_EXTENTS_MAX &&
-	       gap <= freeze->base->memory_size * 2;
+	       gap <= result_size(freeze) * 2;
 	     gap *= 2)
 		join(pieces, gap);
+}
+
+/* Adds the pages of one mapping that are not zero. */
+static mote_status append_mapping(const struct mti_mapping *mapping,
+				  uint8_t *buffer, struct pieces *out,
+				  mote_error *err)
+{
+	const uint8_t *from = mapping->memory;
+	uint64_t at;
+
+	for (at = 0; at < mapping->size; at += MOTE_PAGE_SIZE) {
+		struct piece piece = {
+			.gpa = mapping->gpa + at,
+			.size = MOTE_PAGE_SIZE,
+			.kind = PIECE_NEW,
+		};
+		uint64_t within = at % COPY_BYTES;
+		uint64_t left = mapping->size - at;
+		int os = 0;
+
+		if (within == 0)
+			os = mti_os_copy_memory(buffer, from + at,
+						left < COPY_BYTES ? left :
+								    COPY_BYTES);
+		if (os < 0)
+			return mti_error_os(err, MOTE_E_OS, operation, -os,
+					    "reading what is mapped at 0x%llx",
+					    (unsigned long long)mapping->gva);
+		if (memcmp(buffer + within, zeros, sizeof(zeros)) != 0 &&
+		    !append(out, &piece))
+			return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
+					     "no memory for the list of pages");
+	}
+	return MOTE_OK;
+}
+
+/* The mapping with the lowest gpa that is not below `from`, or NULL. */
+static const struct mti_mapping *next_mapping(const struct mti_window *window,
+					      uint64_t from)
+{
+	const struct mti_mapping *next = NULL;
+	size_t i;
+
+	for (i = 0; i < window->count; i++)
+		if (window->mappings[i].gpa >= from &&
+		    (!next || window->mappings[i].gpa < next->gpa))
+			next = &window->mappings[i];
+	return next;
+}
+
+/*
+ * What is mapped lies behind memory. It may be a file that is cut short just
+ * now, or not be there at all: it is read by the system, not from here.
+ */
+static mote_status append_window(const struct mti_freeze *freeze,
+				 struct pieces *out, mote_error *err)
+{
+	const struct mti_mapping *mapping;
+	uint8_t *buffer;
+	mote_status status = MOTE_OK;
+
+	if (!freeze->window || freeze->window->count == 0)
+		return MOTE_OK;
+	mapping = next_mapping(freeze->window, 0);
+	buffer = mti_alloc_raw(freeze->allocator, 1, COPY_BYTES);
+	if (!buffer)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
+				     "no memory to read what is mapped");
+	while (mapping && status == MOTE_OK) {
+		status = append_mapping(mapping, buffer, out, err);
+		mapping = next_mapping(freeze->window, mapping->gpa + 1);
+	}
+	mti_free(freeze->allocator, buffer);
+	return status;
 }
 
 static uint64_t bytes_of(const struct pieces *pieces, enum piece_kind kind)
@@ -249,6 +335,7 @@ static void make_full(const struct mti_freeze *freeze, struct pieces *pieces)
 
 /* What is going to be written to the file at one place. */
 struct batch {
+	uint8_t *staging; /* not NULL: written there instead, at once */
 	int fd;
 	uint64_t start;
 	uint64_t end;
@@ -274,6 +361,10 @@ static int put(struct batch *batch, const uint8_t *bytes, uint64_t size,
 					    NULL;
 	int os = 0;
 
+	if (batch->staging) {
+		memcpy(batch->staging + offset, bytes, size);
+		return 0;
+	}
 	if (last && batch->end == offset &&
 	    (const uint8_t *)last->iov_base + last->iov_len == bytes) {
 		last->iov_len += size;
@@ -293,19 +384,36 @@ static int put(struct batch *batch, const uint8_t *bytes, uint64_t size,
 	return 0;
 }
 
+/*
+ * The bytes of a page, or NULL if they are zero. What is behind memory is
+ * for the system to read. *last is the mapping that it was found in.
+ */
+static const uint8_t *page_at(const struct mti_freeze *freeze, uint64_t gpa,
+			      const struct mti_mapping **last)
+{
+	if (gpa < freeze->memory->size)
+		return mti_dirty_has(&freeze->memory->dirty, gpa) ?
+			       freeze->memory->base + gpa :
+			       mti_store_page(freeze->base, gpa);
+	if (!freeze->window)
+		return NULL;
+	if (!*last || gpa < (*last)->gpa || gpa - (*last)->gpa >= (*last)->size)
+		*last = mti_window_find_gpa(freeze->window, gpa);
+	return *last ? (const uint8_t *)(*last)->memory + (gpa - (*last)->gpa) :
+		       NULL;
+}
+
 /* A new piece; pages of zeros stay holes. */
 static int write_piece(const struct mti_freeze *freeze, struct batch *batch,
 		       const struct piece *piece, uint64_t offset)
 {
+	const struct mti_mapping *mapping = NULL;
 	uint64_t done;
 	int os = 0;
 
 	for (done = 0; done < piece->size && os == 0; done += MOTE_PAGE_SIZE) {
 		uint64_t gpa = piece->gpa + done;
-		bool dirty = mti_dirty_has(&freeze->memory->dirty, gpa);
-		const uint8_t *page =
-			dirty ? freeze->memory->base + gpa :
-				mti_store_page(freeze->base, gpa);
+		const uint8_t *page = page_at(freeze, gpa, &mapping);
 
 		if (page && !is_transient(freeze, gpa))
 			os = put(batch, page, MOTE_PAGE_SIZE, offset + done);
@@ -313,10 +421,11 @@ static int write_piece(const struct mti_freeze *freeze, struct batch *batch,
 	return os;
 }
 
+/* To staging, or to a file if that is NULL. */
 static int write_pieces(const struct mti_freeze *freeze,
-			const struct pieces *pieces, int fd)
+			const struct pieces *pieces, uint8_t *staging, int fd)
 {
-	struct batch batch = { .fd = fd };
+	struct batch batch = { .staging = staging, .fd = fd };
 	uint64_t offset = 0;
 	int os = 0;
 	size_t i;
@@ -332,12 +441,34 @@ static int write_pieces(const struct mti_freeze *freeze,
 	return os;
 }
 
+static mote_status stage(const struct mti_freeze *freeze,
+			 const struct pieces *pieces, uint64_t size,
+			 struct mti_backing **out, mote_error *err)
+{
+	struct mti_backing *backing;
+	mote_status status;
+	uint8_t *bytes;
+
+	status = mti_backing_stage(freeze->allocator, size, &backing, &bytes,
+				   err);
+	if (status != MOTE_OK)
+		return status;
+	/* Nothing of it can fail. */
+	(void)write_pieces(freeze, pieces, bytes, -1);
+	status = mti_backing_seal(backing, err);
+	if (status == MOTE_OK)
+		*out = backing;
+	else
+		mti_backing_unref(backing);
+	return status;
+}
+
 static mote_status make_file(const struct mti_freeze *freeze,
 			     const struct pieces *pieces, uint64_t size,
 			     struct mti_backing **out, mote_error *err)
 {
 	int fd = mti_os_memfd("mote-snapshot", size);
-	int os = fd < 0 ? fd : write_pieces(freeze, pieces, fd);
+	int os = fd < 0 ? fd : write_pieces(freeze, pieces, NULL, fd);
 
 	if (os == 0)
 		os = mti_os_memfd_seal(fd);
@@ -348,6 +479,18 @@ static mote_status make_file(const struct mti_freeze *freeze,
 				    (unsigned long long)size);
 	}
 	return mti_backing_new(freeze->allocator, fd, size, out, err);
+}
+
+/* What is mapped may not be there any more: only the system may read it. */
+static mote_status make_backing(const struct mti_freeze *freeze,
+				const struct pieces *pieces, uint64_t size,
+				struct mti_backing **out, mote_error *err)
+{
+	bool mapped = freeze->window && freeze->window->count > 0;
+
+	if (size >= STAGED_BYTES && !mapped)
+		return stage(freeze, pieces, size, out, err);
+	return make_file(freeze, pieces, size, out, err);
 }
 
 /* Owns nothing of pieces; the new file is number `file` of the store. */
@@ -382,15 +525,15 @@ static mote_status build_store(const struct mti_freeze *freeze,
 	bool full = bytes_of(pieces, PIECE_SAME) == 0;
 	uint32_t file = full ? 0 : 1;
 	struct mti_store *store = mti_store_new(freeze->allocator,
-						freeze->base->memory_size);
+						result_size(freeze));
 	mote_status status = MOTE_OK;
 
 	if (!store)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 				     "no memory for the store");
 	if (size > 0)
-		status = make_file(freeze, pieces, size, &store->files[file],
-				   err);
+		status = make_backing(freeze, pieces, size,
+				      &store->files[file], err);
 	if (status != MOTE_OK) {
 		mti_store_unref(store);
 		return status;
@@ -417,6 +560,9 @@ mote_status mti_store_freeze(const struct mti_freeze *freeze,
 				       "no memory for the list of pages");
 		goto out;
 	}
+	status = append_window(freeze, &pieces, err);
+	if (status != MOTE_OK)
+		goto out;
 	join_enough(freeze, &pieces);
 	if (pieces.count > MTI_STORE_EXTENTS_MAX ||
 	    bytes_of(&pieces, PIECE_NEW) > bytes_of(&pieces, PIECE_SAME))

@@ -6,6 +6,7 @@
 
 #include "mem/memory.h"
 #include "mem/store.h"
+#include "mem/window.h"
 
 struct mti_freeze {
 	const struct mti_allocator *allocator;
@@ -18,12 +19,17 @@ struct mti_freeze {
 	/* Regions that are zero in the result, whatever they hold. */
 	const struct mti_region *const *transient;
 	size_t transient_count;
+	/*
+	 * What is mapped becomes part of the result, which is large enough
+	 * for it. NULL: nothing is.
+	 */
+	const struct mti_window *window;
 };
 
 /*
- * The price is that of the pages in the set. The result, a reference, has the
- * first file of base and one of what differs from it, or one new file with
- * everything if that is more than half.
+ * The price is that of the pages in the set and of all that is mapped. The
+ * result, a reference, has the first file of base and one of what differs
+ * from it, or one new file with everything if that is more than half.
  */
 mote_status mti_store_freeze(const struct mti_freeze *freeze,
 			     struct mti_store **out, mote_error *err);

@@ -69,10 +69,13 @@ static bool describe_part(struct mti_layout *layout,
 	return describe(layout, file_end, end - file_end, part->flags);
 }
 
-/* Every region needs at most this many tables of each level. */
+/*
+ * Every region needs at most this many tables of each level, and then there
+ * are those of what the host maps. What is not used is never touched.
+ */
 static bool tables_bound(const struct mti_layout *layout, uint64_t *bytes)
 {
-	uint64_t tables = 1;
+	uint64_t tables = 1 + MTI_WINDOW_TABLES;
 	size_t i;
 
 	for (i = 0; i < layout->region_count; i++) {
@@ -147,4 +150,27 @@ const struct mti_region *mti_layout_find(const struct mti_layout *layout,
 			return region;
 	}
 	return NULL;
+}
+
+const char *mti_layout_name(const struct mti_layout *layout, size_t index)
+{
+	static const char *const areas[MTI_AREAS] = {
+		[MTI_AREA_SUPERVISOR] = "supervisor",
+		[MTI_AREA_SYSCALL] = "syscall",
+		[MTI_AREA_CONTROL] = "control",
+		[MTI_AREA_INTERRUPT_STACK] = "interrupt stack",
+		[MTI_AREA_POST] = "post",
+		[MTI_AREA_CALL] = "call",
+		[MTI_AREA_REPLY] = "reply",
+		[MTI_AREA_OUT] = "out",
+		[MTI_AREA_STACK] = "stack",
+		[MTI_AREA_HEAP] = "heap",
+	};
+	uint64_t gva;
+
+	if (index < MTI_AREAS)
+		return areas[index];
+	gva = layout->regions[index].gva;
+	return gva >= MOTE_GVA_MAP && gva < MOTE_GVA_MAP_LIMIT ? "mapped" :
+								 "program";
 }

@@ -17,13 +17,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MTI_REGIONS_MAX 48
+/* Those of a program, and one for each mapping that a snapshot was given. */
+#define MTI_REGIONS_MAX 256
 
 /* What the guest's address space below the stack keeps free. */
 #define MTI_STACK_GUARD_BYTES (UINT64_C(2) << 30)
 
 /* Of the post area; more output than this is one more exit. */
 #define MTI_POST_BYTES UINT64_C(65536)
+
+/*
+ * Page tables that the host may add for what it maps into the guest: for
+ * some 200 mappings far from each other, or half a TiB in one piece.
+ */
+#define MTI_WINDOW_TABLES 512
 
 /* A piece of the program; page ranges of parts do not overlap. */
 struct mti_part {
@@ -78,5 +85,8 @@ bool mti_layout_plan(const struct mti_part *parts, size_t count,
 /* The region that holds gva, or NULL. */
 const struct mti_region *mti_layout_find(const struct mti_layout *layout,
 					 uint64_t gva);
+
+/* Of a region: "supervisor", ..., "heap", "program" or "mapped". */
+const char *mti_layout_name(const struct mti_layout *layout, size_t index);
 
 #endif

@@ -21,11 +21,13 @@ static mote_status map_store(struct mti_memory *memory,
 
 	for (i = 0; i < store->extent_count; i++) {
 		const struct mti_extent *extent = &store->extents[i];
-		int os = mti_os_map_private(memory->base + extent->gpa,
-					    extent->size,
-					    store->files[extent->file]->fd,
-					    extent->offset);
+		int fd = mti_backing_file(store->files[extent->file]);
+		int os = fd;
 
+		if (fd >= 0)
+			os = mti_os_map_private(memory->base + extent->gpa,
+						extent->size, fd,
+						extent->offset);
 		if (os < 0)
 			return mti_error_os(err, MOTE_E_NO_MEMORY, operation,
 					    -os, "mmap of %llu bytes at 0x%llx",
@@ -53,35 +55,39 @@ mote_status mti_memory_init(struct mti_memory *memory,
 	void *base;
 	int os;
 
-	if (!mti_dirty_init(&memory->dirty, allocator, size))
-		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
-				     "no memory for the set of pages");
+	memset(memory, 0, sizeof(*memory));
+	if (!mti_dirty_init(&memory->dirty, allocator, size) ||
+	    !mti_dirty_init(&memory->busy, allocator, size)) {
+		status = mti_error_set(err, MOTE_E_NO_MEMORY, operation,
+				       "no memory for the set of pages");
+		goto fail;
+	}
 	os = mti_os_reserve(size, &base);
 	if (os < 0) {
-		mti_dirty_fini(&memory->dirty);
-		return mti_error_os(err, MOTE_E_NO_MEMORY, operation, -os,
-				    "mmap of %llu bytes",
-				    (unsigned long long)size);
+		status = mti_error_os(err, MOTE_E_NO_MEMORY, operation, -os,
+				      "mmap of %llu bytes",
+				      (unsigned long long)size);
+		goto fail;
 	}
 	memory->base = base;
 	memory->size = size;
-	memory->mapped = NULL;
 	status = map_store(memory, store, err);
-	if (status == MOTE_OK)
-		set_mapped(memory, store);
-	else
-		mti_memory_fini(memory);
+	if (status != MOTE_OK)
+		goto fail;
+	set_mapped(memory, store);
+	return MOTE_OK;
+fail:
+	mti_memory_fini(memory);
 	return status;
 }
 
 void mti_memory_fini(struct mti_memory *memory)
 {
-	if (!memory->base)
-		return;
 	mti_os_unmap(memory->base, memory->size);
 	memory->base = NULL;
 	set_mapped(memory, NULL);
 	mti_dirty_fini(&memory->dirty);
+	mti_dirty_fini(&memory->busy);
 }
 
 mote_status mti_memory_remap(struct mti_memory *memory,
@@ -100,6 +106,7 @@ mote_status mti_memory_remap(struct mti_memory *memory,
 	if (status != MOTE_OK)
 		return status;
 	mti_dirty_clear(&memory->dirty);
+	mti_dirty_clear(&memory->busy);
 	set_mapped(memory, store);
 	return MOTE_OK;
 }
@@ -141,6 +148,81 @@ void mti_memory_restore(struct mti_memory *memory,
 
 	for (; mti_dirty_next(&memory->dirty, &gpa, &size); gpa += size)
 		fill(memory, store, gpa, size);
+}
+
+/* Whether the page is what store says. */
+static bool is_same(const struct mti_memory *memory,
+		    const struct mti_store *store, uint64_t gpa)
+{
+	static const uint8_t zeros[MOTE_PAGE_SIZE];
+	const uint8_t *page = mti_store_page(store, gpa);
+
+	return memcmp(memory->base + gpa, page ? page : zeros,
+		      MOTE_PAGE_SIZE) == 0;
+}
+
+/* Puts back a run of pages of the set. */
+static void settle_run(struct mti_memory *memory,
+		       const struct mti_store *store, uint64_t gpa,
+		       uint64_t size)
+{
+	uint64_t end = gpa + size;
+
+	for (; gpa < end; gpa += MOTE_PAGE_SIZE) {
+		if (is_same(memory, store, gpa))
+			continue;
+		fill(memory, store, gpa, MOTE_PAGE_SIZE);
+		mti_dirty_add(&memory->busy, gpa, MOTE_PAGE_SIZE);
+	}
+}
+
+void mti_memory_give_back(struct mti_memory *memory, uint64_t gpa,
+			  uint64_t size)
+{
+	/* If it fails they stay, and stay in the set. */
+	if (mti_os_discard(memory->base + gpa, size) == 0)
+		mti_dirty_remove(&memory->dirty, gpa, size);
+}
+
+/* Of a run, the pages that are not busy, a piece at a time. */
+static void give_back_run(struct mti_memory *memory, uint64_t gpa,
+			  uint64_t size)
+{
+	uint64_t end = gpa + size;
+
+	while (gpa < end) {
+		uint64_t busy = gpa;
+		uint64_t busy_size;
+
+		if (!mti_dirty_next(&memory->busy, &busy, &busy_size) ||
+		    busy >= end) {
+			busy = end;
+			busy_size = 0;
+		}
+		if (busy > gpa)
+			mti_memory_give_back(memory, gpa, busy - gpa);
+		gpa = busy + busy_size;
+	}
+}
+
+mote_status mti_memory_settle(struct mti_memory *memory,
+			      struct mti_store *store, bool give_back,
+			      mote_error *err)
+{
+	uint64_t gpa;
+	uint64_t size;
+
+	for (gpa = 0; mti_dirty_next(&memory->dirty, &gpa, &size); gpa += size)
+		settle_run(memory, store, gpa, size);
+	if (!give_back || memory->busy.lost)
+		return MOTE_OK;
+	/* What would show is not what is to be there. */
+	if (memory->mapped != store)
+		return mti_memory_remap(memory, store, err);
+	for (gpa = 0; mti_dirty_next(&memory->dirty, &gpa, &size); gpa += size)
+		give_back_run(memory, gpa, size);
+	mti_dirty_clear(&memory->busy);
+	return MOTE_OK;
 }
 
 mote_status mti_memory_scan(struct mti_memory *memory, mote_error *err)

@@ -29,6 +29,8 @@ struct mti_memory {
 	 * it here; but for the areas of which high-water marks are kept.
 	 */
 	struct mti_dirty dirty;
+	/* Of them, those that a settling restore has found changed. */
+	struct mti_dirty busy;
 };
 
 mote_status mti_memory_init(struct mti_memory *memory,
@@ -49,6 +51,23 @@ mote_status mti_memory_remap(struct mti_memory *memory,
  */
 void mti_memory_restore(struct mti_memory *memory,
 			const struct mti_store *store);
+
+/*
+ * The same, and looks which pages of the set have changed at all since the
+ * last time; those stay busy. give_back: pages that no such look since the
+ * last giving back has found busy go out of the set, and their memory to the
+ * system.
+ */
+mote_status mti_memory_settle(struct mti_memory *memory,
+			      struct mti_store *store, bool give_back,
+			      mote_error *err);
+
+/*
+ * The memory of a range goes back to the system: what is mapped shows there
+ * again. For what is the same in the store that was put back.
+ */
+void mti_memory_give_back(struct mti_memory *memory, uint64_t gpa,
+			  uint64_t size);
 
 /* Adds all private pages to the set, for who has no better way. */
 mote_status mti_memory_scan(struct mti_memory *memory, mote_error *err);

@@ -41,6 +41,118 @@ fail:
 	return status;
 }
 
+mote_status mti_backing_stage(const struct mti_allocator *allocator,
+			      uint64_t size, struct mti_backing **out,
+			      uint8_t **bytes, mote_error *err)
+{
+	struct mti_backing *backing = mti_alloc(allocator, 1, sizeof(*backing));
+	void *memory;
+	int os;
+
+	if (!backing)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "stage memory",
+				     "no memory for its record");
+	os = mti_os_map_staging(size, &memory);
+	if (os < 0) {
+		mti_free(allocator, backing);
+		return mti_error_os(err, MOTE_E_NO_MEMORY, "stage memory", -os,
+				    "mmap of %llu bytes",
+				    (unsigned long long)size);
+	}
+	backing->references = 1;
+	backing->allocator = allocator;
+	backing->fd = -1;
+	backing->size = size;
+	backing->view = memory;
+	*bytes = memory;
+	*out = backing;
+	return MOTE_OK;
+}
+
+mote_status mti_backing_seal(struct mti_backing *backing, mote_error *err)
+{
+	int os = mti_os_protect((void *)(uintptr_t)backing->view,
+				backing->size);
+
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_OS, "stage memory", -os,
+				    "mprotect of %llu bytes",
+				    (unsigned long long)backing->size);
+	return MOTE_OK;
+}
+
+/* From offset on, the pages that are zero, or are not. */
+static uint64_t run_of(const struct mti_backing *backing, uint64_t offset,
+		       bool zero)
+{
+	static const uint8_t zeros[MOTE_PAGE_SIZE];
+	uint64_t end = offset;
+
+	while (end < backing->size &&
+	       (memcmp(backing->view + end, zeros, sizeof(zeros)) == 0) == zero)
+		end += MOTE_PAGE_SIZE;
+	return end - offset;
+}
+
+/* A sealed file of the same bytes; pages of zeros are holes. */
+static int make_file(const struct mti_backing *backing)
+{
+	int fd = mti_os_memfd("mote-snapshot", backing->size);
+	uint64_t offset = 0;
+	int os = fd < 0 ? fd : 0;
+
+	while (os == 0 && offset < backing->size) {
+		uint64_t size;
+
+		offset += run_of(backing, offset, true);
+		size = run_of(backing, offset, false);
+		if (size > 0)
+			os = mti_os_pwrite(fd, backing->view + offset, size,
+					   offset);
+		offset += size;
+	}
+	if (os == 0)
+		os = mti_os_memfd_seal(fd);
+	if (os == 0)
+		return fd;
+	mti_os_close(fd);
+	return os;
+}
+
+int mti_backing_file(struct mti_backing *backing)
+{
+	int fd = atomic_load_explicit(&backing->fd, memory_order_acquire);
+	int none = -1;
+
+	if (fd >= 0)
+		return fd;
+	fd = make_file(backing);
+	if (fd < 0)
+		return fd;
+	if (!atomic_compare_exchange_strong_explicit(&backing->fd, &none, fd,
+						     memory_order_acq_rel,
+						     memory_order_acquire)) {
+		/* Another thread was faster. */
+		mti_os_close(fd);
+		return none;
+	}
+	/* If that fails there are two copies, and both stay as they are. */
+	(void)mti_os_map_instead((void *)(uintptr_t)backing->view,
+				 backing->size, fd);
+	return fd;
+}
+
+int64_t mti_backing_read(const struct mti_backing *backing, void *buffer,
+			 size_t size, uint64_t offset)
+{
+	int fd = atomic_load_explicit(&backing->fd, memory_order_acquire);
+
+	if (fd >= 0)
+		return mti_os_pread(fd, buffer, size, offset);
+	memcpy(buffer, backing->view + offset, size);
+	return (int64_t)size;
+}
+
 void mti_backing_ref(struct mti_backing *backing)
 {
 	atomic_fetch_add_explicit(&backing->references, 1,

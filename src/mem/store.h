@@ -24,14 +24,25 @@
 /* Each is a mapping of every sandbox, of which a process has 65530. */
 #define MTI_STORE_EXTENTS_MAX 64
 
-/* A file of pages that never changes. Reference counted, thread-safe. */
+/*
+ * A file of pages that never changes. Reference counted, thread-safe.
+ *
+ * To make a file of many pages costs several times as much as to copy them
+ * to memory, and who only goes back to a snapshot needs no file. So one that
+ * is large begins as memory, and becomes a file when somebody maps it.
+ */
 struct mti_backing {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
-	int fd;              /* owned */
+	_Atomic int fd;      /* owned; -1: it is memory */
 	uint64_t size;       /* a multiple of a page */
-	const uint8_t *view; /* owned: all of it, mapped read-only, shared */
+	const uint8_t *view; /* owned: all of it, mapped read-only */
+	/* snap/: the SHA-256 of all of it, once digest_state is KNOWN. */
+	_Atomic uint32_t digest_state;
+	uint8_t digest[32];
 };
+
+enum { MTI_DIGEST_UNKNOWN, MTI_DIGEST_BEING_STORED, MTI_DIGEST_KNOWN };
 
 struct mti_extent {
 	uint64_t gpa; /* these three: multiples of a page */
@@ -53,6 +64,16 @@ struct mti_store {
 mote_status mti_backing_new(const struct mti_allocator *allocator, int fd,
 			    uint64_t size, struct mti_backing **backing,
 			    mote_error *err);
+/* Memory, to be filled at *bytes before anybody else sees it, and sealed. */
+mote_status mti_backing_stage(const struct mti_allocator *allocator,
+			      uint64_t size, struct mti_backing **backing,
+			      uint8_t **bytes, mote_error *err);
+mote_status mti_backing_seal(struct mti_backing *backing, mote_error *err);
+/* The file's descriptor, which stays the backing's; -errno. */
+int mti_backing_file(struct mti_backing *backing);
+/* A piece of it, also of a file that was cut short: the count, or -errno. */
+int64_t mti_backing_read(const struct mti_backing *backing, void *buffer,
+			 size_t size, uint64_t offset);
 void mti_backing_ref(struct mti_backing *backing);
 void mti_backing_unref(struct mti_backing *backing);
 

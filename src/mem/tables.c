@@ -38,10 +38,10 @@ static bool write_entry(void *context, uint64_t gpa, uint64_t entry)
 static bool grow(struct mti_tables *tables)
 {
 	const struct mti_allocator *allocator = tables->allocator;
-	size_t capacity = tables->capacity ? tables->capacity * 2 :
-					     FIRST_CAPACITY;
-	void *pages = allocator->resize(allocator->user, tables->pages,
-					capacity);
+	size_t capacity =
+		tables->capacity ? tables->capacity * 2 : FIRST_CAPACITY;
+	void *pages =
+		allocator->resize(allocator->user, tables->pages, capacity);
 
 	if (!pages)
 		return false;
@@ -85,9 +85,17 @@ bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 		return false;
 	for (i = 0; i < layout->region_count; i++) {
 		const struct mti_region *region = &layout->regions[i];
+		const struct mti_pt_mapping mapping = {
+			.gva = region->gva,
+			.gpa = region->gpa,
+			.size = region->size,
+			.flags = region->flags | MTI_PT_NEW | MTI_PT_LARGE,
+		};
 
-		if (!arch->map(&ops, root, region->gva, region->gpa,
-			       region->size, region->flags))
+		/* A user-mode guest has no more than this. */
+		if (!mti_range_ok(region->gva, region->size,
+				  arch->user_limit) ||
+		    mti_pt_map(arch->pt, &ops, root, &mapping) != MTI_PT_OK)
 			return false;
 	}
 	return true;

@@ -1,7 +1,7 @@
 /*
- * Guest-virtual memory, through the guest's own page tables, which are not
- * trusted: every address that comes out of them is checked, and a walk has
- * as many steps as there are levels.
+ * Guest-virtual memory of a guest that does not run, through its own page
+ * tables, which are not trusted: every address that comes out of them is
+ * checked, and a walk has as many steps as there are levels.
  */
 #ifndef MTI_MEM_VIRTUAL_H
 #define MTI_MEM_VIRTUAL_H
@@ -12,25 +12,31 @@
 
 #include "arch/arch.h"
 #include "mem/memory.h"
+#include "mem/window.h"
 
-/*
- * For as long as the guest stands still: the page that was found last is
- * remembered. Starts with the last three members 0.
- */
 struct mti_virtual {
 	const struct mti_arch *arch;
-	const struct mti_memory *memory;
+	struct mti_memory *memory;
+	const struct mti_window *window; /* what is mapped beside it */
 	uint64_t root; /* of the page tables */
-	uint64_t page; /* its address */
-	uint64_t page_size;
-	const uint8_t *bytes;
 };
 
 /*
  * Copies what is mapped from address on, at most size bytes, up to the first
  * that is not; how many.
  */
-size_t mti_virtual_read(struct mti_virtual *space, uint64_t address,
+size_t mti_virtual_read(const struct mti_virtual *space, uint64_t address,
 			void *buffer, size_t size);
+
+/*
+ * All of it or, where a page is not the program's or not only this guest's,
+ * nothing. Pages that the program may not write, too: they are private. What
+ * is changed is added to memory->dirty.
+ */
+bool mti_virtual_write(const struct mti_virtual *space, uint64_t address,
+		       const void *data, size_t size);
+
+/* Whether the program can execute what is there. */
+bool mti_virtual_executable(const struct mti_virtual *space, uint64_t address);
 
 #endif

@@ -17,6 +17,8 @@
 #endif
 
 #define NS_PER_S UINT64_C(1000000000)
+/* Of the pages that a kernel calls huge, the common ones. */
+#define HUGE_BYTES (UINT64_C(2) << 20)
 
 static int result(int value)
 {
@@ -37,6 +39,11 @@ void mti_os_close(int fd)
 {
 	if (fd >= 0)
 		close(fd);
+}
+
+int mti_os_duplicate(int fd)
+{
+	return result(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 int mti_os_ioctl(int fd, unsigned long request, void *argument)
@@ -110,6 +117,22 @@ int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset)
 		done += (size_t)n;
 	}
 	return (int64_t)done;
+}
+
+int mti_os_write(int fd, const void *data, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = write(fd, (const char *)data + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
 }
 
 int mti_os_truncate(int fd, uint64_t size)
@@ -252,6 +275,82 @@ int mti_os_map_file(size_t size, int fd, const void **address)
 	(void)madvise(p, size, MADV_DONTDUMP);
 	*address = p;
 	return 0;
+}
+
+int mti_os_map_staging(size_t size, void **address)
+{
+	const uintptr_t align = HUGE_BYTES - 1;
+	uintptr_t start;
+	uintptr_t from;
+	void *p = mmap(NULL, size + HUGE_BYTES, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	start = (uintptr_t)p;
+	from = (start + align) & ~align;
+	if (from > start)
+		munmap(p, from - start);
+	munmap((void *)(from + size), start + HUGE_BYTES - from);
+	p = (void *)from;
+	(void)madvise(p, size, MADV_HUGEPAGE);
+	(void)madvise(p, size, MADV_DONTDUMP);
+	/* Before Linux 5.14 it is unknown: then they come one by one. */
+	if (madvise(p, size, MADV_POPULATE_WRITE) < 0 && errno != EINVAL) {
+		int status = -errno;
+
+		munmap(p, size);
+		return status;
+	}
+	*address = p;
+	return 0;
+}
+
+int mti_os_protect(void *address, size_t size)
+{
+	return result(mprotect(address, size, PROT_READ));
+}
+
+int mti_os_map_instead(void *address, size_t size, int fd)
+{
+	const void *file;
+	int status = mti_os_map_file(size, fd, &file);
+	void *p;
+
+	if (status < 0)
+		return status;
+	p = mremap((void *)(uintptr_t)file, size, size,
+		   MREMAP_MAYMOVE | MREMAP_FIXED, address);
+	if (p != MAP_FAILED)
+		return 0;
+	status = -errno;
+	munmap((void *)(uintptr_t)file, size);
+	return status;
+}
+
+int mti_os_map_part(int fd, uint64_t offset, size_t size, bool private,
+		    void **address)
+{
+	void *p = mmap(NULL, size, private ? PROT_READ | PROT_WRITE : PROT_READ,
+		       private ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED, fd,
+		       (off_t)offset);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	mti_os_advise_guest(p, size);
+	*address = p;
+	return 0;
+}
+
+int mti_os_copy_memory(void *to, const void *from, size_t size)
+{
+	const struct iovec remote = { (void *)(uintptr_t)from, size };
+	const struct iovec local = { to, size };
+	ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EFAULT;
 }
 
 int mti_os_map_device(size_t size, int fd, void **address)

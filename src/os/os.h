@@ -18,6 +18,8 @@
 /* open(2) with O_CLOEXEC. */
 int mti_os_open(const char *path, int flags);
 void mti_os_close(int fd);
+/* The same open file, close-on-exec. */
+int mti_os_duplicate(int fd);
 int mti_os_ioctl(int fd, unsigned long request, void *argument);
 int mti_os_ioctl_value(int fd, unsigned long request, unsigned long value);
 
@@ -28,6 +30,8 @@ int mti_os_run(int fd, unsigned long request);
 int64_t mti_os_file_size(int fd);
 /* Reads until size bytes or end of file; the count. */
 int64_t mti_os_read(int fd, void *buffer, size_t size);
+/* Writes all of it, to whatever fd is. */
+int mti_os_write(int fd, const void *data, size_t size);
 /* Writes all of it. */
 int mti_os_pwrite(int fd, const void *data, size_t size, uint64_t offset);
 /* Writes all pieces, one after the other; changes them. */
@@ -36,6 +40,26 @@ int mti_os_truncate(int fd, uint64_t size);
 
 /* Reads until size bytes or end of file; the count. */
 int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset);
+
+/*
+ * The next ten: files.c. Names are single components below the folder dir.
+ */
+/* A folder that is there; links in the path are followed. */
+int mti_os_open_folder(const char *path);
+int mti_os_make_folder(const char *path);
+/* No link, waits for nothing. */
+int mti_os_open_folder_at(int dir, const char *name);
+int mti_os_make_folder_at(int dir, const char *name);
+int mti_os_open_at(int dir, const char *name);
+/* For writing; -EEXIST if anything of that name is there. */
+int mti_os_create_at(int dir, const char *name);
+/* Replaces what is at the new name. */
+int mti_os_rename_at(int dir, const char *from, const char *to);
+int mti_os_unlink_at(int dir, const char *name);
+/* To the disk. */
+int mti_os_sync(int fd);
+/* Waits until no other open file of that folder holds the lock. */
+int mti_os_lock(int fd);
 
 /* An anonymous file of that size, close-on-exec, that may be sealed. */
 int mti_os_memfd(const char *name, uint64_t size);
@@ -58,6 +82,29 @@ void mti_os_advise_guest(void *address, size_t size);
 int mti_os_discard(void *address, size_t size);
 /* A file, read-only, through the page cache. */
 int mti_os_map_file(size_t size, int fd, const void **address);
+/*
+ * Memory that is going to be filled at once, in huge pages if the system has
+ * them for it: to get small ones costs three times as much as to fill them.
+ */
+int mti_os_map_staging(size_t size, void **address);
+/* Nobody writes to it from now on. */
+int mti_os_protect(void *address, size_t size);
+/*
+ * A file, read-only, in the place of memory that holds the same: who reads it
+ * meanwhile sees the one or the other.
+ */
+int mti_os_map_instead(void *address, size_t size, int fd);
+/*
+ * A piece of a file for a guest, with the advice above: read-only and
+ * shared, or private and writable.
+ */
+int mti_os_map_part(int fd, uint64_t offset, size_t size, bool private,
+		    void **address);
+/*
+ * Copies memory that may not be there, or not any more: -EFAULT, where a
+ * plain copy would end the process.
+ */
+int mti_os_copy_memory(void *to, const void *from, size_t size);
 /* Shared mapping of a device's memory. */
 int mti_os_map_device(size_t size, int fd, void **address);
 void mti_os_unmap(void *address, size_t size);
@@ -110,5 +157,29 @@ int mti_os_thread_signal(int32_t thread, int signal);
 int mti_os_signal_take(int signal);
 /* The signals that the thread blocks and that are pending. */
 int mti_os_signal_pending(sigset_t *set);
+
+/*
+ * cpu.c: features of this machine's CPU that a program in user mode may use,
+ * as in struct mti_snap_origin; all 0 where the machine has no CPUID.
+ */
+#define MTI_CPU_FEATURE_WORDS 8
+void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
+/*
+ * Sockets (socket.c): close-on-exec, and none of these blocks. A path is
+ * for the user alone; a port is one of 127.0.0.1.
+ */
+int mti_os_listen_path(const char *path);
+int mti_os_listen_port(uint16_t port);
+void mti_os_remove(const char *path);
+/* A client; -EAGAIN if none waits. */
+int mti_os_accept(int listener);
+/* The count; -EAGAIN: none now; receive: 0 when the other end has closed. */
+int64_t mti_os_receive(int fd, void *buffer, size_t size);
+int64_t mti_os_send(int fd, const void *data, size_t size);
+/*
+ * Waits until first can be written to, or else read, or second can be read,
+ * or for a signal, or the time. A descriptor may be -1.
+ */
+void mti_os_wait(int first, bool writable, int second, int milliseconds);
 
 #endif

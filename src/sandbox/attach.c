@@ -5,7 +5,17 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "mem/check.h"
+#include "sandbox/mapping.h"
 #include "sandbox/sandbox.h"
+
+/* Of restores: see put_back. */
+#define SETTLE_PAGES 256u
+#define SETTLE_NOW_PAGES 4096u
+#define SETTLE_TURNS 16u
+#define GIVE_BACK_TURNS 64u
+/* Of an area for messages, that is not worth giving back. */
+#define TRIM_BYTES 65536u
 
 static void *area(const mote_sandbox *box, enum mti_area which)
 {
@@ -36,6 +46,7 @@ static void make_settings(mote_sandbox *box)
 	settings->io_size = sizes->io;
 	settings->post_size = MTI_POST_BYTES;
 	settings->tick_ns = ops_of(box)->tick_ns(box->vm);
+	mti_observe_control(box);
 }
 
 mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
@@ -47,6 +58,10 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 	status = mti_seat_get(box->image->engine, template, store, &seat, err);
 	if (status != MOTE_OK)
 		return status;
+	mti_metric_count(&box->observe,
+			 seat.reused ? MTI_METRIC_VM_CACHE_HITS :
+				       MTI_METRIC_VM_CACHE_MISSES,
+			 1);
 	box->sizes = template->layout.sizes;
 	box->template = seat.template;
 	box->store = seat.store;
@@ -72,6 +87,8 @@ void mti_sandbox_mark(struct mti_mark *mark, size_t used)
 {
 	if (used > mark->used)
 		mark->used = used;
+	if (used > mark->recent)
+		mark->recent = used;
 	if (used > mark->peak)
 		mark->peak = used;
 }
@@ -118,6 +135,46 @@ static mote_status remap(mote_sandbox *box, struct mti_store *store,
 	return MOTE_OK;
 }
 
+/* Gives the memory of a large message back; it is zero here. */
+static void trim(mote_sandbox *box, enum mti_area which, struct mti_mark *mark)
+{
+	const struct mti_region *region =
+		&box->template->layout.regions[which];
+
+	size_t recent = mark->recent;
+
+	mark->recent = 0;
+	if (mark->peak <= TRIM_BYTES || recent > mark->peak / 2)
+		return;
+	mti_memory_give_back(&box->memory, region->gpa, region->size);
+	mark->peak = 0;
+}
+
+/*
+ * What was once written is copied at every restore from then on, and to fault
+ * a page in costs as much as to copy it a hundred times. So one look in 16 is
+ * at what has changed, and what has not in 64 restores is given back; at
+ * once if there is a lot of it.
+ */
+static mote_status put_back(mote_sandbox *box, mote_error *err)
+{
+	size_t pages = box->memory.dirty.count;
+	uint32_t turn = ++box->restores;
+
+	if (turn % GIVE_BACK_TURNS == 0) {
+		trim(box, MTI_AREA_CALL, &box->call_mark);
+		trim(box, MTI_AREA_REPLY, &box->reply_mark);
+	}
+	if (pages <= SETTLE_PAGES || turn % SETTLE_TURNS != 0) {
+		mti_memory_restore(&box->memory, box->store);
+		return MOTE_OK;
+	}
+	return mti_memory_settle(&box->memory, box->store,
+				 pages > SETTLE_NOW_PAGES ||
+					 turn % GIVE_BACK_TURNS == 0,
+				 err);
+}
+
 mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 			       mote_error *err)
 {
@@ -135,8 +192,10 @@ mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 	}
 	wipe(box->call, &box->call_mark);
 	wipe(box->reply, &box->reply_mark);
-	mti_memory_restore(&box->memory, store);
-	return MOTE_OK;
+	status = put_back(box, err);
+	if (status == MOTE_OK)
+		mti_memory_check(&box->memory, store);
+	return status;
 }
 
 /* The control page, whose other bytes are those of the state to go on from. */
@@ -162,7 +221,9 @@ static mote_status put_control(mote_sandbox *box,
 	control->x87_control = (uint16_t)cpu->x87_control;
 	control->trace = settings->trace;
 	control->log_level = settings->log_level;
+	control->log_most = settings->log_most;
 	control->log_modules = settings->log_modules;
+	control->post_dropped = 0;
 	memcpy(control->log_filter, settings->log_filter,
 	       sizeof(control->log_filter));
 	if (random != MTI_RANDOM_KEEP)
@@ -214,12 +275,15 @@ void mti_sandbox_detach(mote_sandbox *box)
 		.store = box->store,
 		.memory = box->memory,
 		.vm = box->vm,
+		.generation = box->generation,
 		.clean = box->clean,
 	};
 
 	if (!box->vm)
 		return;
-	if (box->generation == mti_fork_generation() && make_clean(box)) {
+	mti_mapping_drop_all(box);
+	if (box->generation == mti_fork_generation() && !box->vm_lost &&
+	    make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
 	} else {
@@ -227,6 +291,7 @@ void mti_sandbox_detach(mote_sandbox *box)
 		mti_seat_free(engine, &seat);
 	}
 	box->vm = NULL;
+	box->vm_lost = false;
 	box->template = NULL;
 	box->store = NULL;
 }

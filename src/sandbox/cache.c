@@ -18,7 +18,7 @@ void mti_seat_free(mote_engine *engine, struct mti_seat *seat)
 	if (seat->vm)
 		engine->ops->vm_free(seat->vm);
 	/* A child has no guest memory; what is there now is not ours. */
-	if (engine->generation != mti_fork_generation())
+	if (seat->generation != mti_fork_generation())
 		seat->memory.base = NULL;
 	mti_memory_fini(&seat->memory);
 	mti_store_unref(seat->store);
@@ -43,6 +43,7 @@ static mote_status new_seat(mote_engine *engine, struct mti_template *template,
 		mti_memory_fini(&seat->memory);
 		return status;
 	}
+	seat->generation = mti_fork_generation();
 	seat->clean = true;
 	seat->template = template;
 	mti_template_ref(template);
@@ -91,6 +92,7 @@ mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
 		found = find(cache, template, store, seat);
 		pthread_mutex_unlock(&cache->lock);
 	}
+	seat->reused = found;
 	if (found && seat->store == store)
 		return MOTE_OK;
 	if (found && mti_memory_remap(&seat->memory, store, NULL) == MOTE_OK) {
@@ -105,7 +107,8 @@ mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
 	return new_seat(engine, template, store, seat, err);
 }
 
-void mti_seat_put(mote_engine *engine, struct mti_seat *seat)
+/* Takes seat over; the oldest one has to go if there is no room. */
+static void insert(mote_engine *engine, const struct mti_seat *seat)
 {
 	struct mti_cache *cache = &engine->cache;
 	struct mti_seat oldest = { 0 };
@@ -122,6 +125,118 @@ void mti_seat_put(mote_engine *engine, struct mti_seat *seat)
 	pthread_mutex_unlock(&cache->lock);
 	if (oldest.vm)
 		mti_seat_free(engine, &oldest);
+}
+
+void mti_seat_put(mote_engine *engine, struct mti_seat *seat)
+{
+	/* In a child the cache is its parent's. */
+	if (engine->generation != mti_fork_generation()) {
+		mti_seat_free(engine, seat);
+		return;
+	}
+	insert(engine, seat);
+	/* It may be the last one of a snapshot that is gone. */
+	mti_cache_tidy(engine);
+}
+
+/* Whether only the cache still has the snapshot that this seat is in. */
+static bool is_forgotten(const struct mti_cache *cache,
+			 const struct mti_seat *seat)
+{
+	const struct mti_store *store = seat->store;
+	uint32_t ours = 0;
+	size_t i;
+
+	for (i = 0; i < cache->count; i++) {
+		ours += cache->seats[i].store == store;
+		ours += cache->seats[i].memory.mapped == store;
+	}
+	return store != seat->template->store &&
+	       atomic_load_explicit(&store->references,
+				    memory_order_acquire) == ours;
+}
+
+/* Takes one such seat out. */
+static bool take_forgotten(struct mti_cache *cache, struct mti_seat *seat)
+{
+	bool found;
+	size_t i;
+
+	pthread_mutex_lock(&cache->lock);
+	for (i = 0; i < cache->count; i++)
+		if (is_forgotten(cache, &cache->seats[i]))
+			break;
+	found = i < cache->count;
+	if (found) {
+		*seat = cache->seats[i];
+		cache->count--;
+	}
+	for (; i < cache->count; i++)
+		cache->seats[i] = cache->seats[i + 1];
+	pthread_mutex_unlock(&cache->lock);
+	return found;
+}
+
+static void settle(mote_engine *engine)
+{
+	struct mti_seat seat;
+
+	while (take_forgotten(&engine->cache, &seat)) {
+		if (mti_memory_remap(&seat.memory, seat.template->store,
+				     NULL) != MOTE_OK) {
+			mti_seat_free(engine, &seat);
+			continue;
+		}
+		mti_store_ref(seat.template->store);
+		mti_store_unref(seat.store);
+		seat.store = seat.template->store;
+		insert(engine, &seat);
+	}
+}
+
+/* Whether only seats of the cache have that template. */
+static bool is_dead(const struct mti_cache *cache,
+		    const struct mti_template *template)
+{
+	uint32_t seats = 0;
+	size_t i;
+
+	for (i = 0; i < cache->count; i++)
+		seats += cache->seats[i].template == template;
+	return atomic_load_explicit(&template->references,
+				    memory_order_relaxed) == seats;
+}
+
+static void sweep(mote_engine *engine)
+{
+	struct mti_cache *cache = &engine->cache;
+	struct mti_seat gone[MTI_CACHE_MAX];
+	bool dead[MTI_CACHE_MAX];
+	size_t count = 0;
+	size_t kept = 0;
+	size_t i;
+
+	pthread_mutex_lock(&cache->lock);
+	for (i = 0; i < cache->count; i++)
+		dead[i] = is_dead(cache, cache->seats[i].template);
+	for (i = 0; i < cache->count; i++)
+		if (dead[i])
+			gone[count++] = cache->seats[i];
+		else
+			cache->seats[kept++] = cache->seats[i];
+	cache->count = kept;
+	pthread_mutex_unlock(&cache->lock);
+	while (count > 0)
+		mti_seat_free(engine, &gone[--count]);
+}
+
+void mti_cache_tidy(mote_engine *engine)
+{
+	/* In a child the cache is its parent's. */
+	if (engine->generation != mti_fork_generation())
+		return;
+	sweep(engine);
+	settle(engine);
 }
 
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more)

@@ -111,6 +111,7 @@ static void poison(mote_sandbox *box, mote_status status,
 	box->last.error.code = (int32_t)status;
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
+	mti_observe_failed(box, status, err);
 }
 
 mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
@@ -131,6 +132,7 @@ mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
 	if (status != MOTE_OK)
 		return status;
 	entry = dispatch_entry(box, 1);
+	box->observe.name = function->name;
 	set_called(box, function->name, 0);
 	status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
 	if (status != MOTE_OK)
@@ -142,6 +144,7 @@ mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
 		return status;
 	}
 	if (message.head.kind == MOTE_MESSAGE_ERROR) {
+		mti_metric_count(&box->observe, MTI_METRIC_GUEST_ERRORS, 1);
 		mti_usage_correct(box, MOTE_E_GUEST_ERROR);
 		return mti_error_guest(err, MOTE_E_GUEST_ERROR,
 				       message.head.code,
@@ -233,6 +236,8 @@ static mote_status decode_batch(mote_sandbox *box, mote_batch_item *items,
 		memset(&item->error_text, 0, sizeof(item->error_text));
 		item->guest_code = message.head.code;
 		if (message.head.kind == MOTE_MESSAGE_ERROR) {
+			mti_metric_count(&box->observe,
+					 MTI_METRIC_GUEST_ERRORS, 1);
 			item->status = MOTE_E_GUEST_ERROR;
 			item->error_text = message.values[0].as.string;
 		} else {
@@ -255,6 +260,7 @@ mote_status mti_sandbox_batch(mote_sandbox *box, mote_batch_item *items,
 	status = encode_batch(box, items, count, err);
 	if (status != MOTE_OK)
 		return status;
+	box->observe.name = "batch";
 	set_called(box,
 		   mti_elf_find_export(&box->image->elf, items[0].function)
 			   ->name,

@@ -52,7 +52,7 @@ static mote_status open_backend(mote_engine *engine, const char *name,
 
 mote_status mti_engine_new(const struct mti_allocator *allocator,
 			   const char *backend, int kick_signal,
-			   mote_engine **out, mote_error *err)
+			   uint32_t flags, mote_engine **out, mote_error *err)
 {
 	mote_engine *engine = mti_alloc(allocator, 1, sizeof(*engine));
 	mote_status status;
@@ -62,7 +62,9 @@ mote_status mti_engine_new(const struct mti_allocator *allocator,
 				     "no memory for the engine");
 	engine->references = 1;
 	engine->allocator = *allocator;
+	engine->flags = flags;
 	engine->generation = mti_fork_generation();
+	mti_metrics_init(&engine->metrics);
 	status = mti_fork_watch(err);
 	if (status == MOTE_OK)
 		status = open_backend(engine, backend, err);
@@ -80,6 +82,7 @@ mote_status mti_engine_new(const struct mti_allocator *allocator,
 fail_close:
 	engine->ops->close(engine->hv);
 fail:
+	mti_metrics_fini(&engine->metrics);
 	mti_free(allocator, engine);
 	return status;
 }
@@ -99,6 +102,7 @@ void mti_engine_unref(mote_engine *engine)
 	mti_cache_fini(engine);
 	pthread_mutex_destroy(&engine->entropy.lock);
 	engine->ops->close(engine->hv);
+	mti_metrics_fini(&engine->metrics);
 	allocator = engine->allocator;
 	mti_free(&allocator, engine);
 }

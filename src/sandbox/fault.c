@@ -29,8 +29,7 @@ static bool has_address(const mote_fault *fault)
 	}
 }
 
-mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
-			     mote_error *err)
+void mti_fault_read(mote_sandbox *box, uint32_t vector, mote_fault *fault)
 {
 	const struct mti_region *regions = box->template->layout.regions;
 	const struct mti_region *stack = &regions[MTI_AREA_STACK];
@@ -43,11 +42,18 @@ mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
 		.guard = stack->gva - MTI_STACK_GUARD_BYTES,
 		.stack = stack->gva,
 	};
+
+	read_registers(box, fault, &trap.address);
+	box->image->arch->fault(&trap, fault);
+}
+
+mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
+			     mote_error *err)
+{
 	mote_fault fault = { 0 };
 	const char *text;
 
-	read_registers(box, &fault, &trap.address);
-	box->image->arch->fault(&trap, &fault);
+	mti_fault_read(box, vector, &fault);
 	text = mote_fault_text((mote_fault_kind)fault.kind);
 	if (has_address(&fault))
 		mti_error_set(err, MOTE_E_GUEST_FAULT, "run guest",
@@ -59,6 +65,7 @@ mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
 			      "%s, at 0x%llx", text,
 			      (unsigned long long)fault.pc);
 	mti_error_put_fault(err, &fault);
+	mti_observe_fault(box, &fault);
 	return MOTE_E_GUEST_FAULT;
 }
 
@@ -78,6 +85,7 @@ mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
 		      (unsigned long long)detail,
 		      (unsigned long long)fault.pc);
 	mti_error_put_fault(err, &fault);
+	mti_observe_fault(box, &fault);
 	return MOTE_E_GUEST_FAULT;
 }
 

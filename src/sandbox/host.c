@@ -161,12 +161,12 @@ static mote_status accept(mote_sandbox *box, const struct mti_message *message,
 				     "import number %u of %zu",
 				     message->head.function, elf->import_count);
 	*import = &elf->imports[message->head.function];
-	if (box->host_calls_left == 0)
+	if (box->usage.host_calls_left == 0)
 		return mti_error_set(
 			err, MOTE_E_HOST_CALLS, "host call",
 			"the guest made more than max_host_calls, %llu",
 			(unsigned long long)box->limits.host_calls);
-	box->host_calls_left--;
+	box->usage.host_calls_left--;
 	box->stats.host_calls++;
 	return mti_message_match(message, (*import)->name,
 				 &(*import)->signature, err);
@@ -182,12 +182,15 @@ static bool invoke(struct mote_host_call *call,
 		&box->host_functions[box->resolved[message->head.function]];
 	mote_error wrong = MOTE_ERROR_INIT;
 	mote_status status;
+	uint64_t observed;
 	uint64_t begun_ns;
 
 	memset(result, 0, sizeof(*result));
 	begun_ns = mti_usage_host_begin(box);
+	observed = mti_observe_host_begin(box, import->name);
 	status = host->fn(host->user, call, message->values, message->count,
 			  result);
+	mti_observe_host_end(box, observed);
 	mti_usage_host_end(box, begun_ns);
 	if (status == MOTE_OK && !call->failed) {
 		status = mti_result_check(import->name,

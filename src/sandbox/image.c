@@ -47,6 +47,7 @@ void mti_image_unref(mote_image *image)
 		return;
 	engine = image->engine;
 	mti_template_unref(image->last);
+	mti_cache_tidy(engine);
 	if (image->debug)
 		mti_debug_info_fini(image->debug, &engine->allocator);
 	mti_free(&engine->allocator, image->debug);

@@ -7,7 +7,6 @@
 #include "abi/layout.h"
 #include "base/error.h"
 #include "elf/parse.h"
-#include "mem/virtual.h"
 #include "sandbox/sandbox.h"
 
 mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err)
@@ -25,19 +24,20 @@ mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err)
 	return MOTE_OK;
 }
 
-static struct mti_virtual space_of(const mote_sandbox *box)
+struct mti_virtual mti_inspect_space(mote_sandbox *box)
 {
 	return (struct mti_virtual){
 		.arch = box->image->arch,
 		.memory = &box->memory,
+		.window = &box->window,
 		.root = box->template->layout.page_table_gpa,
 	};
 }
 
-size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
-			void *buffer, size_t size)
+size_t mti_inspect_read(mote_sandbox *box, uint64_t address, void *buffer,
+			size_t size)
 {
-	struct mti_virtual space = space_of(box);
+	const struct mti_virtual space = mti_inspect_space(box);
 
 	return mti_virtual_read(&space, address, buffer, size);
 }
@@ -97,11 +97,9 @@ mote_status mti_inspect_registers(mote_sandbox *box, uint64_t *general,
 	return status;
 }
 
-/* A walk reads the stack and code in turns. */
 struct walk {
 	const mote_sandbox *box;
-	struct mti_virtual stack;
-	struct mti_virtual code;
+	struct mti_virtual space;
 };
 
 static bool is_code(void *context, uint64_t address)
@@ -116,11 +114,9 @@ static bool is_code(void *context, uint64_t address)
 static bool read_memory(void *context, uint64_t address, void *buffer,
 			size_t size)
 {
-	struct walk *walk = context;
-	struct mti_virtual *space = is_code(context, address) ? &walk->code :
-								&walk->stack;
+	const struct walk *walk = context;
 
-	return mti_virtual_read(space, address, buffer, size) == size;
+	return mti_virtual_read(&walk->space, address, buffer, size) == size;
 }
 
 mote_status mti_inspect_running(mote_sandbox *box, uint64_t *general,
@@ -145,8 +141,7 @@ mote_status mti_inspect_unwind_from(mote_sandbox *box, const uint64_t *general,
 {
 	struct walk walk = {
 		.box = box,
-		.stack = space_of(box),
-		.code = space_of(box),
+		.space = mti_inspect_space(box),
 	};
 	struct mti_unwind_guest guest = {
 		.arch = box->image->arch,

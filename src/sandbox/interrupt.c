@@ -36,6 +36,12 @@ void mti_interrupt_unref(struct mote_interrupt *handle)
 	mti_engine_unref(engine);
 }
 
+bool mti_interrupt_shared(const struct mote_interrupt *handle)
+{
+	return atomic_load_explicit(&handle->references,
+				    memory_order_relaxed) > 1;
+}
+
 void mti_interrupt_begin(struct mote_interrupt *handle, int32_t thread)
 {
 	/* Nobody writes to the word between calls. */

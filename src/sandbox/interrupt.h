@@ -36,6 +36,8 @@ struct mote_interrupt {
 struct mote_interrupt *mti_interrupt_new(mote_engine *engine);
 void mti_interrupt_ref(struct mote_interrupt *handle);
 void mti_interrupt_unref(struct mote_interrupt *handle);
+/* Whether others than the caller, who has a reference, have one. */
+bool mti_interrupt_shared(const struct mote_interrupt *handle);
 
 /* A call starts on the thread with that id. */
 void mti_interrupt_begin(struct mote_interrupt *handle, int32_t thread);

@@ -206,10 +206,15 @@ static uint64_t next_look(const struct mti_kick *call)
 	return earlier(call->check_ns, call->sample_at_ns);
 }
 
-static mote_status arm(uint64_t now_ns, uint64_t when_ns, mote_error *err)
+static mote_status arm(const struct mti_kick *call, uint64_t now_ns,
+		       mote_error *err)
 {
 	uint64_t armed_ns = self.armed_ns;
+	uint64_t when_ns = next_look(call);
 	int os;
+
+	if (call->slice_ns > 0)
+		when_ns = earlier(when_ns, now_ns + call->slice_ns);
 
 	/* In the past: it has expired and the signal is blocked. */
 	if (armed_ns > now_ns && armed_ns <= when_ns)
@@ -269,7 +274,7 @@ mote_status mti_kick_check(struct mti_kick *call, uint64_t now_ns,
 	status = mti_kick_stopped(call, now_ns);
 	if (status != MOTE_OK)
 		return mti_kick_error(call, status, err);
-	return arm(now_ns, next_look(call), err);
+	return arm(call, now_ns, err);
 }
 
 static void set_limits(struct mti_kick *call, uint64_t now_ns,
@@ -296,6 +301,20 @@ static void set_limits(struct mti_kick *call, uint64_t now_ns,
 	call->check_ns = earlier(call->check_ns, outer->check_ns);
 }
 
+void mti_kick_time(struct mti_kick *call, uint64_t now_ns, bool on)
+{
+	const struct mti_kick_limits limits = call->limits;
+
+	if (on) {
+		set_limits(call, now_ns, &limits);
+		return;
+	}
+	call->own_deadline_ns = UINT64_MAX;
+	call->deadline_ns = UINT64_MAX;
+	call->cpu_end_ns = UINT64_MAX;
+	call->check_ns = UINT64_MAX;
+}
+
 static void set_current(struct mti_kick *call)
 {
 	atomic_signal_fence(memory_order_seq_cst);
@@ -319,7 +338,7 @@ static mote_status start(struct mti_kick *call, uint64_t now_ns,
 		call->ops->kick(call->vm, true);
 		return MOTE_OK;
 	}
-	return arm(now_ns, next_look(call), err);
+	return arm(call, now_ns, err);
 }
 
 mote_status mti_kick_begin(struct mti_kick *call, uint64_t now_ns,

@@ -49,6 +49,9 @@
  * 12 test_after_last_entry, 13 test_late_strike, 14 test_late_signal and
  * test_thread_gone, 15 test_twice, 16 test_outer, 17 test_fork.
  *
+ * Where a debugger may come, the timer also expires every slice_ns: for
+ * nothing, as the sixth of these. While one is there no time limit counts.
+ *
  * A child of fork() has no timer and starts as if it had never made a call.
  *
  * The handler and the code around it run on the same thread, so that
@@ -86,6 +89,8 @@ struct mti_kick {
 	struct mti_vm *vm;
 	struct mote_interrupt *interrupt;
 	uint64_t sample_ns; /* interrupt it so often; UINT64_MAX: never */
+	/* 0, or the guest exits as often, also if there is nothing to do. */
+	uint64_t slice_ns;
 
 	struct mti_kick_limits limits;
 	uint64_t own_deadline_ns; /* monotonic */
@@ -127,6 +132,12 @@ void mti_kick_sampled(struct mti_kick *call, uint64_t now_ns);
 
 /* The first three of these only; err is not filled. */
 mote_status mti_kick_stopped(struct mti_kick *call, uint64_t now_ns);
+
+/*
+ * Turns the limits of time off, those of calls around it too, or on: then
+ * its own start anew. It takes effect with the next check.
+ */
+void mti_kick_time(struct mti_kick *call, uint64_t now_ns, bool on);
 
 /* Fills err for one of these three and returns it. */
 mote_status mti_kick_error(const struct mti_kick *call, mote_status status,

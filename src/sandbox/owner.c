@@ -61,3 +61,21 @@ void mti_sandbox_release(mote_sandbox *box)
 	if (doomed)
 		mti_sandbox_free(box);
 }
+
+void mti_sandbox_park(mote_sandbox *box)
+{
+	atomic_store_explicit(&box->owner, (uintptr_t)box->pool,
+			      memory_order_release);
+}
+
+bool mti_sandbox_parked(const mote_sandbox *box)
+{
+	return box->pool &&
+	       atomic_load_explicit(&box->owner, memory_order_relaxed) ==
+		       (uintptr_t)box->pool;
+}
+
+void mti_sandbox_unpark(mote_sandbox *box)
+{
+	atomic_store_explicit(&box->owner, 0, memory_order_release);
+}

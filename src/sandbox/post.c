@@ -1,5 +1,6 @@
 /*
- * The post area: output and posted calls that a guest has queued.
+ * The post area: output, posted calls, log and trace records that a guest has
+ * queued.
  */
 #include <string.h>
 
@@ -49,6 +50,11 @@ static mote_status take_record(mote_sandbox *box,
 		if (*stopped != MOTE_OK)
 			return MOTE_OK;
 		return mti_host_post(box, data, record->size, err);
+	case MOTE_POST_LOG:
+		return mti_log_take(box, data, record->size, err);
+	case MOTE_POST_TRACE:
+		mti_spans_take(box, data, record->size);
+		return MOTE_OK;
 	default:
 		return mti_error_set(err, MOTE_E_PROTOCOL, "guest post area",
 				     "record kind %u is unknown",

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "os/os.h"
+#include "sandbox/mapping.h"
 #include "sandbox/sandbox.h"
 
 static const char operation[] = "restore";
@@ -77,20 +79,20 @@ mote_status mti_sandbox_begin(mote_sandbox *box, struct mti_template *template,
 	return status;
 }
 
-mote_status mti_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
-				mote_error *err)
+static mote_status restore(mote_sandbox *box, mote_snapshot *snapshot,
+			   mote_error *err)
 {
 	const struct mti_snap *snap = &snapshot->snap;
-	mote_status status = check_fit(box, snapshot, err);
+	mote_status status;
 
-	if (status != MOTE_OK)
-		return status;
-	set_state(box, MOTE_SANDBOX_POISONED);
+	mti_mapping_drop_all(box);
 	box->last.function = "";
 	box->last.more = 0;
 	box->last.error.code = MOTE_OK;
+	/* The guest sees it: it says how many calls there were before. */
+	box->next_id = 0;
 	/* Another plan of memory is another VM: see cache.c. */
-	if (box->template != snapshot->template)
+	if (box->template != snapshot->template || box->vm_lost)
 		mti_sandbox_detach(box);
 	if (!box->vm)
 		return mti_sandbox_begin(box, snapshot->template, snap, err);
@@ -100,5 +102,20 @@ mote_status mti_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
 					    err);
 	if (status == MOTE_OK)
 		set_state(box, MOTE_SANDBOX_READY);
+	return status;
+}
+
+mote_status mti_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
+				mote_error *err)
+{
+	uint64_t start_ns = box->observe.trace ? mti_os_monotonic_ns() : 0;
+	mote_status status = check_fit(box, snapshot, err);
+
+	if (status != MOTE_OK)
+		return status;
+	set_state(box, MOTE_SANDBOX_POISONED);
+	status = restore(box, snapshot, err);
+	if (status == MOTE_OK)
+		mti_observe_restored(box, start_ns, box->memory.dirty.count);
 	return status;
 }

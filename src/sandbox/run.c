@@ -5,6 +5,7 @@
 #include "abi/trap.h"
 #include "base/error.h"
 #include "os/os.h"
+#include "sandbox/debug.h"
 #include "sandbox/kick.h"
 #include "sandbox/profile.h"
 #include "sandbox/sandbox.h"
@@ -15,6 +16,7 @@ static uint64_t refresh_clock(mote_sandbox *box)
 {
 	uint64_t now = mti_os_monotonic_ns();
 
+	box->observe.now_ns = now;
 	box->control->clock_monotonic_ns = now;
 	box->control->clock_realtime_ns = mti_os_realtime_ns();
 	return now;
@@ -172,23 +174,46 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 		status = mti_usage_growth(box, err);
 	if (status != MOTE_OK)
 		drain_last_words(box);
+	else if (interrupted && !box->debug)
+		mti_metric_count(&box->observe, MTI_METRIC_STRAY_KICKS, 1);
+	return status;
+}
+
+/* One entry. An exit may be the debugger's affair alone. */
+static mote_status enter(mote_sandbox *box, struct mti_exit *exit,
+			 enum mti_debug_verdict *verdict, mote_error *err)
+{
+	const struct mti_hv_ops *ops = box->image->engine->ops;
+	mote_status status = MOTE_OK;
+
+	*verdict = MTI_DEBUG_PASS;
+	if (box->debug)
+		status = mti_debug_enter(box, err);
+	if (status != MOTE_OK)
+		return status;
+	box->stats.vm_entries++;
+	mti_observe_enter(&box->observe);
+	status = ops->run(box->vm, exit, err);
+	if (status != MOTE_OK)
+		return status;
+	mti_observe_exit(&box->observe, box->control, exit);
+	mti_usage_exit(box, exit);
+	if (box->debug)
+		status = mti_debug_leave(box, exit, verdict, err);
 	return status;
 }
 
 static mote_status loop(mote_sandbox *box, mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	enum mti_debug_verdict verdict;
 	struct mti_exit exit;
 	mote_status status;
 	bool done = false;
 
 	do {
-		box->stats.vm_entries++;
-		status = ops->run(box->vm, &exit, err);
-		if (status != MOTE_OK)
-			break;
-		mti_usage_exit(box, &exit);
-		status = serve(box, &exit, &done, err);
+		status = enter(box, &exit, &verdict, err);
+		if (status == MOTE_OK && verdict == MTI_DEBUG_PASS)
+			status = serve(box, &exit, &done, err);
 		if (status == MOTE_OK && !done)
 			status = resume(box, exit.kind == MTI_EXIT_INTERRUPTED,
 					err);
@@ -207,6 +232,21 @@ static mote_status finish(mote_sandbox *box, mote_status status,
 	return mti_usage_end(box, status, err);
 }
 
+/* The call, which has begun. */
+static mote_status run(mote_sandbox *box, mote_error *err)
+{
+	mote_status status = MOTE_OK;
+
+	if (box->debug)
+		status = mti_debug_begin(box, err);
+	if (status == MOTE_OK)
+		status = loop(box, err);
+	status = finish(box, status, err);
+	if (box->debug)
+		mti_debug_end(box, status);
+	return status;
+}
+
 mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 			    const struct mti_entry *entry, mote_error *err)
 {
@@ -222,21 +262,23 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	mti_usage_begin(box, now_ns);
 	box->stats.calls++;
 	box->clean = false;
+	mti_observe_begin(box);
 	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
 			      memory_order_relaxed);
 	ops->set_entry(box->vm, entry);
 	/* Kept for backtraces and core dumps, also if the caller wants none. */
 	box->last.error.code = MOTE_OK;
-	status = loop(box, &box->last.error);
-	status = finish(box, status, &box->last.error);
+	status = run(box, &box->last.error);
 	if (status != MOTE_OK)
 		mti_error_copy(err, &box->last.error);
-	box->clean = status == MOTE_OK;
+	/* A debugger sets registers that no guest can. */
+	box->clean = status == MOTE_OK && !box->debug;
 	if (status == MOTE_OK && phase != MTI_PHASE_MAIN)
 		atomic_store_explicit(&box->state, MOTE_SANDBOX_READY,
 				      memory_order_relaxed);
 	else if (status == MOTE_OK)
 		atomic_store_explicit(&box->state, MOTE_SANDBOX_EXITED,
 				      memory_order_relaxed);
+	mti_observe_end(box, status, &box->last.error);
 	return status;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sandbox/debug.h"
+#include "sandbox/mapping.h"
 #include "sandbox/profile.h"
 
 /* Of a CPU as a program finds it. */
@@ -26,6 +28,55 @@ static mote_status run_init(mote_sandbox *box, mote_error *err)
 	return mti_sandbox_run(box, MTI_PHASE_INIT, &entry, err);
 }
 
+static mote_status run_from_start(mote_sandbox *box,
+				  struct mti_template *template,
+				  const mote_sandbox_options *options,
+				  mote_error *err)
+{
+	mote_status status = mti_sandbox_attach(box, template, template->store,
+						err);
+
+	if (status == MOTE_OK)
+		status = mti_sandbox_resume(box, &new_cpu, MTI_RANDOM_FIRST,
+					    err);
+	if (status == MOTE_OK)
+		status = mti_mapping_add_all(box, options->mappings,
+					     options->mapping_count, err);
+	if (status == MOTE_OK)
+		status = run_init(box, err);
+	return status;
+}
+
+/* false if nobody has put it there yet; else its store is a reference. */
+static bool get_started(mote_image *image, struct mti_template *template,
+			struct mti_snap *started)
+{
+	pthread_mutex_lock(&image->lock);
+	*started = template->started;
+	if (started->store)
+		mti_store_ref(started->store);
+	pthread_mutex_unlock(&image->lock);
+	return started->store != NULL;
+}
+
+/* If it fails, constructors will run once more: no harm. */
+static void put_started(mote_sandbox *box, struct mti_template *template)
+{
+	struct mti_snap snap;
+	struct mti_store *unused;
+
+	if (mti_snap_take(box, &snap, NULL) != MOTE_OK)
+		return;
+	unused = snap.store;
+	pthread_mutex_lock(&box->image->lock);
+	if (!template->started.store) {
+		template->started = snap;
+		unused = NULL;
+	}
+	pthread_mutex_unlock(&box->image->lock);
+	mti_store_unref(unused);
+}
+
 static mote_status start(mote_sandbox *box, const mote_sandbox_options *options,
 			 mote_error *err)
 {
@@ -35,18 +86,24 @@ static mote_status start(mote_sandbox *box, const mote_sandbox_options *options,
 		.io = options->io_bytes,
 	};
 	struct mti_template *template = NULL;
+	/* What a debugger has touched is not for others. */
+	bool share = (options->flags & MOTE_SANDBOX_SHARE_INIT) &&
+		     !options->gdb;
+	struct mti_snap started;
 	mote_status status;
 
 	status = mti_template_get(box->image, &sizes, &template, err);
-	if (status == MOTE_OK)
-		status = mti_sandbox_attach(box, template, template->store,
-					    err);
+	if (status != MOTE_OK)
+		return status;
+	if (share && get_started(box->image, template, &started)) {
+		status = mti_sandbox_begin(box, template, &started, err);
+		mti_store_unref(started.store);
+	} else {
+		status = run_from_start(box, template, options, err);
+		if (status == MOTE_OK && share)
+			put_started(box, template);
+	}
 	mti_template_unref(template);
-	if (status == MOTE_OK)
-		status = mti_sandbox_resume(box, &new_cpu, MTI_RANDOM_FIRST,
-					    err);
-	if (status == MOTE_OK)
-		status = run_init(box, err);
 	return status;
 }
 
@@ -58,7 +115,7 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->flags = options->flags;
 	box->output = options->output;
 	box->output_user = options->output_user;
-	box->measured = options->flags & MOTE_SANDBOX_CALL_STATS;
+	box->usage.measured = options->flags & MOTE_SANDBOX_CALL_STATS;
 	box->limits.time.deadline_ns = options->deadline_ns;
 	box->limits.time.cpu_ns = options->cpu_ns;
 	box->limits.log_bytes = options->max_log_bytes;
@@ -66,15 +123,23 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 	box->limits.host_calls = options->max_host_calls;
 	box->limits.output_bytes = options->max_output_bytes;
 	box->stats.struct_size = sizeof(box->stats);
-	status = mti_host_resolve(box, options, err);
+	status = mti_observe_init(box, options, err);
+	if (status == MOTE_OK && options->gdb)
+		status = mti_debug_new(box, options->gdb, err);
+	if (status == MOTE_OK)
+		status = mti_host_resolve(box, options, err);
 	if (status == MOTE_OK)
 		status = mti_profile_init(box, options, err);
 	if (status != MOTE_OK)
 		return status;
 	if (!snapshot)
 		return start(box, options, err);
-	return mti_sandbox_begin(box, snapshot->template, &snapshot->snap,
-				 err);
+	status = mti_sandbox_begin(box, snapshot->template, &snapshot->snap,
+				   err);
+	if (status == MOTE_OK)
+		status = mti_mapping_add_all(box, options->mappings,
+					     options->mapping_count, err);
+	return status;
 }
 
 /* snapshot NULL: from the start. */
@@ -109,6 +174,7 @@ static mote_status new_sandbox(mote_image *image,
 		mti_sandbox_free(box);
 		return status;
 	}
+	mti_observe_created(box);
 	mti_sandbox_release(box);
 	*out = box;
 	return MOTE_OK;
@@ -137,8 +203,10 @@ void mti_sandbox_free(mote_sandbox *box)
 		return;
 	image = box->image;
 	allocator = &image->engine->allocator;
+	mti_debug_free(box);
 	mti_sandbox_detach(box);
 	mti_profile_fini(box);
+	mti_observe_fini(box);
 	mti_free(allocator, box->host_functions);
 	mti_free(allocator, box->resolved);
 	mti_interrupt_unref(box->interrupt);

@@ -6,12 +6,14 @@
 #define MTI_SANDBOX_SANDBOX_H
 
 #include "debug/unwind.h"
+#include "mem/virtual.h"
 #include "sandbox/types.h"
 
 /* engine.c: backend is NULL for the first that is ready. */
 mote_status mti_engine_new(const struct mti_allocator *allocator,
 			   const char *backend, int kick_signal,
-			   mote_engine **engine, mote_error *err);
+			   uint32_t flags, mote_engine **engine,
+			   mote_error *err);
 void mti_engine_ref(mote_engine *engine);
 void mti_engine_unref(mote_engine *engine);
 
@@ -35,6 +37,10 @@ void mti_image_path(mote_image *image, char *path, size_t size);
 mote_status mti_template_get(mote_image *image,
 			     const struct mti_layout_sizes *sizes,
 			     struct mti_template **out, mote_error *err);
+/* Of a plan that is there; references store. NULL if memory ran out. */
+struct mti_template *mti_template_new(const struct mti_allocator *allocator,
+				      const struct mti_layout *layout,
+				      struct mti_store *store);
 void mti_template_ref(struct mti_template *plan);
 void mti_template_unref(struct mti_template *plan);
 
@@ -49,11 +55,17 @@ mote_status mti_engine_random(mote_engine *engine, void *buffer, size_t size,
 mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
 			 struct mti_store *store, struct mti_seat *seat,
 			 mote_error *err);
-/* Takes it over; its memory is in the state of its store. */
+/* Takes it over, and tidies; its memory is in the state of its store. */
 void mti_seat_put(mote_engine *engine, struct mti_seat *seat);
 void mti_seat_free(mote_engine *engine, struct mti_seat *seat);
 /* Whether memory, and more bytes, may lie in the cache. */
 bool mti_seat_small(const struct mti_memory *memory, uint64_t more);
+/*
+ * After the end of what seats may be of. Those of a plan that nobody else has
+ * any more are freed; those in the state of a snapshot that nobody else has,
+ * and so nobody can ask for, go back to the start: they would keep its memory.
+ */
+void mti_cache_tidy(mote_engine *engine);
 void mti_cache_init(struct mti_cache *cache);
 void mti_cache_fini(mote_engine *engine);
 
@@ -95,9 +107,9 @@ mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **snapshot,
 void mti_snapshot_ref(mote_snapshot *snapshot);
 void mti_snapshot_unref(mote_snapshot *snapshot);
 /*
- * snapshot.c: from a file. The image is what is trusted: everything else is
- * checked against it and itself, MOTE_E_SNAPSHOT. Takes snap->store over,
- * also when it fails.
+ * snapshot.c: from a file. layout and cpu are sound in themselves, as snap/
+ * has checked; the rest, and how they fit each other and the image, is
+ * checked here: MOTE_E_SNAPSHOT. Takes snap->store over, also when it fails.
  */
 mote_status mti_snapshot_from_parts(mote_image *image,
 				    const struct mti_snap *snap,
@@ -134,6 +146,14 @@ void mti_sandbox_release(mote_sandbox *box);
 /* Whether this thread is inside a call of it. */
 bool mti_sandbox_inside(const mote_sandbox *box);
 
+/*
+ * owner.c: it is its pool's, which is no thread: MOTE_E_BUSY for all until
+ * unpark. It is nobody's, or this thread's, before.
+ */
+void mti_sandbox_park(mote_sandbox *box);
+void mti_sandbox_unpark(mote_sandbox *box);
+bool mti_sandbox_parked(const mote_sandbox *box);
+
 /* fork.c: the number changes in a child after fork(). */
 mote_status mti_fork_watch(mote_error *err);
 uint32_t mti_fork_generation(void);
@@ -168,7 +188,9 @@ mote_status mti_host_resolve(mote_sandbox *box,
 			     const mote_sandbox_options *options,
 			     mote_error *err);
 
-/* fault.c: an exception stub ran. Fills err, returns MOTE_E_GUEST_FAULT. */
+/* fault.c: an exception stub ran. What is known of the fault. */
+void mti_fault_read(mote_sandbox *box, uint32_t vector, mote_fault *fault);
+/* The same, told to the caller. Fills err, returns MOTE_E_GUEST_FAULT. */
 mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
 			     mote_error *err);
 /* The same for a guest that ended otherwise; pc NULL: where the CPU stands. */
@@ -183,8 +205,10 @@ const char *mti_fault_register_name(const mote_fault *fault, uint32_t index);
  * must not be looked into.
  */
 mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err);
-size_t mti_inspect_read(const mote_sandbox *box, uint64_t address,
-			void *buffer, size_t size);
+/* Its memory, also for a debugger in the middle of a call. */
+struct mti_virtual mti_inspect_space(mote_sandbox *box);
+size_t mti_inspect_read(mote_sandbox *box, uint64_t address, void *buffer,
+			size_t size);
 /*
  * The registers as the guest's code left them, where its last call ended or
  * went wrong; in the order of arch->register_names.
@@ -221,6 +245,17 @@ static inline const struct mti_allocator *
 mti_sandbox_allocator(const mote_sandbox *box)
 {
 	return &box->image->engine->allocator;
+}
+
+/*
+ * Any thread: for what is not of one sandbox. What is belongs into its own
+ * shard, see mti_metric_count().
+ */
+static inline void mti_metric_add(mote_engine *engine, enum mti_metric which,
+				  uint64_t count)
+{
+	if (!(engine->flags & MOTE_ENGINE_NO_METRICS))
+		mti_metrics_add(&engine->metrics, which, count);
 }
 
 #endif

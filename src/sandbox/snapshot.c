@@ -26,6 +26,7 @@ static mote_status freeze_memory(mote_sandbox *box, struct mti_store **store,
 		.base = box->store,
 		.transient = regions,
 		.transient_count = TRANSIENT,
+		.window = &box->window,
 	};
 	mote_status status = mti_sandbox_collect(box, err);
 	size_t i;
@@ -60,6 +61,7 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 	if (status != MOTE_OK)
 		return status;
 	snap->layout = box->template->layout;
+	mti_window_extend(&box->window, &snap->layout);
 	snap->cpu.fs_base = state.fs_base;
 	snap->cpu.gs_base = state.gs_base;
 	snap->cpu.mxcsr = state.mxcsr;
@@ -67,6 +69,9 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 	snap->cpu.dispatch_pc = box->dispatch_pc;
 	snap->cpu.dispatch_sp = box->dispatch_sp;
 	describe_origin(box, &snap->origin);
+	/* That has another plan: box keeps the store that fits its own. */
+	if (box->window.count > 0)
+		return MOTE_OK;
 	/* What is the same in both stores is so in memory too. */
 	mti_store_ref(snap->store);
 	mti_store_unref(box->store);
@@ -107,6 +112,26 @@ static uint32_t new_files(const struct mti_store *store,
 	return files;
 }
 
+/* The plan that its memory has: that of box, and what is mapped. */
+static mote_status take_plan(const mote_sandbox *box, mote_snapshot *snapshot,
+			     mote_error *err)
+{
+	if (box->window.count > 0) {
+		snapshot->template =
+			mti_template_new(mti_sandbox_allocator(box),
+					 &snapshot->snap.layout,
+					 snapshot->snap.store);
+		if (!snapshot->template)
+			return mti_error_set(err, MOTE_E_NO_MEMORY,
+					     "take snapshot",
+					     "no memory for the plan");
+		return MOTE_OK;
+	}
+	snapshot->template = box->template;
+	mti_template_ref(box->template);
+	return MOTE_OK;
+}
+
 mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **out,
 			      mote_error *err)
 {
@@ -117,17 +142,91 @@ mote_status mti_snapshot_take(mote_sandbox *box, mote_snapshot **out,
 	if (!snapshot)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "take snapshot",
 				     "no memory for the snapshot");
-	snapshot->template = box->template;
-	mti_template_ref(box->template);
 	mti_store_ref(before);
 	status = mti_snap_take(box, &snapshot->snap, err);
+	if (status == MOTE_OK)
+		status = take_plan(box, snapshot, err);
 	if (status == MOTE_OK) {
 		snapshot->own_files = new_files(snapshot->snap.store, before);
+		mti_metric_count(&box->observe, MTI_METRIC_SNAPSHOTS_TAKEN, 1);
 		*out = snapshot;
 	} else {
 		mti_snapshot_unref(snapshot);
 	}
 	mti_store_unref(before);
+	return status;
+}
+
+static mote_status bad(mote_error *err, const char *text)
+{
+	return mti_error_set(err, MOTE_E_SNAPSHOT, "load snapshot", "%s", text);
+}
+
+/* Of what the host writes or reads nothing comes from the file. */
+static bool is_apart(const struct mti_store *store,
+		     const struct mti_region *region)
+{
+	const struct mti_extent *extent = mti_store_find(store, region->gpa);
+
+	return !extent || extent->gpa >= region->gpa + region->size;
+}
+
+static mote_status check_parts(const mote_image *image,
+			       const struct mti_snap *snap, mote_error *err)
+{
+	const struct mti_hv_ops *ops = image->engine->ops;
+	const struct mti_arch *arch = image->arch;
+	size_t i;
+
+	if (!mti_store_valid(snap->store) ||
+	    snap->store->memory_size != snap->layout.memory_size)
+		return bad(err, "its memory does not fit its layout");
+	for (i = 0; i < TRANSIENT; i++)
+		if (!is_apart(snap->store,
+			      &snap->layout.regions[transient[i]]))
+			return bad(err, "it has memory where messages are");
+	if (snap->cpu.dispatch_pc >= arch->user_limit ||
+	    snap->cpu.dispatch_sp >= arch->user_limit)
+		return bad(err, "its entry is not the guest's");
+	if (snap->origin.machine != arch->machine ||
+	    snap->origin.abi_version != image->elf.abi_version)
+		return bad(err, "it is not of this program's machine and ABI");
+	/* Without a backend it can only be looked at. */
+	if (ops->state_set && strcmp(snap->origin.backend, ops->name) != 0)
+		return mti_error_set(err, MOTE_E_INCOMPATIBLE, "load snapshot",
+				     "backend: the snapshot has %.15s, the "
+				     "engine %s",
+				     snap->origin.backend, ops->name);
+	return MOTE_OK;
+}
+
+mote_status mti_snapshot_from_parts(mote_image *image,
+				    const struct mti_snap *snap,
+				    mote_snapshot **out, mote_error *err)
+{
+	mote_status status = check_parts(image, snap, err);
+	struct mti_template *template = NULL;
+	mote_snapshot *made = NULL;
+
+	if (status != MOTE_OK)
+		goto fail;
+	template = mti_template_new(&image->engine->allocator, &snap->layout,
+				    snap->store);
+	made = template ? new_snapshot(image) : NULL;
+	if (!made) {
+		status = mti_error_set(err, MOTE_E_NO_MEMORY, "load snapshot",
+				       "no memory for the snapshot");
+		goto fail;
+	}
+	made->template = template;
+	made->snap = *snap;
+	made->own_files = snap->store->files[1] ? 2 : 1;
+	made->from_file = true;
+	*out = made;
+	return MOTE_OK;
+fail:
+	mti_template_unref(template);
+	mti_store_unref(snap->store);
 	return status;
 }
 
@@ -147,6 +246,7 @@ void mti_snapshot_unref(mote_snapshot *snapshot)
 	image = snapshot->image;
 	mti_store_unref(snapshot->snap.store);
 	mti_template_unref(snapshot->template);
+	mti_cache_tidy(image->engine);
 	mti_free(&image->engine->allocator, snapshot);
 	mti_image_unref(image);
 }

@@ -183,6 +183,22 @@ static mote_status template_new(const mote_image *image,
 	return MOTE_OK;
 }
 
+struct mti_template *mti_template_new(const struct mti_allocator *allocator,
+				      const struct mti_layout *layout,
+				      struct mti_store *store)
+{
+	struct mti_template *made = mti_alloc(allocator, 1, sizeof(*made));
+
+	if (!made)
+		return NULL;
+	made->references = 1;
+	made->allocator = allocator;
+	made->layout = *layout;
+	made->store = store;
+	mti_store_ref(store);
+	return made;
+}
+
 void mti_template_ref(struct mti_template *plan)
 {
 	atomic_fetch_add_explicit(&plan->references, 1, memory_order_relaxed);
@@ -194,6 +210,7 @@ void mti_template_unref(struct mti_template *plan)
 					       memory_order_acq_rel) != 1)
 		return;
 	mti_store_unref(plan->store);
+	mti_store_unref(plan->started.store);
 	mti_free(plan->allocator, plan);
 }
 

@@ -23,7 +23,9 @@
 #include "hv/hv.h"
 #include "mem/layout.h"
 #include "mem/memory.h"
+#include "mem/window.h"
 #include "sandbox/kick.h"
+#include "sandbox/observe.h"
 #include "snap/snap.h"
 
 /* A VM with its memory, while no sandbox uses it. */
@@ -32,8 +34,10 @@ struct mti_seat {
 	struct mti_store *store; /* a reference: what memory holds */
 	struct mti_memory memory;
 	struct mti_vm *vm;
+	uint32_t generation; /* of the process that made it, see fork.c */
 	/* The CPU is new, or stands where a call ended. */
 	bool clean;
+	bool reused; /* it comes from the cache */
 };
 
 #define MTI_CACHE_MAX 16
@@ -54,23 +58,30 @@ struct mti_entropy {
 
 struct mote_engine {
 	_Atomic uint32_t references;
-	uint32_t generation; /* of the process that made it, see fork.c */
 	struct mti_allocator allocator;
 	const struct mti_hv_ops *ops;
 	struct mti_hv *hv;
 	struct mti_cache cache;
 	struct mti_entropy entropy;
+	uint32_t flags;      /* MOTE_ENGINE_* */
+	uint32_t generation; /* of the process that made it, see fork.c */
+	struct mti_metrics metrics;
 };
 
 /*
  * What all sandboxes of one image with the same sizes share: the plan of
- * memory and the image part of it, a sealed file. Immutable.
+ * memory and the image part of it, a sealed file. Immutable but for started.
  */
 struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
 	struct mti_layout layout;
 	struct mti_store *store; /* a reference */
+	/*
+	 * The state after init, for MOTE_SANDBOX_SHARE_INIT; its store is a
+	 * reference, or NULL. Under the image's lock.
+	 */
+	struct mti_snap started;
 };
 
 struct mote_image {
@@ -114,7 +125,8 @@ struct mote_snapshot {
 /* An area that the host writes from its start on. */
 struct mti_mark {
 	size_t used; /* bytes written since memory was last put back */
-	size_t peak; /* ever, since it was last mapped */
+	size_t recent; /* the same, since trim last looked */
+	size_t peak; /* the same, since the area was last mapped */
 };
 
 struct mti_limits {
@@ -123,6 +135,20 @@ struct mti_limits {
 	uint64_t output_bytes;
 	uint64_t log_bytes;
 	uint64_t growth_bytes; /* UINT64_MAX: none */
+};
+
+/* What the call in progress, or the last one, uses: see usage.h. */
+struct mti_usage {
+	bool measured; /* MOTE_SANDBOX_CALL_STATS */
+	uint64_t host_calls_left;
+	uint64_t output_left;
+	uint64_t log_left;
+	uint64_t start_ns;
+	uint64_t start_cpu_ns; /* if it is measured */
+	uint64_t pages_before;
+	uint64_t pages_written; /* for the first time */
+	mote_sandbox_stats before; /* what the sandbox had counted */
+	mote_call_stats record; /* but for what is counted there */
 };
 
 /* What is known of the last call, for backtraces and core dumps. */
@@ -143,24 +169,33 @@ struct mti_profile {
 	struct mote_frame *frames;
 };
 
+struct mti_debug;
+
 struct mote_sandbox {
 	mote_image *image; /* a reference */
 	struct mti_layout_sizes sizes;
 
-	/* attach.c; vm is NULL if a restore has lost these four. */
+	/* attach.c. vm is NULL after a restore that failed: there are none. */
 	struct mti_template *template; /* a reference */
 	struct mti_store *store; /* a reference: what a restore puts back */
 	struct mti_memory memory;
+	struct mti_window window; /* what is mapped beside it */
 	struct mti_vm *vm;
+	bool vm_lost; /* it does not run any more */
 	struct mti_kick kick;
 	mote_interrupt *interrupt; /* a reference */
 	uint32_t flags; /* MOTE_SANDBOX_* */
 	uint32_t restores;
 
-	/* 0, or the address of a thread-local variable of the user. */
+	/*
+	 * 0, or the address of a thread-local variable of the user. Taking it
+	 * acquires and leaving it releases all members; only state is read by
+	 * others too, who can rely on nothing else when they have read it.
+	 */
 	_Atomic uintptr_t owner;
-	_Atomic uint32_t state; /* mote_sandbox_state_kind */
+	_Atomic uint32_t state; /* mote_sandbox_state_kind, relaxed */
 	bool doomed; /* a host function has freed it: when the call ends */
+	mote_pool *pool; /* it was made by, or NULL; outlives it */
 	uint32_t generation;    /* of the process that made it, see fork.c */
 
 	struct mti_host_function *host_functions; /* owned */
@@ -169,7 +204,6 @@ struct mote_sandbox {
 	mote_output_fn output;
 	void *output_user;
 	struct mti_limits limits;
-	bool measured; /* MOTE_SANDBOX_CALL_STATS */
 
 	/* Host addresses of the areas in guest memory. */
 	volatile struct mote_abi_control *control;
@@ -195,22 +229,16 @@ struct mote_sandbox {
 	/* The call in progress. */
 	enum mti_phase phase;
 	uint64_t next_id;
-	uint64_t host_calls_left;
-	uint64_t output_left;
-	uint64_t log_left;
 	uint32_t result_offset; /* RETURN: in the out area */
 	uint32_t exit_status;   /* EXIT */
 	struct mti_last_call last;
 	struct mti_profile profile;
 
 	mote_sandbox_stats stats;
-	/* Of the call, or the last one: see usage.c. */
-	mote_sandbox_stats stats_before;
-	mote_call_stats usage;
-	uint64_t start_ns;
-	uint64_t start_cpu_ns;
-	uint64_t pages_before;
-	uint64_t pages_written; /* for the first time */
+	struct mti_observer observe;
+	struct mti_usage usage;
+
+	struct mti_debug *debug; /* owned, NULL: no debugger; debug.h */
 };
 
 /* A host function in progress. */

@@ -6,39 +6,54 @@
 #include "os/os.h"
 #include "sandbox/sandbox.h"
 
-void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
-{
-	box->host_calls_left = box->limits.host_calls;
-	box->output_left = box->limits.output_bytes;
-	box->log_left = box->limits.log_bytes;
-	box->pages_written = 0;
-	box->pages_before = box->memory.dirty.count;
-	box->stats_before = box->stats;
-	box->usage = (mote_call_stats){
-		.struct_size = sizeof(box->usage),
-		.status = MOTE_E_BUSY,
-	};
-	box->start_ns = now_ns;
-	if (box->measured)
-		box->start_cpu_ns = mti_os_thread_cpu_ns();
-}
-
-static void read_clocks(const mote_sandbox *box, mote_call_stats *stats)
-{
-	stats->wall_ns = mti_os_monotonic_ns() - box->start_ns;
-	if (box->measured)
-		stats->cpu_ns = mti_os_thread_cpu_ns() - box->start_cpu_ns;
-}
-
-
-void mti_usage_correct(mote_sandbox *box, mote_status status)
-{
-	box->usage.status = (int32_t)status;
-}
-
 static bool growth_is_limited(const mote_sandbox *box)
 {
 	return box->limits.growth_bytes != UINT64_MAX;
+}
+
+/*
+ * Pages that were written, but for page tables: with nested paging the CPU
+ * counts as writing to those it walks, with shadow paging it does not.
+ */
+static size_t count_written(const mote_sandbox *box)
+{
+	const struct mti_layout *layout = &box->template->layout;
+	const struct mti_dirty *dirty = &box->memory.dirty;
+
+	return dirty->count - mti_dirty_count(dirty, layout->page_table_gpa,
+					      layout->page_table_max);
+}
+
+void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
+{
+	box->usage.host_calls_left = box->limits.host_calls;
+	box->usage.output_left = box->limits.output_bytes;
+	box->usage.log_left = box->limits.log_bytes;
+	box->usage.pages_written = 0;
+	if (box->usage.measured || growth_is_limited(box))
+		box->usage.pages_before = count_written(box);
+	box->usage.before = box->stats;
+	box->usage.record = (mote_call_stats){
+		.struct_size = sizeof(box->usage.record),
+		.status = MOTE_E_BUSY,
+	};
+	box->usage.start_ns = now_ns;
+	if (box->usage.measured)
+		box->usage.start_cpu_ns = mti_os_thread_cpu_ns();
+}
+
+static void read_clocks(const mote_sandbox *box, uint64_t now_ns,
+			mote_call_stats *stats)
+{
+	stats->wall_ns = now_ns - box->usage.start_ns;
+	if (box->usage.measured)
+		stats->cpu_ns = mti_os_thread_cpu_ns() -
+				box->usage.start_cpu_ns;
+}
+
+void mti_usage_correct(mote_sandbox *box, mote_status status)
+{
+	box->usage.record.status = (int32_t)status;
 }
 
 static mote_status count_pages(mote_sandbox *box, mote_error *err)
@@ -46,14 +61,14 @@ static mote_status count_pages(mote_sandbox *box, mote_error *err)
 	mote_status status = mti_sandbox_collect(box, err);
 
 	if (status == MOTE_OK)
-		box->pages_written =
-			box->memory.dirty.count - box->pages_before;
+		box->usage.pages_written =
+			count_written(box) - box->usage.pages_before;
 	return status;
 }
 
 static mote_status check_growth(mote_sandbox *box, mote_error *err)
 {
-	uint64_t bytes = box->pages_written * MOTE_PAGE_SIZE;
+	uint64_t bytes = box->usage.pages_written * MOTE_PAGE_SIZE;
 
 	if (bytes <= box->limits.growth_bytes)
 		return MOTE_OK;
@@ -79,13 +94,14 @@ mote_status mti_usage_growth(mote_sandbox *box, mote_error *err)
 mote_status mti_usage_end(mote_sandbox *box, mote_status status,
 			  mote_error *err)
 {
-	read_clocks(box, &box->usage);
+	box->observe.now_ns = mti_os_monotonic_ns();
+	read_clocks(box, box->observe.now_ns, &box->usage.record);
 	/* Without memory for the set of pages a restore takes longer. */
-	if (box->measured)
+	if (box->usage.measured)
 		(void)count_pages(box, NULL);
 	if (status == MOTE_OK)
 		status = mti_usage_growth(box, err);
-	box->usage.status = (int32_t)status;
+	box->usage.record.status = (int32_t)status;
 	return status;
 }
 
@@ -99,13 +115,13 @@ void mti_usage_exit(mote_sandbox *box, const struct mti_exit *exit)
 		return;
 	switch (exit->number) {
 	case MOTE_PORT_HOST_CALL:
-		box->usage.exits_host_call++;
+		box->usage.record.exits_host_call++;
 		break;
 	case MOTE_PORT_FLUSH:
-		box->usage.exits_flush++;
+		box->usage.record.exits_flush++;
 		break;
 	case MOTE_PORT_SERVICE:
-		box->usage.exits_service++;
+		box->usage.record.exits_service++;
 		break;
 	default:
 		break;
@@ -114,50 +130,50 @@ void mti_usage_exit(mote_sandbox *box, const struct mti_exit *exit)
 
 uint64_t mti_usage_host_begin(const mote_sandbox *box)
 {
-	return box->measured ? mti_os_monotonic_ns() : 0;
+	return box->usage.measured ? mti_os_monotonic_ns() : 0;
 }
 
 void mti_usage_host_end(mote_sandbox *box, uint64_t begun_ns)
 {
-	if (box->measured)
-		box->usage.host_ns += mti_os_monotonic_ns() - begun_ns;
+	if (box->usage.measured)
+		box->usage.record.host_ns += mti_os_monotonic_ns() - begun_ns;
 }
 
 mote_status mti_usage_output(mote_sandbox *box, uint64_t size, mote_error *err)
 {
-	if (size > box->output_left)
+	if (size > box->usage.output_left)
 		return mti_error_set(
 			err, MOTE_E_OUTPUT, "guest output",
 			"the guest printed more than max_output_bytes, %llu",
 			(unsigned long long)box->limits.output_bytes);
-	box->output_left -= size;
+	box->usage.output_left -= size;
 	box->stats.output_bytes += size;
 	return MOTE_OK;
 }
 
 mote_status mti_usage_log(mote_sandbox *box, uint64_t size, mote_error *err)
 {
-	if (size > box->log_left)
+	if (size > box->usage.log_left)
 		return mti_error_set(
 			err, MOTE_E_LOG, "guest log",
 			"the guest logged more than max_log_bytes, %llu",
 			(unsigned long long)box->limits.log_bytes);
-	box->log_left -= size;
-	box->usage.log_bytes += size;
+	box->usage.log_left -= size;
+	box->usage.record.log_bytes += size;
 	return MOTE_OK;
 }
 
 void mti_usage_get(const mote_sandbox *box, mote_call_stats *stats)
 {
 	const mote_sandbox_stats *now = &box->stats;
-	const mote_sandbox_stats *before = &box->stats_before;
+	const mote_sandbox_stats *before = &box->usage.before;
 
-	*stats = box->usage;
+	*stats = box->usage.record;
 	if (stats->status == MOTE_E_BUSY)
-		read_clocks(box, stats);
+		read_clocks(box, mti_os_monotonic_ns(), stats);
 	stats->vm_entries = now->vm_entries - before->vm_entries;
 	stats->exits_interrupted = now->interrupted - before->interrupted;
 	stats->host_calls = now->host_calls - before->host_calls;
 	stats->output_bytes = now->output_bytes - before->output_bytes;
-	stats->pages_written = box->pages_written;
+	stats->pages_written = box->usage.pages_written;
 }

@@ -9,7 +9,8 @@
 
 /*
  * The call starts; it ends with status, which end may turn into one of the
- * next function, and which may be corrected later.
+ * next function, and which may be corrected later. The time of the end is
+ * left in the observer.
  */
 void mti_usage_begin(mote_sandbox *box, uint64_t now_ns);
 mote_status mti_usage_end(mote_sandbox *box, mote_status status,

@@ -24,16 +24,21 @@ struct mti_snap_cpu {
 	uint64_t dispatch_sp;
 };
 
+/* CPU features that a guest may find, see struct mti_snap_origin. */
+#define MTI_SNAP_FEATURE_WORDS 8
+#define MTI_SNAP_BACKEND_BYTES 16
+
 /* Where and for what it was made; checked when it is loaded. */
 struct mti_snap_origin {
 	uint32_t machine;     /* e_machine */
 	uint32_t abi_version; /* of the guest runtime */
-	char backend[16];
+	char backend[MTI_SNAP_BACKEND_BYTES];
 	/*
 	 * CPU features that the guest may have found: CPUID leaf 1 ecx, edx,
-	 * leaf 7 ebx, ecx, edx, leaf 0x80000001 ecx, edx, XCR0.
+	 * leaf 7 ebx, ecx, edx, leaf 0x80000001 ecx, edx, XCR0; those that
+	 * mti_os_cpu_features tells.
 	 */
-	uint64_t features[8];
+	uint64_t features[MTI_SNAP_FEATURE_WORDS];
 };
 
 /* All but references and locks. */

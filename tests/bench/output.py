@@ -18,10 +18,37 @@ RATIOS = {
     "batch_100": 0.05,
     "cancel": 1.20,
     "deadline": 1.03,
+    "metrics": 1.01,
+    "trace_off": 1.01,
+    "trace_on": 1.05,
     "create": 1.30,
     "compute": 1.03,
     "bytes_50m": 1.5,
     "idle_kib": 256,
+    "restore_0": None,
+    "restore_1": 0.15,
+    "restore_10": None,
+    "restore_100": 3,
+    "restore_1000": 3,
+    "call_restore_10": 1.15,
+    "restore_0_64m": None,
+    "restore_1_64m": 0.15,
+    "restore_10_64m": None,
+    "restore_100_64m": 3,
+    "restore_1000_64m": 3,
+    "restore_0_1g": None,
+    "restore_1_1g": 0.15,
+    "restore_10_1g": None,
+    "restore_100_1g": 3,
+    "restore_1000_1g": 3,
+    "take": 3,
+    "clone_warm": 0.35,
+    "clone_cold": 1.2,
+    "clone_file": 1.5,
+    "clone_file_warm": 1.5,
+    "pool": 1.05,
+    "many_1000_kib": 96,
+    "scale_2": 1.9,
     "compute_sha256": None,
     "compute_fib": None,
     "compute_integer": None,
@@ -48,6 +75,26 @@ FIGURES = {
     "destroy": "us",
     "bytes_50m_host": "ms",
     "bytes_50m_call": "ms",
+    "restore_us_0": "us",
+    "restore_us_1": "us",
+    "restore_us_10": "us",
+    "restore_us_100": "us",
+    "restore_us_1000": "us",
+    "restore_us_0_64m": "us",
+    "restore_us_1_64m": "us",
+    "restore_us_10_64m": "us",
+    "restore_us_100_64m": "us",
+    "restore_us_1000_64m": "us",
+    "restore_us_0_1g": "us",
+    "restore_us_1_1g": "us",
+    "restore_us_10_1g": "us",
+    "restore_us_100_1g": "us",
+    "restore_us_1000_1g": "us",
+    "take_us": "us",
+    "clone_warm_us": "us",
+    "clone_cold_us": "us",
+    "load": "us",
+    "many_1000_call": "us",
     "library_size": "KiB",
     "guest_size": "KiB",
 }
@@ -67,7 +114,7 @@ def check(condition, text):
 
 def check_stat(name, stat):
     check(
-        set(stat) - {"goal", "unit"} == {"median", "low", "high", "samples"},
+        set(stat) - {"goal", "goal_at_least", "unit"} == {"median", "low", "high", "samples"},
         f"{name} has the members {sorted(stat)}",
     )
     check(stat["samples"] >= 1, f"{name} has no samples")
@@ -81,15 +128,20 @@ def check_json(text):
     result = json.loads(text)
     check(list(result) == ["machine", "ratios", "figures"], "members")
     check("CPU" in result["machine"], "machine says nothing")
-    check(set(result["ratios"]) == set(RATIOS), "names of ratios")
-    check(set(result["figures"]) == set(FIGURES), "names of figures")
+    names = set(result["ratios"])
+    # It takes two CPUs.
+    check(names | {"scale_2"} == set(RATIOS), f"ratios: {names ^ set(RATIOS)}")
+    # What others do is measured where they are installed.
+    names = {n for n in result["figures"] if not n.startswith("peer_")}
+    check(names == set(FIGURES), f"figures: {names ^ set(FIGURES)}")
     for name, stat in result["ratios"].items():
         check_stat(name, stat)
         check(stat["median"] > 0, f"{name} is {stat['median']}")
-        check(stat.get("goal") == RATIOS[name], f"goal of {name}")
+        goal = stat.get("goal", stat.get("goal_at_least"))
+        check(goal == RATIOS[name], f"goal of {name}")
     for name, stat in result["figures"].items():
         check_stat(name, stat)
-        check(stat["unit"] == FIGURES[name], f"unit of {name}")
+        check(stat["unit"] == FIGURES.get(name, "us"), f"unit of {name}")
     check(
         result["ratios"]["compute"]["median"]
         == max(
@@ -104,10 +156,10 @@ def check_json(text):
 def check_table(text):
     rows = {line.split()[0]: line for line in text.splitlines() if line}
     for name, goal in RATIOS.items():
-        check(name in rows, f"{name} is not in the table")
-        words = rows[name].split()
+        check(name in rows or name == "scale_2", f"{name}: no row")
+        words = rows.get(name, "ok").split()
         if goal is not None:
-            check("ok" in words or "over" in words, f"{name}: no verdict")
+            check(set(words) & {"ok", "over", "under"}, f"{name}: no verdict")
     for name in FIGURES:
         check(name in rows, f"{name} is not in the table")
 

@@ -369,7 +369,6 @@ json null core
 crash WriteText WRITE
 crash DivideByZero DIVIDE
 json DivideByZero error fault function
-json null error fault function_offset
 crash Illegal ILLEGAL_INSTRUCTION
 crash Overflow STACK_OVERFLOW
 json deeper error fault function

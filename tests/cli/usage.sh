@@ -16,7 +16,7 @@ for words in help --help -h; do
 	err ''
 done
 
-for command in run inspect core doctor; do
+for command in run debug inspect core doctor; do
 	run help $command
 	status 0
 	out_has "usage: mote $command"
@@ -205,7 +205,10 @@ for command in run inspect; do
 	json MOTE_E_OS error name
 	run $command "$GUESTS"
 	status 6
-	err "mote $command: $GUESTS: Is a directory$nl"
+	case $command in
+	run) err "mote run: $GUESTS: Is a directory$nl" ;;
+	*) err_has 'oci-layout' ;;
+	esac
 	run $command "$(printf 'no\nfile\033')"
 	status 6
 	err "mote $command: no${nl}file\\x1b: No such file or directory$nl"

@@ -129,6 +129,14 @@ uint64_t machine_gpa(const struct machine *machine, uint64_t gva)
 	return region->gpa + gva - region->gva;
 }
 
+bool machine_is_table(const struct machine *machine, uint64_t gpa)
+{
+	const struct mti_layout *layout = &machine->layout;
+
+	return gpa >= layout->page_table_gpa &&
+	       gpa - layout->page_table_gpa < layout->page_table_max;
+}
+
 void *machine_at(const struct machine *machine, uint64_t gva)
 {
 	return machine->memory + machine_gpa(machine, gva);

@@ -39,6 +39,13 @@ void machine_open_hv(struct machine *machine);
 /* A second VM after the first one's end is not offered. */
 void machine_close(struct machine *machine);
 
+/*
+ * Page tables. Nobody writes to them; but with nested paging a walk counts as
+ * writing (APM 2, Nested Paging; SDM 3C, Accessed and Dirty Flags for EPT):
+ * KVM reports those that were walked, and the VM gets copies of its own.
+ */
+bool machine_is_table(const struct machine *machine, uint64_t gpa);
+
 /* Where the guest's memory at gva is, in the host. */
 void *machine_at(const struct machine *machine, uint64_t gva);
 uint64_t machine_gpa(const struct machine *machine, uint64_t gva);

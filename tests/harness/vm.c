@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "harness/unit.h"
+#include "mem/check.h"
 
 static bool refuse(struct vm_allocator *allocator)
 {
@@ -73,7 +74,8 @@ static size_t count_descriptors(void)
 
 static size_t count_mappings(void)
 {
-	static const char *const ours[] = { "kvm-vcpu", "mote-image" };
+	static const char *const ours[] = { "kvm-vcpu", "mote-image",
+					    "mote-snapshot" };
 	char line[512];
 	size_t count = 0;
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -134,10 +136,36 @@ int vm_require(void)
 	return required && *required ? 1 : VM_SKIP;
 }
 
+static bool emulated(void)
+{
+	const char *cpu = getenv("MOTE_TEST_CPU");
+
+	return cpu && strcmp(cpu, "qemu") == 0;
+}
+
+unsigned int vm_slow(void)
+{
+	return emulated() ? 20 : 1;
+}
+
+uint64_t vm_patience_ns(void)
+{
+	return UINT64_C(1000000000) * vm_slow();
+}
+
+bool vm_differs(const char *reason)
+{
+	if (!emulated())
+		return false;
+	printf("=== differs %s\n", reason);
+	fflush(stdout);
+	return true;
+}
+
 void vm_watchdog(unsigned int seconds)
 {
 	/* Its default action is what is wanted. */
-	alarm(seconds);
+	alarm(seconds * vm_slow());
 }
 
 void vm_expect_(mote_status status, mote_status expected,
@@ -167,11 +195,21 @@ void vm_open_image(struct vm *vm, const char *path)
 		  MOTE_OK, &vm->err);
 }
 
+void vm_check_restores(bool on)
+{
+#ifdef MOTE_CHECK_RESTORE
+	mti_check_restores = on;
+#else
+	(void)on;
+#endif
+}
+
 void vm_open(struct vm *vm, const char *path)
 {
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
 
 	memset(vm, 0, sizeof(*vm));
+	vm_check_restores(true);
 	vm->err.struct_size = sizeof(vm->err);
 	vm_allocator_init(&vm->allocator);
 	vm->before = vm_resources_now();
@@ -196,9 +234,14 @@ void vm_close(struct vm *vm)
 
 mote_sandbox *vm_sandbox(struct vm *vm, const mote_sandbox_options *options)
 {
+	mote_sandbox_options made = MOTE_SANDBOX_OPTIONS_INIT;
 	mote_sandbox *box = NULL;
 
-	vm_expect(mote_sandbox_new(vm->image, options, &box, &vm->err), MOTE_OK,
+	if (options)
+		made = *options;
+	if (made.deadline_ns == 0)
+		made.deadline_ns = vm_patience_ns();
+	vm_expect(mote_sandbox_new(vm->image, &made, &box, &vm->err), MOTE_OK,
 		  &vm->err);
 	return box;
 }
@@ -217,6 +260,23 @@ unsigned char *vm_read_file(const char *path, size_t *size)
 	assert_int_equal(fread(bytes, 1, *size, file), *size);
 	fclose(file);
 	return bytes;
+}
+
+static const char *origin(void)
+{
+	const char *value = getenv("MOTE_TEST_ORIGIN");
+
+	return value ? value : "";
+}
+
+uint64_t vm_first_calls(void)
+{
+	return origin()[0] ? 0 : 1;
+}
+
+bool vm_pooled(void)
+{
+	return strcmp(origin(), "pool") == 0;
 }
 
 mote_sandbox_stats vm_stats(const mote_sandbox *box)
@@ -248,7 +308,7 @@ static void child_main(struct body *body, unsigned int seconds)
 	};
 	int failed;
 
-	alarm(seconds);
+	alarm(seconds * vm_slow());
 	failed = cmocka_run_group_tests_name("child", tests, NULL, NULL);
 	fflush(NULL);
 	_exit(failed ? 1 : 0);

@@ -69,15 +69,35 @@ struct vm {
 #define VM_SKIP 77
 int vm_require(void);
 
-/* Ends the process if the test program hangs for so long. */
+/*
+ * How much slower than a CPU what the tests run on is: 1, or more inside
+ * QEMU (tools/test-svm), where MOTE_TEST_CPU=qemu. For patience and for how
+ * often something is tried, never for what is asserted.
+ */
+unsigned int vm_slow(void);
+/* A deadline that nothing should reach; MOTE_SANDBOX_OPTIONS_INIT has 1 s. */
+uint64_t vm_patience_ns(void);
+/*
+ * Whether the CPU is QEMU's emulation and so differs from processors: says
+ * so, for tools/test-svm to count, and the test leaves out what depends on it.
+ */
+bool vm_differs(const char *reason);
+
+/* Ends the process if the test program hangs for so long, times vm_slow(). */
 void vm_watchdog(unsigned int seconds);
+
+/*
+ * Whether each restore is followed by a look at all memory, in builds that
+ * have it (mem/check.h). vm_open switches it on.
+ */
+void vm_check_restores(bool on);
 
 /* path NULL: no image. The test fails if anything does. */
 void vm_open(struct vm *vm, const char *path);
 void vm_open_image(struct vm *vm, const char *path);
 void vm_close(struct vm *vm);
 
-/* options may be NULL. */
+/* options may be NULL; vm_patience_ns() if they have no deadline. */
 mote_sandbox *vm_sandbox(struct vm *vm, const mote_sandbox_options *options);
 
 /* Whole file; free it. */
@@ -95,11 +115,19 @@ void vm_expect_(mote_status status, mote_status expected,
 void vm_expect_text_(const mote_error *err, const char *part, const char *file,
 		     int line);
 
+/*
+ * Calls that a new sandbox has behind it: 1, its init, or none where it comes
+ * from a snapshot, see origin.c.
+ */
+uint64_t vm_first_calls(void);
+/* Whether new sandboxes are those of pools, which only pools may free. */
+bool vm_pooled(void);
+
 mote_sandbox_stats vm_stats(const mote_sandbox *box);
 
 /*
- * Runs body in a child, which must end with status 0 within seconds. For what
- * would otherwise change or kill the test process. The child makes its own
+ * Runs body in a child, which must end with status 0 within seconds, times
+ * vm_slow(). For what would otherwise change or kill the test process. The child makes its own
  * engine.
  */
 void vm_fork(void (*body)(void *argument), void *argument,

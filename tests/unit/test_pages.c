@@ -14,6 +14,19 @@
 
 static uint64_t seed;
 
+static void compare_count(const struct mti_dirty *dirty, const bool *model,
+			  size_t first, size_t end)
+{
+	size_t count = 0;
+	size_t page;
+
+	for (page = first; page < end; page++)
+		count += model[page];
+	assert_int_equal(mti_dirty_count(dirty, first * PAGE,
+					 (end - first) * PAGE),
+			 count);
+}
+
 /* The runs that a walk finds are those of the model. */
 static void compare(const struct mti_dirty *dirty, const bool *model,
 		    size_t pages)
@@ -40,6 +53,9 @@ static void compare(const struct mti_dirty *dirty, const bool *model,
 		assert_false(mti_dirty_has(dirty, page * PAGE));
 	}
 	assert_int_equal(dirty->count, count);
+	compare_count(dirty, model, 0, pages);
+	compare_count(dirty, model, pages / 3, pages / 3);
+	compare_count(dirty, model, pages / 3, pages - pages / 4);
 }
 
 /* Sizes with a piece that is not full, one that is, and several. */

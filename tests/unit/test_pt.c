@@ -82,13 +82,21 @@ static void reset(void)
 
 static bool map(uint64_t gva, uint64_t gpa, uint64_t size, uint32_t flags)
 {
-	return mti_arch_amd64.map(&ops, BASE, gva, gpa, size, flags);
+	const struct mti_pt_mapping mapping = {
+		.gva = gva,
+		.gpa = gpa,
+		.size = size,
+		.flags = flags | MTI_PT_NEW | MTI_PT_LARGE,
+	};
+
+	return mti_pt_map(&mti_pt_amd64, &ops, BASE, &mapping) == MTI_PT_OK;
 }
 
 static bool walk(uint64_t gva, struct mti_pt_translation *out)
 {
 	memory.reads = 0;
-	return mti_arch_amd64.translate(&ops, BASE, gva, out);
+	return mti_pt_translate(&mti_pt_amd64, &ops, BASE, gva, out) ==
+	       MTI_PT_OK;
 }
 
 static void expect(uint64_t gva, uint64_t gpa, uint64_t span, uint32_t flags)
@@ -111,11 +119,7 @@ static void expect_none(uint64_t gva)
 static void test_one_page(void **state)
 {
 	static const uint64_t places[] = {
-		0,
-		PAGE,
-		LARGE - PAGE,
-		UINT64_C(0x7ffffffff000),
-		MOTE_GVA_HEAP,
+		0, PAGE, LARGE - PAGE, UINT64_C(0x7ffffffff000), MOTE_GVA_HEAP,
 	};
 	uint32_t flags;
 	size_t i;
@@ -142,8 +146,8 @@ static void test_large_pages(void **state)
 	(void)state;
 	reset();
 	/* One small page, two large ones, one small. */
-	assert_true(map(gva - PAGE, gpa - PAGE, 2 * LARGE + 2 * PAGE,
-			ANY_FLAGS));
+	assert_true(
+		map(gva - PAGE, gpa - PAGE, 2 * LARGE + 2 * PAGE, ANY_FLAGS));
 	expect(gva - PAGE, gpa - PAGE, PAGE, ANY_FLAGS);
 	expect(gva, gpa, LARGE, ANY_FLAGS);
 	expect(gva + LARGE + 5, gpa + LARGE + 5, LARGE - 5, ANY_FLAGS);
@@ -272,8 +276,8 @@ static void map_something(void)
 	for (i = first; i < first + count; i++)
 		if (model[i].mapped)
 			return;
-	assert_true(map(WINDOW + first * PAGE, gpa * PAGE, count * PAGE,
-			flags));
+	assert_true(
+		map(WINDOW + first * PAGE, gpa * PAGE, count * PAGE, flags));
 	for (i = 0; i < count; i++) {
 		model[first + i].mapped = true;
 		model[first + i].gpa = (gpa + i) * PAGE;

@@ -2,12 +2,20 @@
  * Stores: what is mapped, put back and frozen, against a copy of memory.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "harness/random.h"
 #include "harness/unit.h"
+#include "mem/check.h"
 #include "mem/freeze.h"
 #include "os/os.h"
 
@@ -219,7 +227,7 @@ static void test_delta(void **state)
 	third = freeze(&memory, image);
 	assert_null(third->files[1]);
 	assert_ptr_not_equal(third->files[0], image->files[0]);
-	/* What is zero in the image is in it; pages that became zero are not. */
+	/* The image is whole in it; pages that became zero are not. */
 	assert_int_equal(size_of(third, 0), (IMAGE_PAGES - 1 + 700) * PAGE);
 	mti_store_unref(third);
 	mti_memory_fini(&memory);
@@ -246,10 +254,189 @@ static void test_many_runs(void **state)
 	/* 101 runs: the 37 gaps that had to go are of one page each. */
 	assert_int_equal(size_of(store, 1), (100 + 37) * PAGE);
 	for (i = 0; i < 40; i++)
-		assert_int_equal(
-			mti_store_page(store, (400 + 10 * i) * PAGE)[0], 2);
+		assert_int_equal(*mti_store_page(store, (400 + 10 * i) * PAGE),
+				 2);
 	mti_store_unref(store);
 	mti_memory_fini(&memory);
+	mti_store_unref(image);
+}
+
+/* Gaps, more than there may be extents. */
+static int many_value(size_t page)
+{
+	return page % 8 == 7 ? 0 : (int)(page % 250 + 1);
+}
+
+/* Enough changes for a file of its own that begins as memory. */
+static struct mti_store *freeze_many(struct mti_memory *memory,
+				     struct mti_store *image)
+{
+	struct mti_store *store;
+	size_t i;
+
+	good(mti_memory_init(memory, &mti_allocator_libc, image, &err));
+	for (i = 300; i < 900; i++)
+		write_page(memory, i, many_value(i));
+	store = freeze(memory, image);
+	assert_true(size_of(store, 0) > 520 * PAGE);
+	assert_null(store->files[1]);
+	return store;
+}
+
+static void expect_many(const struct mti_memory *memory)
+{
+	size_t i;
+
+	for (i = 300; i < 900; i++) {
+		assert_int_equal(memory->base[i * PAGE], many_value(i));
+		assert_int_equal(memory->base[i * PAGE + PAGE - 1],
+				 many_value(i));
+	}
+	for (i = 0; i < IMAGE_PAGES; i++)
+		assert_int_equal(memory->base[i * PAGE],
+				 i % 7 ? (int)(unsigned char)i : 0);
+}
+
+/* Whether what is at an address is a snapshot's file. */
+static bool is_file(const void *address)
+{
+	unsigned long wanted = (unsigned long)(uintptr_t)address;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long start;
+	unsigned long end;
+	char line[512];
+	bool found = false;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 &&
+		    start <= wanted && wanted < end)
+			found = strstr(line, "mote-snapshot") != NULL;
+	fclose(maps);
+	return found;
+}
+
+/* There is a file once somebody maps it, not before, and only one. */
+static void test_staged(void **state)
+{
+	struct mti_store *image = make_image();
+	struct mti_memory memory;
+	struct mti_memory clone;
+	struct mti_store *store = freeze_many(&memory, image);
+	struct mti_backing *backing = store->files[0];
+	uint8_t bytes[16];
+	struct stat st;
+	int fd;
+
+	(void)state;
+	write_page(&memory, 400, 1);
+	mti_memory_restore(&memory, store);
+	expect_many(&memory);
+	assert_int_equal(mti_backing_read(backing, bytes, 16, 5 * PAGE), 16);
+	assert_memory_equal(bytes, backing->view + 5 * PAGE, 16);
+	assert_int_equal(backing->fd, -1);
+	assert_false(is_file(backing->view));
+
+	fd = mti_backing_file(backing);
+	assert_true(fd >= 0);
+	assert_true(is_file(backing->view));
+	assert_true(is_file(backing->view + backing->size - 1));
+	assert_int_equal(fcntl(fd, F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_GROW |
+						   F_SEAL_SHRINK),
+			 F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK);
+	/* Pages of zeros between others take no room. */
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, backing->size);
+	assert_true((uint64_t)st.st_blocks * 512 < backing->size);
+	good(mti_memory_init(&clone, &mti_allocator_libc, store, &err));
+	expect_many(&clone);
+	assert_int_equal(backing->fd, fd);
+	mti_memory_fini(&clone);
+	/* What was seen through memory is now seen through the file. */
+	write_page(&memory, 400, 1);
+	mti_memory_restore(&memory, store);
+	expect_many(&memory);
+	memset(bytes, 0, sizeof(bytes));
+	assert_int_equal(mti_backing_read(backing, bytes, 16, 5 * PAGE), 16);
+	assert_memory_equal(bytes, backing->view + 5 * PAGE, 16);
+	mti_memory_fini(&memory);
+	mti_store_unref(store);
+	mti_store_unref(image);
+}
+
+#define MAPPERS 4
+
+struct mapper {
+	pthread_t thread;
+	pthread_barrier_t *barrier;
+	struct mti_store *store;
+	bool maps; /* else it only looks */
+	int fd;
+};
+
+static void *map_it(void *argument)
+{
+	struct mapper *self = argument;
+	struct mti_memory memory;
+	volatile uint8_t sum = 0;
+	size_t i;
+
+	pthread_barrier_wait(self->barrier);
+	if (self->maps) {
+		if (mti_memory_init(&memory, &mti_allocator_libc, self->store,
+				    NULL) != MOTE_OK)
+			abort();
+		mti_memory_fini(&memory);
+	}
+	for (i = 300; i < 900; i++) {
+		const uint8_t *page = mti_store_page(self->store, i * PAGE);
+
+		sum = (uint8_t)(sum + (page ? *page : 0));
+		if ((page ? *page : 0) != many_value(i))
+			abort();
+	}
+	self->fd = self->store->files[0]->fd;
+	return NULL;
+}
+
+/* Some map it for the first time while others read it. */
+static void test_staged_threads(void **state)
+{
+	struct mti_store *image = make_image();
+	struct mapper mappers[MAPPERS];
+	pthread_barrier_t barrier;
+	struct mti_memory memory;
+	int unused = dup(0);
+	int round;
+	size_t i;
+
+	(void)state;
+	assert_true(unused >= 0);
+	close(unused);
+	pthread_barrier_init(&barrier, NULL, MAPPERS);
+	for (round = 0; round < 10; round++) {
+		struct mti_store *store = freeze_many(&memory, image);
+
+		for (i = 0; i < MAPPERS; i++) {
+			mappers[i] = (struct mapper){ .barrier = &barrier,
+						      .store = store,
+						      .maps = i > 0 };
+			assert_int_equal(pthread_create(&mappers[i].thread,
+							NULL, map_it,
+							&mappers[i]),
+					 0);
+		}
+		for (i = 0; i < MAPPERS; i++)
+			pthread_join(mappers[i].thread, NULL);
+		for (i = 2; i < MAPPERS; i++)
+			assert_int_equal(mappers[i].fd, mappers[1].fd);
+		mti_store_unref(store);
+		mti_memory_fini(&memory);
+	}
+	/* No other file was left open. */
+	assert_int_equal(dup(0), unused);
+	close(unused);
+	pthread_barrier_destroy(&barrier);
 	mti_store_unref(image);
 }
 
@@ -319,6 +506,49 @@ static void test_scan(void **state)
 	old_kernel = false;
 }
 
+#ifdef MOTE_CHECK_RESTORE
+/* The signal that a check of this memory ends with, or 0. */
+static int check_in_child(struct mti_memory *memory, struct mti_store *store,
+			  size_t page)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		/* Guest memory is not inherited. */
+		if (mti_memory_init(memory, &mti_allocator_libc, store, NULL))
+			_exit(3);
+		memory->base[page * PAGE] ^= 1;
+		if (page % 2)
+			mti_dirty_add(&memory->dirty, page * PAGE, 1);
+		if (page % 2)
+			mti_memory_restore(memory, store);
+		/* No word of it in the log of the tests. */
+		close(STDERR_FILENO);
+		mti_check_restores = true;
+		mti_memory_check(memory, store);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* The check that other tests rely on sees a page that was missed. */
+static void test_check(void **state)
+{
+	struct mti_store *image = make_image();
+	struct mti_memory memory;
+
+	(void)state;
+	assert_int_equal(check_in_child(&memory, image, 11), 0);
+	assert_int_equal(check_in_child(&memory, image, 701), 0);
+	assert_int_equal(check_in_child(&memory, image, 10), SIGABRT);
+	assert_int_equal(check_in_child(&memory, image, 700), SIGABRT);
+	mti_store_unref(image);
+}
+#endif
+
 static void test_invalid(void **state)
 {
 	static const struct mti_extent wrong[] = {
@@ -370,10 +600,15 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_delta),
 		cmocka_unit_test(test_many_runs),
+		cmocka_unit_test(test_staged),
+		cmocka_unit_test(test_staged_threads),
 		cmocka_unit_test(test_transient),
 		cmocka_unit_test_prestate(test_scan, &no),
 		cmocka_unit_test_prestate(test_scan, &yes),
 		cmocka_unit_test(test_invalid),
+#ifdef MOTE_CHECK_RESTORE
+		cmocka_unit_test(test_check),
+#endif
 	};
 
 	seed = random_seed(argc, argv);

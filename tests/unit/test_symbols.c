@@ -177,6 +177,21 @@ static void test_endless_name(void **state)
 			 sizeof(names) - NAME_FIRST);
 }
 
+/* A long one is not read to its end, for each frame anew. */
+static void test_long_name(void **state)
+{
+	static char text[4 * MTI_SYMBOL_NAME_MAX];
+	const struct mti_symbol found = { .name = 1 };
+	struct mti_object object = { 0 };
+
+	(void)state;
+	memset(text, 'a', sizeof(text) - 1);
+	object.names.data = (const uint8_t *)text;
+	object.names.size = sizeof(text);
+	assert_int_equal(mti_symbol_name(&object, &found).size,
+			 MTI_SYMBOL_NAME_MAX);
+}
+
 /* Every prefix of the file, in a block that ends where the file does. */
 static void test_short_files(void **state)
 {
@@ -242,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_finds),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_endless_name),
+		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_short_files),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_bounded),

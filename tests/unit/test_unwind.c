@@ -424,6 +424,38 @@ static void test_hostile_tables(void **state)
 	assert_int_equal(info.cfi.count, 0);
 }
 
+/*
+ * Every function has what it shares with the others read again: a number in
+ * there must not take as long as its writer likes.
+ */
+static void test_long_numbers(void **state)
+{
+	static const size_t padding[] = { 0, MTI_LEB_BYTES_MAX - 1,
+					  MTI_LEB_BYTES_MAX, 2000 };
+	static const size_t functions[] = { 1, 1, 0, 0 };
+	size_t i;
+	size_t k;
+
+	(void)state;
+	for (i = 0; i < sizeof(padding) / sizeof(padding[0]); i++) {
+		frames.size = 0;
+		put_number(&frames, 0, 4);
+		put_number(&frames, 0, 4);
+		put_number(&frames, 1, 1);
+		put_text(&frames, "z");
+		for (k = 0; k < padding[i]; k++)
+			put_number(&frames, 0x80, 1);
+		put_uleb(&frames, 1);
+		put_sleb(&frames, -8);
+		put_number(&frames, RA, 1);
+		put_uleb(&frames, 0);
+		end_record(0);
+		PUT_FUNCTION(0, 0);
+		use_frames(false);
+		assert_int_equal(info.cfi.count, functions[i]);
+	}
+}
+
 static void test_jumps(void **state)
 {
 	static const unsigned char code[] = { 0x90, 0xeb, 0x10, 0xe9, 0xfb,
@@ -489,6 +521,7 @@ int main(void)
 		cmocka_unit_test(test_jump_to_nowhere),
 		cmocka_unit_test(test_hostile_stack),
 		cmocka_unit_test(test_hostile_tables),
+		cmocka_unit_test(test_long_numbers),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_jumps),
 	};

@@ -60,6 +60,7 @@ mote_sandbox_options villain_options(void)
 	made.host_function_count =
 		sizeof(host_functions) / sizeof(host_functions[0]);
 	made.max_host_calls = VILLAIN_HOST_CALLS;
+	made.deadline_ns = vm_patience_ns();
 	return made;
 }
 

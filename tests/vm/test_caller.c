@@ -272,7 +272,7 @@ static void test_arguments(void **state)
 	expect_invalid(call("EchoBytes", args, 1), "size");
 	args[0] = MOTE_BYTES("x", UINT32_MAX);
 	vm_expect(call("EchoBytes", args, 1), MOTE_E_TOO_LARGE, &vm.err);
-	assert_int_equal(vm_stats(box).calls, 1);
+	assert_int_equal(vm_stats(box).calls, vm_first_calls());
 	expect_unharmed();
 	close_box();
 }
@@ -361,7 +361,7 @@ static void test_sandbox_options(void **state)
 	(void)state;
 	open_box();
 	options = calls_host_options(&host);
-	options.flags = 1u << 31;
+	options.flags = UINT32_C(1) << 30;
 	vm_expect(make(&options), MOTE_E_VERSION, &vm.err);
 	options.flags = UINT32_MAX;
 	vm_expect(make(&options), MOTE_E_VERSION, &vm.err);

@@ -1,6 +1,6 @@
 /*
- * What a warm call costs, as counts: entries of the virtual CPU, system
- * calls, allocations. Time is never looked at.
+ * What warm calls and restores cost, as counts: entries of the virtual CPU,
+ * system calls, allocations. Time is never looked at.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -18,6 +18,7 @@
 
 #include "harness/unit.h"
 #include "harness/vm.h"
+#include "sandbox/types.h"
 #include "vm/calls_host.h"
 
 #define WARM_CALLS 100
@@ -267,13 +268,13 @@ static bool clock_is_free(void)
 	return wait_for(child) == 0;
 }
 
-static void test_system_calls(void **state)
+/* Runs body twice, the second time without system calls. */
+static void run_without(void (*prepare)(void), void (*body)(void))
 {
 	bool clock_allowed = !clock_is_free();
 	pid_t child;
 	int status;
 
-	(void)state;
 	if (clock_allowed)
 		print_message("the clock of this machine is a system call\n");
 	memset(text, 'x', STRING_BYTES);
@@ -282,17 +283,86 @@ static void test_system_calls(void **state)
 	if (child == 0) {
 		alarm(60);
 		open_box();
-		warm_calls();
+		prepare();
+		body();
 		forbid_system_calls(clock_allowed);
-		warm_calls();
+		body();
 		/* Straight: exit handlers would need more. */
 		syscall(SYS_exit_group, 0);
 	}
 	status = wait_for(child);
 	if (WIFSIGNALED(status))
-		fail_msg("a warm call made another system call (signal %d)",
+		fail_msg("it made another system call (signal %d)",
 			 WTERMSIG(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void prepare_nothing(void)
+{
+}
+
+static void test_system_calls(void **state)
+{
+	(void)state;
+	run_without(prepare_nothing, warm_calls);
+}
+
+/* -------------------------------------------------------------- restore */
+
+#define RESTORES 50
+
+static mote_snapshot *snapshot;
+
+static void prepare_restores(void)
+{
+	/* The system is asked for random numbers once in 128 restores. */
+	vm_check_restores(false);
+	warm_calls();
+	if (mote_snapshot_take(box, &snapshot, &vm.err) != MOTE_OK)
+		abort();
+	while (vm.engine->entropy.left < 2 * RESTORES * 32 + 32)
+		if (mote_sandbox_restore(box, snapshot, &vm.err) != MOTE_OK)
+			abort();
+}
+
+static void warm_restores(void)
+{
+	size_t i;
+
+	for (i = 0; i < RESTORES; i++)
+		if (call1("EchoString", MOTE_STRING_N(text, STRING_BYTES),
+			  NULL) != MOTE_OK ||
+		    call1("Mix", MOTE_I32(1), NULL) != MOTE_OK ||
+		    mote_sandbox_restore(box, snapshot, &vm.err) != MOTE_OK)
+			abort();
+}
+
+static void test_restore_system_calls(void **state)
+{
+	(void)state;
+	run_without(prepare_restores, warm_restores);
+}
+
+static void test_restore_allocations(void **state)
+{
+	size_t requests;
+	size_t before;
+
+	(void)state;
+	open_box();
+	prepare_restores();
+	warm_restores();
+	requests = atomic_load(&vm.allocator.requests);
+	before = allocations;
+	warm_restores();
+	assert_int_equal(allocations - before, 0);
+	assert_int_equal(atomic_load(&vm.allocator.requests) - requests, 0);
+	/* Nor is the guest entered. */
+	before = vm_stats(box).vm_entries;
+	assert_int_equal(mote_sandbox_restore(box, snapshot, &vm.err), MOTE_OK);
+	assert_int_equal(vm_stats(box).vm_entries, before);
+	mote_snapshot_unref(snapshot);
+	close_box();
 }
 
 /* The filter does kill. */
@@ -322,6 +392,8 @@ int main(void)
 		cmocka_unit_test(test_allocations),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_system_calls),
+		cmocka_unit_test(test_restore_system_calls),
+		cmocka_unit_test(test_restore_allocations),
 	};
 	int skip = vm_require();
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mote/observe.h>
+
 #include "harness/random.h"
 #include "harness/unit.h"
 #include "harness/vm.h"
@@ -40,18 +42,33 @@ static mote_status host_any(void *user, mote_host_call *call,
 	}
 }
 
-static void output(void *user, uint32_t stream, const char *data, size_t size)
+/* Every byte is there. */
+static void look_at(const void *data, size_t size)
 {
+	const char *bytes = data;
 	volatile char sink = 0;
 	size_t i;
 
+	for (i = 0; i < size; i++)
+		sink = (char)(sink ^ bytes[i]);
+	(void)sink;
+}
+
+static void take_log(void *user, const mote_log_record *record)
+{
+	(void)user;
+	assert_in_range(record->level, MOTE_LOG_ERROR, MOTE_LOG_TRACE);
+	look_at(record->text.data, record->text.size);
+	look_at(record->module.data, record->module.size);
+	look_at(record->file.data, record->file.size);
+}
+
+static void output(void *user, uint32_t stream, const char *data, size_t size)
+{
 	(void)user;
 	assert_true(stream == MOTE_STREAM_STDOUT ||
 		    stream == MOTE_STREAM_STDERR);
-	/* Every byte is there. */
-	for (i = 0; i < size; i++)
-		sink = (char)(sink ^ data[i]);
-	(void)sink;
+	look_at(data, size);
 }
 
 static const mote_host_function host_functions[] = {
@@ -133,6 +150,34 @@ static void maybe_mutate(unsigned char *block, size_t size)
 		random_mutate(&source, block, size);
 }
 
+/* Log and trace records: as they should be, or nearly. */
+static size_t make_log(unsigned char *body)
+{
+	const struct mote_abi_log log = {
+		.level = 1 + (uint32_t)random_below(&source, 5),
+		.line = 7,
+		.text_size = (uint32_t)random_below(&source, 30),
+		.module_size = (uint16_t)random_below(&source, 8),
+		.file_size = (uint16_t)random_below(&source, 8),
+	};
+
+	memcpy(body, &log, sizeof(log));
+	return sizeof(log) + log.text_size + log.module_size + log.file_size;
+}
+
+static size_t make_trace(unsigned char *body)
+{
+	const struct mote_abi_trace trace = {
+		.tsc = random_any_width(&source),
+		.value = (int64_t)random_any_width(&source),
+		.kind = (uint32_t)random_below(&source, 6),
+		.name_size = (uint32_t)random_below(&source, 20),
+	};
+
+	memcpy(body, &trace, sizeof(trace));
+	return sizeof(trace) + trace.name_size;
+}
+
 static size_t make_posts(unsigned char *block)
 {
 	size_t used = 0;
@@ -144,11 +189,15 @@ static size_t make_posts(unsigned char *block)
 		struct mote_abi_post record;
 		size_t size = random_below(&source, 64);
 
-		record.kind = 1 + (uint32_t)random_below(&source, 3);
+		record.kind = 1 + (uint32_t)random_below(&source, 5);
 		if (record.kind == MOTE_POST_CALL)
 			size = make_host_call(
 				block + used + 8,
 				random_below(&source, 8) ? 2 : 0);
+		else if (record.kind == MOTE_POST_LOG)
+			size = make_log(block + used + 8);
+		else if (record.kind == MOTE_POST_TRACE)
+			size = make_trace(block + used + 8);
 		record.size = (uint32_t)size;
 		memcpy(block + used, &record, sizeof(record));
 		used += 8 + ((size + 7) & ~(size_t)7);
@@ -198,8 +247,6 @@ static mote_status one_round(mote_sandbox *box, uint64_t id)
 	struct evil evil = { .out = out, .post = post };
 	mote_value result;
 	mote_status status;
-	volatile char sink = 0;
-	size_t i;
 
 	evil.port = any_port();
 	if (evil.port == MOTE_PORT_HOST_CALL)
@@ -223,10 +270,7 @@ static mote_status one_round(mote_sandbox *box, uint64_t id)
 	evil.argument1 = random_any_width(&source);
 	status = evil_call(box, functions[which].name, &evil, &result, &vm.err);
 	if (status == MOTE_OK && functions[which].type >= MOTE_TYPE_STRING)
-		for (i = 0; i < result.as.bytes.size; i++)
-			sink = (char)(sink ^
-				      ((const char *)result.as.bytes.data)[i]);
-	(void)sink;
+		look_at(result.as.bytes.data, result.as.bytes.size);
 	return status;
 }
 
@@ -243,6 +287,7 @@ static void check_status(mote_sandbox *box, mote_status status)
 	case MOTE_E_PROTOCOL:
 	case MOTE_E_HOST_CALLS:
 	case MOTE_E_OUTPUT:
+	case MOTE_E_LOG:
 	case MOTE_E_GUEST_FAULT:
 	case MOTE_E_GUEST_EXIT:
 		assert_true(poisoned);
@@ -255,6 +300,7 @@ static void check_status(mote_sandbox *box, mote_status status)
 static void test_evil(void **state)
 {
 	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_trace *trace = NULL;
 	mote_sandbox *box = NULL;
 	uint64_t id = 0;
 	size_t i;
@@ -265,9 +311,15 @@ static void test_evil(void **state)
 	options.output = output;
 	options.max_host_calls = 2;
 	options.max_output_bytes = 100;
+	options.max_log_bytes = 100;
+	options.log = take_log;
+	options.log_filter = "debug";
 	/* Time must not make a difference between two runs of a seed. */
 	options.deadline_ns = UINT64_C(30000000000);
 	vm_open(&vm, GUEST_bare_villain);
+	vm_expect(mote_trace_new(vm.engine, 1 << 20, &trace, &vm.err), MOTE_OK,
+		  &vm.err);
+	options.trace = trace;
 	for (i = 0; i < ROUNDS; i++) {
 		if (!box) {
 			box = vm_sandbox(&vm, &options);
@@ -280,6 +332,7 @@ static void test_evil(void **state)
 		}
 	}
 	mote_sandbox_free(box);
+	mote_trace_unref(trace);
 	vm_close(&vm);
 	for (i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
 		if (outcomes[i])

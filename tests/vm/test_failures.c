@@ -3,83 +3,18 @@
  * and from then on, on the way from no engine to a finished call. Afterwards
  * the status is one that names the trouble, nothing is left behind, and a
  * sandbox that says it is ready is.
- *
- * The seam to the system (os/os.h) is wrapped by the linker.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/inject.h"
 #include "harness/unit.h"
 #include "harness/vm.h"
-#include "os/os.h"
 #include "vm/calls_host.h"
 
 #define NUMBERS_MAX 2000
-
-/* Which call into the system fails; thread-safe enough for one at a time. */
-static struct {
-	const char *function; /* NULL: none */
-	size_t fail_at;
-	bool persistent;
-	int error;
-	size_t seen;
-	size_t failed;
-} injected;
-
-static bool inject(const char *function)
-{
-	if (!injected.function || strcmp(injected.function, function) != 0)
-		return false;
-	injected.seen++;
-	if (injected.seen != injected.fail_at &&
-	    !(injected.persistent && injected.seen > injected.fail_at))
-		return false;
-	injected.failed++;
-	return true;
-}
-
-#define WRAP(type, name, parameters, arguments)  \
-	type __real_##name parameters;           \
-	type __wrap_##name parameters;           \
-	type __wrap_##name parameters            \
-	{                                        \
-		if (inject(#name))               \
-			return -injected.error;  \
-		return __real_##name arguments;  \
-	}
-
-WRAP(int, mti_os_open, (const char *path, int flags), (path, flags))
-WRAP(int, mti_os_ioctl, (int fd, unsigned long request, void *argument),
-     (fd, request, argument))
-WRAP(int, mti_os_ioctl_value,
-     (int fd, unsigned long request, unsigned long value),
-     (fd, request, value))
-WRAP(int, mti_os_run, (int fd, unsigned long request), (fd, request))
-WRAP(int64_t, mti_os_file_size, (int fd), (fd))
-WRAP(int64_t, mti_os_read, (int fd, void *buffer, size_t size),
-     (fd, buffer, size))
-WRAP(int, mti_os_pwrite,
-     (int fd, const void *data, size_t size, uint64_t offset),
-     (fd, data, size, offset))
-WRAP(int, mti_os_memfd, (const char *name, uint64_t size), (name, size))
-WRAP(int, mti_os_memfd_seal, (int fd), (fd))
-WRAP(int, mti_os_reserve, (size_t size, void **address), (size, address))
-WRAP(int, mti_os_map_private,
-     (void *address, size_t size, int fd, uint64_t offset),
-     (address, size, fd, offset))
-WRAP(int, mti_os_map_file, (size_t size, int fd, const void **address),
-     (size, fd, address))
-WRAP(int, mti_os_map_device, (size_t size, int fd, void **address),
-     (size, fd, address))
-WRAP(int, mti_os_random, (void *buffer, size_t size), (buffer, size))
-WRAP(int, mti_os_timer_new, (int signal, timer_t *timer), (signal, timer))
-WRAP(int, mti_os_timer_arm, (timer_t timer, uint64_t deadline_ns),
-     (timer, deadline_ns))
-WRAP(int, mti_os_signal_install, (int signal, void (*handler)(int)),
-     (signal, handler))
-WRAP(int, mti_os_signal_unblock, (int signal), (signal))
 
 static struct vm_allocator allocator;
 static struct calls_host host;
@@ -275,16 +210,6 @@ static void fail_function(const char *function, int error, bool persistent)
 	print_message("%s, errno %d: %zu\n", function, error, number - 1);
 }
 
-static const char *const functions[] = {
-	"mti_os_open",	     "mti_os_ioctl",	   "mti_os_ioctl_value",
-	"mti_os_run",	     "mti_os_file_size",   "mti_os_read",
-	"mti_os_pwrite",     "mti_os_memfd",	   "mti_os_memfd_seal",
-	"mti_os_reserve",    "mti_os_map_private", "mti_os_map_device",
-	"mti_os_map_file",
-	"mti_os_random",     "mti_os_timer_new",   "mti_os_timer_arm",
-	"mti_os_signal_unblock",
-};
-
 static void test_system(void **state)
 {
 	static const int errors[] = { ENOMEM, EMFILE, EINVAL, EIO };
@@ -292,10 +217,10 @@ static void test_system(void **state)
 	size_t j;
 
 	(void)state;
-	for (i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+	for (i = 0; i < injectable_count; i++) {
 		for (j = 0; j < sizeof(errors) / sizeof(errors[0]); j++)
-			fail_function(functions[i], errors[j], false);
-		fail_function(functions[i], ENOMEM, true);
+			fail_function(injectable[i], errors[j], false);
+		fail_function(injectable[i], ENOMEM, true);
 	}
 }
 

@@ -361,6 +361,33 @@ static void check_record(const struct fault_case *row, const mote_fault *fault)
 				 general_patterns[i][1]);
 }
 
+/* Of all rows, those that do something else on QEMU's emulated CPU. */
+static const struct {
+	const char *function;
+	uint64_t argument;
+	const char *reason;
+} qemu_rows[] = {
+	{ "SseException", 0, "no exception for an unmasked SSE error" },
+	{ "AlignmentCheck", 0, "no #AC for a misaligned access" },
+	{ "ReservedMxcsr", 0, "LDMXCSR takes reserved bits" },
+	{ "Icebp", 0, "icebp is #UD" },
+	{ "SetFsBase", 0x800000000000, "WRFSBASE takes any number" },
+	{ "SetGsBase", 0x8000000000000000, "WRGSBASE takes any number" },
+	{ "PushWithStack", 0x900000000000,
+	  "#GP instead of #SS for a stack that is not canonical" },
+};
+
+static bool differs(const struct fault_case *row)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(qemu_rows) / sizeof(qemu_rows[0]); i++)
+		if (strcmp(row->function, qemu_rows[i].function) == 0 &&
+		    row->argument == qemu_rows[i].argument)
+			return vm_differs(qemu_rows[i].reason);
+	return false;
+}
+
 static void run_cases(const struct fault_case *rows, size_t count)
 {
 	mote_sandbox *witness;
@@ -376,10 +403,13 @@ static void run_cases(const struct fault_case *rows, size_t count)
 		print_message("%s(0x%llx): %s\n", rows[i].function,
 			      (unsigned long long)rows[i].argument,
 			      vm.err.text);
-		vm_expect(status, MOTE_E_GUEST_FAULT, &vm.err);
-		assert_int_equal(vm.err.code, MOTE_E_GUEST_FAULT);
-		check_record(&rows[i], &vm.err.fault);
-		expect_poisoned(box);
+		if (!differs(&rows[i])) {
+			vm_expect(status, MOTE_E_GUEST_FAULT, &vm.err);
+			assert_int_equal(vm.err.code, MOTE_E_GUEST_FAULT);
+			check_record(&rows[i], &vm.err.fault);
+		}
+		if (status != MOTE_OK)
+			expect_poisoned(box);
 		expect_answer(witness);
 		mote_sandbox_free(box);
 	}

@@ -555,6 +555,37 @@ static void test_growth_without_end(void **state)
 	close_box();
 }
 
+/* What a hypervisor with nested paging reports when the CPU walks them. */
+static mote_status walk_tables(void *user, mote_host_call *host_call,
+			       const mote_value *args, size_t count,
+			       mote_value *result)
+{
+	const struct mti_layout *layout = &box->template->layout;
+
+	(void)user;
+	(void)host_call;
+	(void)args;
+	(void)count;
+	mti_dirty_add(&box->memory.dirty, layout->page_table_gpa,
+		      layout->page_table_max);
+	*result = MOTE_I32(0);
+	return MOTE_OK;
+}
+
+/* Page tables are not what the guest has written. */
+static void test_growth_of_tables(void **state)
+{
+	(void)state;
+	open_limited(PAGES(8));
+	assert_true(box->template->layout.page_table_max > PAGES(8));
+	villain_host_fn = walk_tables;
+	vm_expect(call_host(1), MOTE_OK, &vm.err);
+	assert_in_range(call_stats().pages_written, 0, 8);
+	vm_expect(call("Answer"), MOTE_OK, &vm.err);
+	assert_in_range(call_stats().pages_written, 0, 8);
+	close_box();
+}
+
 /* Without a limit, as much as there is, and counted only if asked for. */
 static void test_growth_unlimited(void **state)
 {
@@ -589,6 +620,7 @@ int main(void)
 		cmocka_unit_test(test_log_budget),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_growth_without_end),
+		cmocka_unit_test(test_growth_of_tables),
 		cmocka_unit_test(test_growth_unlimited),
 	};
 	int skip = vm_require();

@@ -241,6 +241,10 @@ static void test_free_inside(void **state)
 	mote_value result;
 
 	(void)state;
+	if (vm_pooled()) {
+		print_message("not of a pool: it would be released\n");
+		return;
+	}
 	open_box();
 	calls_host_entry(&host, "HostI32")->fn = free_box;
 	reopen_box();

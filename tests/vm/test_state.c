@@ -24,7 +24,7 @@
 #define FCW 0
 #define FSW 2
 #define TAGS 4
-#define POINTERS 6
+#define OPCODE 6 /* and pointers */
 #define MXCSR 24
 #define REGISTERS 32
 #define REGISTERS_END 416
@@ -75,7 +75,14 @@ static uint64_t get(size_t offset, size_t width)
 
 static void look(void)
 {
-	memset(machine_at(&machine, AREA), UNTOUCHED, MOTE_PAGE_SIZE);
+	uint8_t *area = machine_at(&machine, AREA);
+	size_t i;
+
+	memset(area, UNTOUCHED, MOTE_PAGE_SIZE);
+	/* What QEMU's XSAVE leaves as it is, and others write. */
+	memset(area + OPCODE, 0, 2);
+	for (i = 0; i < 8; i++)
+		memset(area + REGISTERS + 16 * i + 10, 0, 6);
 	machine_call(&machine, m_look, AREA, has);
 }
 
@@ -148,7 +155,7 @@ static void expect_state(const struct mti_cpu_state *state)
 	assert_int_equal(get(FCW, 2), state->x87_control);
 	assert_int_equal(get(MXCSR, 4), state->mxcsr);
 	expect_zero(FSW, TAGS + 1);
-	expect_zero(POINTERS, MXCSR);
+	expect_zero(OPCODE, MXCSR);
 	expect_zero(REGISTERS, REGISTERS_END);
 	if (has & MACHINE_HAS_AVX) {
 		expect_zero(EXTENDED, EXTENDED + 256);

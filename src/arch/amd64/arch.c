@@ -4,7 +4,7 @@
 
 #include "arch/amd64/boot.h"
 #include "arch/amd64/core.h"
-#include "arch/amd64/pt.h"
+#include "arch/amd64/step.h"
 #include "arch/amd64/trap.h"
 #include "arch/amd64/unwind.h"
 
@@ -25,9 +25,9 @@ const struct mti_arch mti_arch_amd64 = {
 	.prstatus = mti_amd64_prstatus,
 	.prstatus_read = mti_amd64_prstatus_read,
 	.core_vector = mti_amd64_core_vector,
+	.debug = &mti_amd64_debug,
 	.fault = mti_amd64_fault,
-	.map = mti_amd64_map,
-	.translate = mti_amd64_translate,
+	.pt = &mti_pt_amd64,
 	.supervisor_page = mti_amd64_supervisor_page,
 	.syscall_page = mti_amd64_syscall_page,
 };

@@ -41,7 +41,8 @@ struct mti_hv {
 	/*
 	 * CR4 bits that KVM accepts on this machine: tried at the first VM,
 	 * because kvm-pvm takes bits that its CPUID table does not list and
-	 * other KVMs refuse those.
+	 * other KVMs refuse those. Of this and the next one threads may find
+	 * out the same at once; each word says all by itself.
 	 */
 	_Atomic uint32_t cr4;
 	_Atomic uint64_t tick_ns; /* UINT64_MAX: not asked yet */
@@ -76,6 +77,9 @@ struct mti_vm {
 	/* state_set was called, and nothing was entered since. */
 	bool restoring;
 	struct mti_cpu_state state;
+	/* While restoring: set_entry was called. */
+	bool entering;
+	struct mti_entry entry;
 	/* The dirty ring; NULL: there is none. Indexes are free-running. */
 	struct kvm_dirty_gfn *ring;
 	uint32_t ring_next;  /* the first entry that was not read */
@@ -129,7 +133,7 @@ mote_status mti_kvm_state_set(struct mti_vm *vm,
 void mti_kvm_state_enter(const struct mti_vm *vm, struct kvm_regs *regs);
 /*
  * Now, and not at the next entry, and without its code: for when there will
- * be registers to go on with.
+ * be registers to go on with. Those of set_entry stay.
  */
 mote_status mti_kvm_state_flush(struct mti_vm *vm, mote_error *err);
 
@@ -161,7 +165,7 @@ void mti_kvm_dirty_forget(struct mti_vm *vm, uint32_t slot);
 struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot);
 mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
 			const struct mti_vm_mapping *mapping, mote_error *err);
-void mti_kvm_unmap(struct mti_vm *vm, uint32_t slot);
+mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
 void mti_kvm_slots_fini(struct mti_vm *vm);
 
 #endif

@@ -127,21 +127,23 @@ mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
 	return MOTE_OK;
 }
 
-void mti_kvm_unmap(struct mti_vm *vm, uint32_t slot)
+mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err)
 {
 	struct kvm_userspace_memory_region region = { .slot = slot };
 	struct kvm_slot *used = slot > 0 ? mti_kvm_slot(vm, slot) : NULL;
+	int os;
 
 	if (!used)
-		return;
-	/*
-	 * Should that fail, the guest would see whatever the host puts at
-	 * the same address next: it must not run again.
-	 */
-	if (mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-		vm->broken = true;
+		return MOTE_OK;
+	os = mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 	mti_kvm_dirty_forget(vm, slot);
 	memset(used, 0, sizeof(*used));
+	if (os == 0)
+		return MOTE_OK;
+	/* The guest would see whatever the host puts at the address next. */
+	vm->broken = true;
+	return mti_error_os(err, MOTE_E_OS, "unmap memory", -os,
+			    "KVM_SET_USER_MEMORY_REGION, slot %u", slot);
 }
 
 void mti_kvm_slots_fini(struct mti_vm *vm)

@@ -205,6 +205,7 @@ mote_status mti_kvm_state_set(struct mti_vm *vm,
 	if (status != MOTE_OK)
 		return status;
 	vm->state = *state;
+	vm->entering = false;
 	set_bases(vm, state);
 	if (!clean) {
 		vm->restoring = false;
@@ -235,6 +236,9 @@ mote_status mti_kvm_state_flush(struct mti_vm *vm, mote_error *err)
 	vm->run->s.regs.regs.rflags = MTI_RFLAGS_USER;
 	vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 	vm->restoring = false;
+	if (vm->entering)
+		mti_kvm_vcpu_set_entry(vm, &vm->entry);
+	vm->entering = false;
 	vm->last_exit = MTI_EXIT_INTERRUPTED;
 	return MOTE_OK;
 }

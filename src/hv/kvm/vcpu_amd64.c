@@ -170,8 +170,11 @@ void mti_kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry)
 	regs->rdi = entry->argument0;
 	regs->rsi = entry->argument1;
 	regs->rflags = MTI_RFLAGS_USER;
-	if (vm->restoring)
+	if (vm->restoring) {
+		vm->entry = *entry;
+		vm->entering = true;
 		mti_kvm_state_enter(vm, regs);
+	}
 	vm->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 }
 
@@ -275,6 +278,7 @@ mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 				     "a mapping could not be removed from it");
 	os = mti_os_run(vm->vcpu_fd, KVM_RUN);
 	vm->restoring = false;
+	vm->entering = false;
 	if (os == -EINTR || os == -EAGAIN)
 		exit->kind = MTI_EXIT_INTERRUPTED;
 	else if (os == -EFAULT || os == -EHWPOISON)

@@ -1,5 +1,6 @@
 /* A stranger's program: does the library match its headers? */
 #include <mote/mote.h>
+#include <mote/snapshot.h>
 
 #include <stdio.h>
 
@@ -13,6 +14,9 @@ int main(void)
 		return 1;
 	}
 	if (argument.as.string.size != 5 || mote_backend_count() == 0)
+		return 1;
+	/* A static program gets what the library needs itself: libcrypto. */
+	if (mote_snapshot_remove("/nonexistent", "tag", NULL) != MOTE_E_OS)
 		return 1;
 	printf("%s\n", mote_status_name(MOTE_OK));
 	return 0;

@@ -85,7 +85,7 @@ MOTE_EXPORT(u64, Sum, (u32, count), (u32, stride))
 
 MOTE_EXPORT(void, Crash, void)
 {
-	*(volatile int *)1 = 0;
+	__asm__ volatile("ud2");
 }
 
 MOTE_EXPORT(void, Spin, void)
@@ -107,6 +107,12 @@ MOTE_EXPORT(void, Exit, (i32, status))
 MOTE_EXPORT(string, Echo, (string, value))
 {
 	return HostEcho(value);
+}
+
+/* Does not look at it. */
+MOTE_EXPORT(void, Ignore, (bytes, data))
+{
+	(void)data;
 }
 
 MOTE_EXPORT(void, Nothing, void)

@@ -1,0 +1,5 @@
+/* A static program that answers 42: what fork and exec start. */
+int main(void)
+{
+	return 42;
+}

@@ -1,0 +1,128 @@
+/*
+ * See gdb.h.
+ */
+#include "gdb.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "text.h"
+
+/* For the signal handler: what is to be removed. */
+static char socket_path[64];
+static char socket_folder[32];
+
+/* Whoever waits for gdb in vain types Ctrl-C. */
+static void tidy_up(int number)
+{
+	(void)unlink(socket_path);
+	(void)rmdir(socket_folder);
+	_exit(128 + number);
+}
+
+static void tidy_up_on(int number)
+{
+	struct sigaction action = { .sa_handler = tidy_up };
+	struct sigaction old;
+
+	/* A program started with nohup goes on ignoring it. */
+	if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		(void)sigaction(number, &action, NULL);
+}
+
+static bool open_folder(struct cli_gdb *gdb, struct cli_failure *failure)
+{
+	snprintf(gdb->folder, sizeof(gdb->folder), "/tmp/mote-XXXXXX");
+	if (!mkdtemp(gdb->folder)) {
+		gdb->folder[0] = '\0';
+		return cli_fail(failure, CLI_EXIT_HOST, MOTE_E_OS,
+				"cannot make a folder in /tmp: %s",
+				strerror(errno));
+	}
+	snprintf(gdb->address, sizeof(gdb->address), "unix:%s/gdb",
+		 gdb->folder);
+	snprintf(socket_path, sizeof(socket_path), "%s/gdb", gdb->folder);
+	snprintf(socket_folder, sizeof(socket_folder), "%s", gdb->folder);
+	tidy_up_on(SIGINT);
+	tidy_up_on(SIGTERM);
+	tidy_up_on(SIGHUP);
+	return true;
+}
+
+bool cli_gdb_open(struct cli_gdb *gdb, const char *wanted,
+		  struct cli_failure *failure)
+{
+	memset(gdb, 0, sizeof(*gdb));
+	if (!wanted)
+		return open_folder(gdb, failure);
+	if (strlen(wanted) >= sizeof(gdb->address))
+		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+				"--gdb: the address has %zu bytes, at most "
+				"%zu are possible",
+				strlen(wanted), sizeof(gdb->address) - 1);
+	snprintf(gdb->address, sizeof(gdb->address), "%s", wanted);
+	return true;
+}
+
+void cli_gdb_close(struct cli_gdb *gdb)
+{
+	if (gdb->folder[0] != '\0')
+		(void)rmdir(gdb->folder);
+	gdb->folder[0] = '\0';
+}
+
+static bool is_plain(const char *text)
+{
+	return *text != '\0' &&
+	       text[strspn(text, "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789_./+:@%-")] == '\0';
+}
+
+/* A word as a shell reads it. */
+static void add_word(struct cli_text *out, const char *word)
+{
+	if (is_plain(word)) {
+		cli_text_add(out, "%s", word);
+		return;
+	}
+	cli_text_add(out, "'");
+	for (; *word; word++) {
+		if (*word == '\'')
+			cli_text_add(out, "'\\''");
+		else
+			cli_text_clean(out, word, 1);
+	}
+	cli_text_add(out, "'");
+}
+
+void cli_gdb_hint(const struct cli_gdb *gdb, const char *guest,
+		  const char *command)
+{
+	bool path = strncmp(gdb->address, "unix:", 5) == 0;
+	const char *where = strchr(gdb->address, ':');
+	char line[4096];
+	char remote[160];
+	struct cli_text text;
+
+	/* If it has neither form, the library says so. */
+	if (!where)
+		return;
+	snprintf(remote, sizeof(remote), "target remote %s%s",
+		 path ? "" : "localhost:", where + 1);
+	cli_text_init(&text, line, sizeof(line));
+	cli_text_add(&text, "gdb -ex ");
+	add_word(&text, remote);
+	if (guest && strcmp(guest, "-") != 0) {
+		cli_text_add(&text, " ");
+		add_word(&text, guest);
+	}
+	fprintf(stderr,
+		"mote %s: the guest waits for gdb; in another terminal:\n"
+		"    %s\n",
+		command, line);
+}

@@ -1,0 +1,22 @@
+/*
+ * Showing what is in a guest's program.
+ */
+#ifndef CLI_IMAGE_VIEW_H
+#define CLI_IMAGE_VIEW_H
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include <mote/mote.h>
+
+/* "rw-" of MOTE_PROT_*. */
+const char *cli_protection_text(uint32_t protection);
+
+/* The functions and imports, on standard output. */
+void cli_print_functions(const mote_image *image);
+
+/* All that is known of the program, as members of object. */
+void cli_json_image(const mote_image *image, json_t *object);
+
+#endif

@@ -1,0 +1,202 @@
+/*
+ * See observe.h.
+ */
+#include "observe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "terminal.h"
+#include "text.h"
+
+/* A text and two names as long as they can be, in their longest form. */
+#define LINE_MAX_BYTES 20480
+#define METRICS_MAX_BYTES 16384
+
+/* The command reports failures itself, and better. */
+#define FILTER_DEFAULT "error,mote=off"
+
+void cli_observe_init(struct cli_observe *observe)
+{
+	const char *filter = getenv("MOTE_LOG");
+
+	memset(observe, 0, sizeof(*observe));
+	observe->trace_fd = -1;
+	observe->metrics_fd = -1;
+	observe->colour = cli_wants_colour(STDERR_FILENO);
+	observe->filter_given = filter && *filter;
+	observe->filter = observe->filter_given ? filter : FILTER_DEFAULT;
+}
+
+void cli_observe_fini(struct cli_observe *observe)
+{
+	mote_trace_unref(observe->trace);
+	if (observe->trace_fd >= 0)
+		close(observe->trace_fd);
+	if (observe->metrics_fd >= 0)
+		close(observe->metrics_fd);
+}
+
+static bool cannot(struct cli_failure *failure, const char *path, int error)
+{
+	char quoted[512];
+	struct cli_text text;
+
+	cli_text_init(&text, quoted, sizeof(quoted));
+	cli_text_quote(&text, path);
+	cli_fail(failure, CLI_EXIT_FILE, MOTE_E_OS, "cannot write %s: %s",
+		 quoted, strerror(error));
+	failure->error.os_errno = error;
+	return false;
+}
+
+static bool open_file(const char *path, int *fd, struct cli_failure *failure)
+{
+	if (!path)
+		return true;
+	*fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	return *fd >= 0 ? true : cannot(failure, path, errno);
+}
+
+bool cli_observe_open(struct cli_observe *observe, mote_engine *engine,
+		      struct cli_output *output, struct cli_failure *failure)
+{
+	observe->output = output;
+	if (!open_file(observe->trace_path, &observe->trace_fd, failure) ||
+	    !open_file(observe->metrics_path, &observe->metrics_fd, failure))
+		return false;
+	if (observe->trace_path && mote_trace_new(engine, 0, &observe->trace,
+						  &failure->error) != MOTE_OK)
+		return cli_fail_library(failure);
+	return true;
+}
+
+/* In the middle of what the guest prints there may be half a line. */
+static void start_line(struct cli_output *output, struct cli_text *line)
+{
+	if (output->capture || !output->err.terminal)
+		return;
+	if (output->err.mid_line ||
+	    (output->out.mid_line && output->out.terminal))
+		cli_text_add(line, "\n");
+	output->err.mid_line = false;
+	output->out.mid_line = false;
+}
+
+/* One line, whatever is in it. */
+static void add_span(struct cli_text *line, mote_span span)
+{
+	const char *at = span.data;
+	size_t size = span.size;
+
+	while (size > 0) {
+		const char *end = memchr(at, '\n', size);
+		size_t part = end ? (size_t)(end - at) : size;
+
+		cli_text_clean(line, at, part);
+		if (end)
+			cli_text_add(line, "\\n");
+		part += end != NULL;
+		at += part;
+		size -= part;
+	}
+}
+
+static const char *paint(const struct cli_observe *observe, const char *colour)
+{
+	return observe->colour ? colour : "";
+}
+
+static void show(void *user, const mote_log_record *record)
+{
+	static const struct {
+		const char *name;
+		const char *colour;
+	} levels[] = {
+		[MOTE_LOG_OFF] = { "", "" },
+		[MOTE_LOG_ERROR] = { "error", CLI_RED },
+		[MOTE_LOG_WARN] = { "warn", CLI_YELLOW },
+		[MOTE_LOG_INFO] = { "info", CLI_GREEN },
+		[MOTE_LOG_DEBUG] = { "debug", "" },
+		[MOTE_LOG_TRACE] = { "trace", "" },
+	};
+	const struct cli_observe *observe = user;
+	char buffer[LINE_MAX_BYTES];
+	struct cli_text line;
+
+	cli_text_init(&line, buffer, sizeof(buffer) - 1);
+	start_line(observe->output, &line);
+	cli_text_add(&line, "%s%-5s%s %s",
+		     paint(observe, levels[record->level].colour),
+		     levels[record->level].name, paint(observe, CLI_PLAIN),
+		     paint(observe, CLI_BOLD));
+	add_span(&line, record->module);
+	cli_text_add(&line, "%s: ", paint(observe, CLI_PLAIN));
+	add_span(&line, record->text);
+	if (record->file.size > 0) {
+		cli_text_add(&line, " (");
+		add_span(&line, record->file);
+		cli_text_add(&line, ":%u)", record->line);
+	}
+	buffer[line.used] = '\n';
+	/* Like any diagnosis: nobody is left to tell if it fails. */
+	(void)cli_write_all(STDERR_FILENO, buffer, line.used + 1);
+}
+
+void cli_observe_options(struct cli_observe *observe,
+			 mote_sandbox_options *options)
+{
+	options->log = show;
+	options->log_user = observe;
+	options->log_filter = observe->filter;
+	options->trace = observe->trace;
+}
+
+void cli_observe_explain(const struct cli_observe *observe,
+			 struct cli_failure *failure)
+{
+	static const char ours[] = "MOTE_LOG";
+	static const char field[] = "log_filter";
+	char *text = failure->error.text;
+
+	if (!observe->filter_given ||
+	    strncmp(text, field, sizeof(field) - 1) != 0)
+		return;
+	memmove(text + sizeof(ours) - 1, text + sizeof(field) - 1,
+		strlen(text + sizeof(field) - 1) + 1);
+	memcpy(text, ours, sizeof(ours) - 1);
+}
+
+static int write_metrics(const struct cli_observe *observe, mote_engine *engine)
+{
+	mote_metrics metrics = MOTE_METRICS_INIT;
+	char text[METRICS_MAX_BYTES];
+	size_t size;
+
+	if (mote_engine_get_metrics(engine, &metrics, NULL) != MOTE_OK)
+		return EINVAL;
+	size = mote_metrics_format(&metrics, text, sizeof(text));
+	if (size >= sizeof(text))
+		return ENOBUFS;
+	return cli_write_all(observe->metrics_fd, text, size);
+}
+
+bool cli_observe_write(struct cli_observe *observe, mote_engine *engine,
+		       struct cli_failure *failure)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	int error;
+
+	if (observe->trace_fd >= 0 &&
+	    mote_trace_write(observe->trace, observe->trace_fd, &err) !=
+		    MOTE_OK)
+		return cannot(failure, observe->trace_path, err.os_errno);
+	error = observe->metrics_fd >= 0 ? write_metrics(observe, engine) : 0;
+	return error == 0 ? true
+			  : cannot(failure, observe->metrics_path, error);
+}

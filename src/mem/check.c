@@ -1,0 +1,76 @@
+#include "mem/check.h"
+
+#ifdef MOTE_CHECK_RESTORE
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/layout.h"
+#include "os/os.h"
+
+#define RUNS 128
+
+_Atomic bool mti_check_restores;
+
+static void check_page(const struct mti_memory *memory,
+		       const struct mti_store *store, uint64_t gpa)
+{
+	static const uint8_t zeros[MOTE_PAGE_SIZE];
+	const uint8_t *page = mti_store_page(store, gpa);
+
+	if (memcmp(memory->base + gpa, page ? page : zeros, MOTE_PAGE_SIZE) ==
+	    0)
+		return;
+	fprintf(stderr,
+		"mote: after a restore the page at 0x%llx is not what it was; "
+		"it is %s the set of pages that were written\n",
+		(unsigned long long)gpa,
+		mti_dirty_has(&memory->dirty, gpa) ? "in" : "not in");
+	abort();
+}
+
+/* All that either of two stores has. */
+static void check_extents(const struct mti_memory *memory,
+			  const struct mti_store *extents,
+			  const struct mti_store *store)
+{
+	uint32_t i;
+	uint64_t at;
+
+	for (i = 0; i < extents->extent_count; i++)
+		for (at = 0; at < extents->extents[i].size;
+		     at += MOTE_PAGE_SIZE)
+			check_page(memory, store, extents->extents[i].gpa + at);
+}
+
+void mti_memory_check(const struct mti_memory *memory,
+		      const struct mti_store *store)
+{
+	struct mti_os_range runs[RUNS];
+	size_t from = 0;
+	int count = 0;
+	int i;
+
+	if (!mti_check_restores)
+		return;
+	/* Else what is not private cannot differ. */
+	if (memory->mapped != store) {
+		check_extents(memory, memory->mapped, store);
+		check_extents(memory, store, store);
+	}
+	while (from < memory->size && count >= 0) {
+		count = mti_os_scan_private(memory->base, memory->size, &from,
+					    runs, RUNS);
+		if (count == -ENOTTY)
+			count = mti_os_read_private(memory->base, memory->size,
+						    &from, runs, RUNS);
+		for (i = 0; i < count; i++)
+			for (; runs[i].start < runs[i].end;
+			     runs[i].start += MOTE_PAGE_SIZE)
+				check_page(memory, store, runs[i].start);
+	}
+}
+
+#endif

@@ -1,0 +1,184 @@
+#!/bin/sh
+# mote snapshot, mote run --snapshot, mote inspect of a layout.
+# shellcheck source=tests/cli/lib.sh
+. "${0%/*}/lib.sh"
+
+if ! "$MOTE" doctor >/dev/null 2>&1 && [ -z "${MOTE_REQUIRE_HV-}" ]; then
+	echo 'skipped: no hypervisor; mote doctor says why'
+	exit 77
+fi
+
+counter=cli-counter.elf
+layout=$scratch/layout
+
+# --- save and go on
+run snapshot save "$layout:fresh" "$counter"
+status 0
+out "started$nl"
+err_has 'saved sha256:'
+
+run snapshot save "$layout:five" "$counter" Count 5
+status 0
+out "started${nl}5$nl"
+
+run run --snapshot "$layout:five" Count 2
+status 0
+out "7$nl"
+err ''
+run run --snapshot "$layout:five" Count 2
+out "7$nl"
+run run --snapshot "$layout:fresh" Count 2
+out "2$nl"
+run run --snapshot "$layout:five" Started
+out "1$nl"
+run run --repeat 3 --snapshot "$layout:five" Count 1
+out "8$nl"
+
+# A crash in a sandbox of it harms none.
+run run --snapshot "$layout:five" Crash
+status 3
+err_has 'Crash crashed'
+run run --snapshot "$layout:five" Count 0
+out "5$nl"
+
+# --- by digest
+"$MOTE" snapshot list --json "$layout" >"$scratch/out"
+digest=$("$JSONGET" snapshots 1 digest <"$scratch/out")
+case $digest in
+sha256:*) run run --snapshot "$layout:$digest" Count 1 ;;
+*) complain 'digest of the second' 'sha256:...' "$digest" ;;
+esac
+out "6$nl"
+
+# --- a tag is replaced
+run snapshot save "$layout:five" "$counter" Count 50
+status 0
+run run --snapshot "$layout:five" Count 1
+out "51$nl"
+
+# --- list
+run snapshot list "$layout"
+status 0
+out_has 'fresh'
+out_has 'five'
+run snapshot list --json "$layout"
+json fresh snapshots 0 tag
+json five snapshots 1 tag
+json null error
+
+# --- inspect
+run inspect "$layout"
+status 0
+out_has 'five'
+run inspect "$layout:five"
+status 0
+out_has 'Mote snapshot'
+out_has 'populated memory'
+out_has 'stack'
+out_has 'shared'
+out_has 'Count(i32 step) -> i32'
+run inspect --json "$layout:five"
+status 0
+json snapshot kind
+json 16777216 heap_bytes
+json Count functions 0 name
+
+# --- verify
+run snapshot verify "$layout:five"
+status 0
+out "$layout:five: all digests are right$nl"
+ran='mote snapshot verify > /dev/full'
+"$MOTE" snapshot verify "$layout:five" >/dev/full 2>"$scratch/err"
+status=$?
+collect
+status 5
+err "mote snapshot: cannot write the output: No space left on device$nl"
+
+# --- rm
+run snapshot rm "$layout:fresh"
+status 0
+out "$layout:fresh: removed$nl"
+run run --snapshot "$layout:fresh" Count 1
+status 2
+err_has 'fresh'
+err_has 'five'
+run run --snapshot "$layout:five" Count 1
+out "51$nl"
+
+# --- wrong use
+run snapshot
+status 2
+err_has 'usage: mote snapshot'
+run snapshot sav
+status 2
+err "mote snapshot: there is no action 'sav'; did you mean 'save'?$nl"
+run snapshot save
+status 2
+err "mote snapshot: no DIR:TAG given; see 'mote snapshot --help'$nl"
+run snapshot save "$layout:x"
+status 2
+err "mote snapshot: no GUEST given; see 'mote snapshot --help'$nl"
+run snapshot save "$layout" "$counter"
+status 2
+err_has 'has no tag; write DIR:TAG'
+run snapshot save "$layout:bad/tag" "$counter"
+status 2
+run snapshot save "$layout:-x" "$counter"
+status 2
+err_has 'tag'
+run snapshot save "$scratch/a/b:x" "$counter"
+status 6
+run snapshot save "$layout:x" "$counter" --
+status 2
+err_has 'there is no state after it'
+run snapshot save "$layout:x" "$counter" Crash
+status 3
+run snapshot list "$layout"
+case $out in
+*" x "*) complain 'a crash is not saved' 'no x' "$out" ;;
+esac
+run snapshot list "$scratch/none"
+status 6
+run snapshot rm "$layout:none"
+status 2
+err_has 'none'
+run snapshot list
+status 2
+run snapshot list a b
+status 2
+run run --snapshot "$layout" Count 1
+status 2
+run run --snapshot "$layout:five" Cuont 1
+status 2
+err_has 'did you mean'
+run run --heap 1M --snapshot "$layout:five" Count 1
+status 2
+err_has 'heap'
+run run --snapshot "$scratch/none:x" Count 1
+status 6
+run inspect "$layout:none"
+status 2
+
+# --- a damaged blob is found
+# The largest: what "five" named before is there as well.
+blob=$(find "$layout/blobs/sha256" -type f -size +8k -printf '%s %p\n' |
+	sort -n | tail -n 1 | cut -d ' ' -f 2-)
+printf X | dd of="$blob" bs=1 seek=64 conv=notrunc 2>/dev/null
+run snapshot verify "$layout:five"
+status 6
+err_has "${blob##*/}"
+run snapshot verify --json "$layout:five"
+status 6
+json MOTE_E_SNAPSHOT error name
+
+# --- help
+run snapshot --help
+status 0
+out_has 'usage: mote snapshot save'
+for action in save list rm verify; do
+	run snapshot "$action" --help
+	status 0
+	out_has 'usage: mote snapshot'
+done
+
+finish

@@ -1,0 +1,658 @@
+/*
+ * The library's side of a debugger, with clients that gdb is not: addresses,
+ * time limits, who is let in, and clients that do harm.
+ */
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <mote/control.h>
+
+#include "harness/random.h"
+#include "harness/unit.h"
+#include "harness/vm.h"
+
+#include "abi/layout.h"
+#include "client.h"
+#include "mem/virtual.h"
+#include "sandbox/types.h"
+
+#define MS UINT64_C(1000000)
+
+static char folder[] = "/tmp/mote-test-XXXXXX";
+static char path[64];
+static char address[72];
+static uint64_t seed;
+
+static mote_status twice(void *user, mote_host_call *call,
+			 const mote_value *args, size_t count,
+			 mote_value *result)
+{
+	(void)user;
+	(void)call;
+	(void)count;
+	*result = (mote_value)MOTE_I32(2 * args[0].as.i32);
+	return MOTE_OK;
+}
+
+static mote_sandbox_options options_at(const char *gdb)
+{
+	static const mote_host_function functions[] = {
+		{ "Twice", "i(i)", twice, NULL },
+	};
+	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+
+	options.host_functions = functions;
+	options.host_function_count = 1;
+	options.gdb = gdb;
+	return options;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 * MS + (uint64_t)now.tv_nsec;
+}
+
+/* A client runs on a thread of its own. */
+static pthread_t start(void *(*client)(void *argument), void *argument)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, client, argument), 0);
+	return thread;
+}
+
+static void join(pthread_t thread)
+{
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* Lets the guest go at once. */
+static void *let_go(void *unused)
+{
+	struct client client;
+
+	client_connect(&client, path);
+	(void)client_ask(&client, "D");
+	client_close(&client);
+	return unused;
+}
+
+/* Text is NULL or what the error says. */
+static void refuse(struct vm *vm, const mote_sandbox_options *options,
+		   mote_status expected, const char *text)
+{
+	mote_sandbox *box = NULL;
+
+	vm_expect(mote_sandbox_new(vm->image, options, &box, &vm->err),
+		  expected, &vm->err);
+	vm_expect_text(&vm->err, text);
+	assert_null(box);
+}
+
+static void test_addresses(void **state)
+{
+	static const struct {
+		const char *gdb;
+		mote_status status;
+		const char *text;
+	} cases[] = {
+		{ "", MOTE_E_INVALID, "\"\" is neither unix:PATH nor" },
+		{ "/tmp/x", MOTE_E_INVALID, "is neither unix:PATH nor" },
+		{ "unix:", MOTE_E_INVALID, "the path has 0 bytes" },
+		{ "tcp:", MOTE_E_INVALID, "a port is 1 to 65535" },
+		{ "tcp:0", MOTE_E_INVALID, "a port is 1 to 65535" },
+		{ "tcp:65536", MOTE_E_INVALID, "a port is 1 to 65535" },
+		{ "tcp:4294967297", MOTE_E_INVALID, "a port is 1 to" },
+		{ "tcp:-1", MOTE_E_INVALID, "a port is 1 to 65535" },
+		{ "tcp:1 ", MOTE_E_INVALID, "a port is 1 to 65535" },
+		{ "unix:/there/is/no/such/folder", MOTE_E_OS,
+		  "unix:/there/is/no/such/folder: No such file" },
+	};
+	mote_sandbox_options options = options_at(NULL);
+	char longest[200];
+	struct vm vm;
+	size_t i;
+
+	(void)state;
+	vm_open(&vm, GUEST_gdb_session);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		options.gdb = cases[i].gdb;
+		refuse(&vm, &options, cases[i].status, cases[i].text);
+	}
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	memcpy(longest, "unix:", 5);
+	options.gdb = longest;
+	refuse(&vm, &options, MOTE_E_INVALID, "the path has 194 bytes");
+	options.gdb = address;
+	options.flags = MOTE_SANDBOX_NO_DUMP;
+	refuse(&vm, &options, MOTE_E_INVALID, "MOTE_SANDBOX_NO_DUMP");
+	assert_int_equal(access(path, F_OK), -1);
+	vm_close(&vm);
+}
+
+/* The socket is the user's own, and goes with the sandbox. */
+static void test_socket(void **state)
+{
+	mote_sandbox_options options = options_at(address);
+	struct vm vm;
+	mote_sandbox *box;
+	struct stat st;
+	pthread_t thread;
+
+	(void)state;
+	vm_open(&vm, GUEST_gdb_session);
+	thread = start(let_go, NULL);
+	box = vm_sandbox(&vm, &options);
+	join(thread);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(S_ISSOCK(st.st_mode));
+	assert_int_equal(st.st_mode & 0777, 0600);
+	/* One that is in use stays where it is, and in use. */
+	refuse(&vm, &options, MOTE_E_OS, "Address already in use");
+	vm_expect_text(&vm.err, path);
+	assert_int_equal(stat(path, &st), 0);
+	mote_sandbox_free(box);
+	assert_int_equal(stat(path, &st), -1);
+	vm_close(&vm);
+}
+
+static void test_port_in_use(void **state)
+{
+	struct sockaddr_in taken = { .sin_family = AF_INET };
+	socklen_t size = sizeof(taken);
+	mote_sandbox_options options = options_at(NULL);
+	char text[32];
+	struct vm vm;
+	int fd;
+
+	(void)state;
+	vm_open(&vm, GUEST_gdb_session);
+	taken.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&taken, size), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&taken, &size), 0);
+	snprintf(text, sizeof(text), "tcp:%u", ntohs(taken.sin_port));
+	options.gdb = text;
+	refuse(&vm, &options, MOTE_E_OS, text);
+	vm_expect_text(&vm.err, "Address already in use");
+	close(fd);
+	vm_close(&vm);
+}
+
+static mote_status call(mote_sandbox *box, const char *name, int argument,
+			int *result, mote_error *err)
+{
+	const mote_value value = MOTE_I32(argument);
+	mote_value out;
+	mote_status status = mote_call(box, name, &value, 1, &out, err);
+
+	if (status == MOTE_OK)
+		*result = out.as.i32;
+	return status;
+}
+
+static void expect_sum(struct vm *vm, mote_sandbox *box)
+{
+	int sum = 0;
+
+	vm_expect(call(box, "Sum", 4, &sum, &vm->err), MOTE_OK, &vm->err);
+	assert_int_equal(sum, 10);
+}
+
+static void wait_ns(uint64_t ns)
+{
+	uint64_t end = now_ns() + ns;
+
+	while (now_ns() < end)
+		sched_yield();
+}
+
+/* Holds the guest, stopped and running, for longer than it may run. */
+static void *dawdle(void *argument)
+{
+	struct client *client = argument;
+
+	client_connect(client, path);
+	wait_ns(150 * MS);
+	client_send(client, "c");
+	wait_ns(150 * MS);
+	/* It has long come to its end; the next call stops for this. */
+	client_send_raw(client, "\x03", 1);
+	client_expect(client_receive(client), "T02");
+	wait_ns(150 * MS);
+	client_send(client, "c");
+	return NULL;
+}
+
+static void test_no_deadline(void **state)
+{
+	mote_sandbox_options options = options_at(address);
+	struct client client;
+	struct vm vm;
+	mote_sandbox *box;
+	mote_value result;
+	pthread_t thread;
+	mote_status status;
+
+	(void)state;
+	options.deadline_ns = 100 * MS;
+	vm_open(&vm, GUEST_gdb_session);
+	thread = start(dawdle, &client);
+	box = vm_sandbox(&vm, &options);
+	wait_ns(350 * MS);
+	expect_sum(&vm, box);
+	join(thread);
+	/* Without a debugger time counts again. */
+	client_close(&client);
+	status = mote_call(box, "Spin", NULL, 0, &result, &vm.err);
+	vm_expect(status, MOTE_E_DEADLINE, &vm.err);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
+/* Detaches in the middle of a call that does not end. */
+static void *leave_spinning(void *unused)
+{
+	struct client client;
+
+	client_connect(&client, path);
+	client_send(&client, "c");
+	wait_ns(200 * MS);
+	client_send_raw(&client, "\x03", 1);
+	client_expect(client_receive(&client), "T02");
+	client_expect(client_ask(&client, "D"), "OK");
+	client_expect(client_receive(&client), NULL);
+	client_close(&client);
+	return unused;
+}
+
+static void test_deadline_after_detach(void **state)
+{
+	mote_sandbox_options options = options_at(address);
+	struct vm vm;
+	mote_sandbox *box;
+	mote_value result;
+	pthread_t thread;
+
+	(void)state;
+	options.deadline_ns = 100 * MS;
+	vm_open(&vm, GUEST_gdb_session);
+	thread = start(leave_spinning, NULL);
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_call(box, "Spin", NULL, 0, &result, &vm.err),
+		  MOTE_E_DEADLINE, &vm.err);
+	join(thread);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
+static mote_interrupt *handle;
+static _Atomic bool ready;
+
+/* Has the guest stopped, and is then silent; the call is cancelled. */
+static void *stop_and_cancel(void *unused)
+{
+	struct client client;
+
+	client_connect(&client, path);
+	client_send(&client, "c");
+	while (!ready)
+		sched_yield();
+	client_send_raw(&client, "\x03", 1);
+	client_expect(client_receive(&client), "T02");
+	if (mote_interrupt_cancel(handle) != 1)
+		abort();
+	client_expect(client_receive(&client), NULL);
+	client_close(&client);
+	return unused;
+}
+
+static void test_cancel_stopped(void **state)
+{
+	mote_sandbox_options options = options_at(address);
+	struct vm vm;
+	mote_sandbox *box;
+	mote_value result;
+	pthread_t thread;
+
+	(void)state;
+	vm_open(&vm, GUEST_gdb_session);
+	thread = start(stop_and_cancel, NULL);
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_interrupt_new(box, &handle, &vm.err), MOTE_OK, &vm.err);
+	ready = true;
+	vm_expect(mote_call(box, "Spin", NULL, 0, &result, &vm.err),
+		  MOTE_E_CANCELLED, &vm.err);
+	join(thread);
+	mote_interrupt_unref(handle);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
+/* The second is turned away, however long the first stays. */
+static void *come_twice(void *unused)
+{
+	struct client first;
+	struct client second;
+
+	client_connect(&first, path);
+	client_expect(client_ask(&first, "?"), "T05");
+	client_connect(&second, path);
+	client_expect(client_receive(&second), NULL);
+	client_close(&second);
+	client_expect(client_ask(&first, "qC"), "QC1");
+	client_send(&first, "c");
+	/* The sandbox is freed. */
+	client_expect(client_receive(&first), "W00");
+	client_expect(client_receive(&first), NULL);
+	client_close(&first);
+	return unused;
+}
+
+static void test_one_client(void **state)
+{
+	mote_sandbox_options options = options_at(address);
+	struct vm vm;
+	mote_sandbox *box;
+	pthread_t thread;
+
+	(void)state;
+	vm_open(&vm, GUEST_gdb_session);
+	thread = start(come_twice, NULL);
+	box = vm_sandbox(&vm, &options);
+	expect_sum(&vm, box);
+	mote_sandbox_free(box);
+	join(thread);
+	vm_close(&vm);
+}
+
+/* Where the guest has code that is never run; set before a client starts. */
+#define ROOM 300
+static uint64_t room;
+
+/* As many breakpoints as it gets, then lets it run. */
+static void *break_everywhere(void *unused)
+{
+	struct client client;
+	char packet[32];
+	int i;
+
+	client_connect(&client, path);
+	for (i = 0; i < ROOM; i++) {
+		snprintf(packet, sizeof(packet), "Z0,%llx,1",
+			 (unsigned long long)room + (unsigned int)i);
+		client_expect(client_ask(&client, packet),
+			      i < 256 ? "OK" : "E01");
+	}
+	client_expect(client_ask(&client, "z0,0,1"), "OK");
+	snprintf(packet, sizeof(packet), "z0,%llx,1", (unsigned long long)room);
+	client_expect(client_ask(&client, packet), "OK");
+	/* Not in what is not the program's. */
+	client_expect(client_ask(&client, "Z0,700000001000,1"), "E01");
+	client_expect(client_ask(&client, "Z0,700020000400,1"), "E01");
+	client_expect(client_ask(&client, "Z0,0,1"), "E01");
+	client_expect(client_ask(&client, "M700020000400,1:00"), "E01");
+	client_send(&client, "c");
+	client_expect(client_receive(&client), "W00");
+	client_close(&client);
+	return unused;
+}
+
+static struct mti_virtual view_of(mote_sandbox *box)
+{
+	return (struct mti_virtual){
+		.memory = &box->memory,
+		.window = &box->window,
+		.arch = box->image->arch,
+		.root = box->template->layout.page_table_gpa,
+	};
+}
+
+static void read_room(mote_sandbox *box, uint8_t bytes[ROOM])
+{
+	const struct mti_virtual view = view_of(box);
+
+	assert_int_equal(mti_virtual_read(&view, room, bytes, ROOM), ROOM);
+}
+
+/* The guest has 400 NOPs in a row. */
+static void find_room(mote_sandbox *box)
+{
+	const struct mti_virtual view = view_of(box);
+	uint8_t nops[ROOM];
+	uint8_t bytes[ROOM];
+
+	memset(nops, 0x90, sizeof(nops));
+	room = box->image->elf.entry;
+	do {
+		room++;
+		assert_int_equal(mti_virtual_read(&view, room, bytes, ROOM),
+				 ROOM);
+	} while (memcmp(bytes, nops, ROOM) != 0);
+}
+
+/* Between calls nobody finds breakpoints in memory. */
+static void test_breakpoints_hidden(void **state)
+{
+	mote_sandbox_options options = options_at(address);
+	uint8_t before[ROOM];
+	uint8_t after[ROOM];
+	struct vm vm;
+	mote_sandbox *box;
+	pthread_t thread;
+
+	(void)state;
+	vm_open(&vm, GUEST_gdb_session);
+	thread = start(let_go, NULL);
+	box = vm_sandbox(&vm, &options);
+	find_room(box);
+	read_room(box, before);
+	mote_sandbox_free(box);
+	join(thread);
+	thread = start(break_everywhere, NULL);
+	box = vm_sandbox(&vm, &options);
+	read_room(box, after);
+	assert_memory_equal(before, after, sizeof(before));
+	expect_sum(&vm, box);
+	read_room(box, after);
+	assert_memory_equal(before, after, sizeof(before));
+	mote_sandbox_free(box);
+	join(thread);
+	vm_close(&vm);
+}
+
+struct attack {
+	uint64_t seed;
+	int kind;
+};
+
+#define ATTACKS 8
+
+static void send_random(struct client *client, struct random_source *source,
+			size_t size)
+{
+	uint8_t bytes[256];
+	size_t i;
+
+	for (; size > 0; size -= i) {
+		for (i = 0; i < sizeof(bytes) && i < size; i++)
+			bytes[i] = (uint8_t)random_below(source, 256);
+		client_send_raw(client, bytes, i);
+	}
+}
+
+/* Valid packets with addresses, lengths and registers at random. */
+static void send_wild(struct client *client, struct random_source *source)
+{
+	static const char *const forms[] = {
+		"m%llx,%llx", "M%llx,4:%08llx", "P%llx=%016llx",
+		"Z0,%llx,1;%llx", "Z2,%llx,%llx", "z0,%llx,%llx",
+		"qXfer:auxv:read::%llx,%llx", "qGetTLSAddr:%llx,%llx",
+		"X%llx,%llx:", "vCont;r%llx,%llx",
+	};
+	const char *form = forms[random_below(source, 10)];
+	char packet[128];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(packet, sizeof(packet), form,
+		 (unsigned long long)(random_u64(source) >>
+				      random_below(source, 64)),
+		 (unsigned long long)(random_u64(source) >>
+				      random_below(source, 64)));
+#pragma GCC diagnostic pop
+	client_send(client, packet);
+}
+
+static void *attack(void *argument)
+{
+	const struct attack *attack = argument;
+	struct random_source source;
+	struct client client;
+	int i;
+
+	source.state = attack->seed;
+	client_connect(&client, path);
+	/* It does not read: the other end may not either until it does. */
+	client.impatient = true;
+	switch (attack->kind) {
+	case 0: /* noise */
+		send_random(&client, &source, 100000);
+		break;
+	case 1: /* a packet without end */
+		client_send_raw(&client, "$m", 2);
+		for (i = 0; i < 2000; i++)
+			send_random(&client, &source, 256);
+		break;
+	case 2: /* a length of 1 GiB, and the data for some of it */
+		client_send_raw(&client, "$X400000,40000000:", 18);
+		send_random(&client, &source, 300000);
+		break;
+	case 3: /* ends in the middle */
+		client_send_raw(&client, "$vCont;c#a", 10);
+		break;
+	case 4: /* asks and asks, and does not listen */
+		for (i = 0; i < 400; i++)
+			client_send_raw(&client, "$g#67", 5);
+		break;
+	case 5: /* says that it heard nothing */
+		client_send_raw(&client, "$g#67", 5);
+		for (i = 0; i < 5000; i++)
+			client_send_raw(&client, "-", 1);
+		break;
+	case 6: /* what no gdb would ask for */
+		for (i = 0; i < 300; i++)
+			send_wild(&client, &source);
+		break;
+	default: /* interrupts without end */
+		client_send_raw(&client, "$c#63", 5);
+		for (i = 0; i < 10000; i++)
+			client_send_raw(&client, "\x03", 1);
+		break;
+	}
+	client_close(&client);
+	return NULL;
+}
+
+/* It can break its guest, not more: the next sandbox is as good as new. */
+static void test_hostile_clients(void **state)
+{
+	mote_sandbox_options options = options_at(address);
+	struct attack attacks;
+	struct random_source source;
+	struct vm vm;
+	mote_sandbox *box;
+	mote_status status;
+	pthread_t thread;
+	int sum;
+
+	(void)state;
+	source.state = seed;
+	vm_open(&vm, GUEST_gdb_session);
+	for (attacks.kind = 0; attacks.kind < ATTACKS; attacks.kind++) {
+		attacks.seed = random_u64(&source);
+		box = NULL;
+		thread = start(attack, &attacks);
+		status = mote_sandbox_new(vm.image, &options, &box, &vm.err);
+		if (status == MOTE_OK)
+			(void)call(box, "Sum", 4, &sum, &vm.err);
+		else
+			assert_int_equal(attacks.kind, 6);
+		join(thread);
+		mote_sandbox_free(box);
+		thread = start(let_go, NULL);
+		box = vm_sandbox(&vm, &options);
+		expect_sum(&vm, box);
+		join(thread);
+		mote_sandbox_free(box);
+	}
+	vm_close(&vm);
+}
+
+/* A child has the parent's socket, and leaves it alone. */
+static void test_fork(void **state)
+{
+	mote_sandbox_options options = options_at(address);
+	struct vm vm;
+	mote_sandbox *box;
+	struct stat st;
+	pthread_t thread;
+
+	(void)state;
+	vm_open(&vm, GUEST_gdb_session);
+	thread = start(let_go, NULL);
+	box = vm_sandbox(&vm, &options);
+	join(thread);
+	vm_fork((void (*)(void *))mote_sandbox_free, box, 20);
+	assert_int_equal(stat(path, &st), 0);
+	expect_sum(&vm, box);
+	mote_sandbox_free(box);
+	assert_int_equal(stat(path, &st), -1);
+	vm_close(&vm);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_socket),
+		cmocka_unit_test(test_port_in_use),
+		cmocka_unit_test(test_no_deadline),
+		cmocka_unit_test(test_deadline_after_detach),
+		cmocka_unit_test(test_cancel_stopped),
+		cmocka_unit_test(test_one_client),
+		cmocka_unit_test(test_breakpoints_hidden),
+		cmocka_unit_test(test_hostile_clients),
+		cmocka_unit_test(test_fork),
+	};
+	int status = vm_require();
+
+	if (status != 0)
+		return status;
+	seed = random_seed(argc, argv);
+	vm_watchdog(100);
+	if (!mkdtemp(folder)) {
+		perror(folder);
+		return 1;
+	}
+	snprintf(path, sizeof(path), "%s/gdb", folder);
+	snprintf(address, sizeof(address), "unix:%s", path);
+	status = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(folder);
+	return status;
+}

@@ -1,0 +1,151 @@
+#!/bin/sh
+# mote run: MOTE_LOG, --trace, --metrics.
+# shellcheck source=tests/cli/lib.sh
+. "${LIB:?}"
+
+if ! "$MOTE" doctor >/dev/null 2>&1 && [ -z "${MOTE_REQUIRE_HV-}" ]; then
+	echo 'skipped: no hypervisor; mote doctor says why'
+	exit 77
+fi
+
+guest=cli-watched.elf
+file=$scratch/file
+other=$scratch/other
+
+trace_has()
+{
+	checks=$((checks + 1))
+	python3 "${HERE:?}/trace.py" "$@" ||
+		complain 'a trace' "$*" "$(cat "$1")"
+}
+
+metrics_have()
+{
+	checks=$((checks + 1))
+	python3 "$HERE/prometheus.py" "$@" ||
+		complain 'metrics' "$*" "$(cat "$1")"
+}
+
+# --- log messages
+# logged FILTER TEXT
+logged()
+{
+	MOTE_LOG=$1
+	export MOTE_LOG
+	run run "$guest" Parse x
+	status 0
+	out "7$nl"
+	unset MOTE_LOG
+}
+
+unset MOTE_LOG
+run run "$guest" Parse x
+status 0
+out "7$nl"
+err_has "error parser: an error: x ("
+err_has "guest.c:9)$nl"
+case $err in *information*) complain 'no information' '' "$err" ;; esac
+logged off
+err ''
+logged ''
+err_has 'error parser: an error: x ('
+logged 'parser=info, off'
+err_has 'info  parser: some information ('
+logged 'DEBUG'
+err_has 'debug parser: to debug ('
+err_has 'debug mote: sandbox created'
+logged 'mote=debug,off'
+err "debug mote: sandbox created$nl"
+
+# What a guest says stays in its line and off the terminal's controls.
+run run "$guest" Parse "$(printf 'a\nb\033[1mc')"
+err_has 'error parser: an error: a\nb\x1b[1mc ('
+
+MOTE_LOG=parser=loud
+export MOTE_LOG
+run run "$guest" Parse x
+status 2
+out ''
+err_has 'mote run: MOTE_LOG: entry 1, "parser=loud": not a level'
+unset MOTE_LOG
+
+# The command says what happened anyway; not twice unless asked to.
+run run "$guest" Crash
+status 3
+case $err in *error*mote*) complain 'nothing of mote' '' "$err" ;; esac
+MOTE_LOG=info
+export MOTE_LOG
+run run "$guest" Crash
+err_has 'info  parser: last words ('
+err_has 'error mote: Crash: use of a NULL pointer'
+unset MOTE_LOG
+
+# JSON is for programs; messages are not part of it.
+run run --json "$guest" Parse x
+json 7 result value
+json '' stderr
+err_has 'error parser: an error: x ('
+
+if command -v script >/dev/null; then
+	run_in_terminal run "$guest" HalfLine
+	out_has "half a line"
+	out_has "$(printf '\r\n\033[1;31merror\033[0m \033[1mparser\033[0m: ')"
+fi
+
+# --- traces
+run run --trace "$file" "$guest" Parse x
+status 0
+out "7$nl"
+trace_has "$file" init 'create sandbox' 'parse in Parse' \
+	'parsed in parse' 'init in create sandbox'
+run run --trace="$file" "$guest" Crash
+status 3
+trace_has "$file" 'crash in Crash'
+run run --trace "$file" "$guest" --
+status 3
+out "main$nl"
+trace_has "$file" 'body in main'
+run run --repeat 50 --trace "$file" "$guest" Parse x
+trace_has "$file" 'parsed in parse'
+
+# --- metrics
+run run --metrics "$file" "$guest" Parse x
+status 0
+metrics_have "$file" mote_calls_total=1 mote_sandboxes_created_total=1 \
+	mote_sandboxes=1 mote_call_seconds_count=1 'mote_vm_entries_total>1' \
+	mote_log_records_total=1 'mote_call_seconds_sum>0' \
+	'mote_faults_total{kind="null_pointer"}=0'
+run run --repeat 20 --trace "$other" --metrics "$file" "$guest" Parse x
+metrics_have "$file" mote_calls_total=20
+trace_has "$other" parse
+run run --metrics "$file" "$guest" Crash
+status 3
+metrics_have "$file" 'mote_faults_total{kind="null_pointer"}=1'
+
+# --- files that cannot be written
+run run --trace /nonexistent/file "$guest" Parse x
+status 6
+out ''
+err "mote run: cannot write '/nonexistent/file': No such file or directory$nl"
+run run --metrics "$scratch" "$guest" Parse x
+status 6
+err_has "Is a directory"
+if [ -c /dev/full ]; then
+	run run --trace /dev/full "$guest" Parse x
+	status 6
+	err_has "cannot write '/dev/full': No space left on device"
+	run run --metrics /dev/full "$guest" Parse x
+	status 6
+	err_has "cannot write '/dev/full': No space left on device"
+	# What the guest did wrong counts for more.
+	run run --metrics /dev/full "$guest" Crash
+	status 3
+fi
+# A wrong command does not empty a file.
+echo kept >"$file"
+run run --trace "$file" "$guest" NoSuch
+status 2
+checks=$((checks + 1))
+[ "$(cat "$file")" = kept ] || complain 'the file' kept "$(cat "$file")"
+
+finish
