@@ -18,6 +18,7 @@
 /* Ends where its block ends: the sanitizers watch. */
 static uint8_t *bytes;
 static struct mti_memory memory;
+static const struct mti_window window; /* nothing is mapped */
 static uint64_t seed;
 
 static void set_entry(uint64_t table, unsigned int index, uint64_t entry)
@@ -47,6 +48,7 @@ static size_t read_guest(uint64_t address, void *buffer, size_t size)
 	struct mti_virtual space = {
 		.arch = &mti_arch_amd64,
 		.memory = &memory,
+		.window = &window,
 		.root = ROOT,
 	};
 
@@ -76,6 +78,7 @@ static void test_many_reads(void **state)
 	struct mti_virtual space = {
 		.arch = &mti_arch_amd64,
 		.memory = &memory,
+		.window = &window,
 		.root = ROOT,
 	};
 	uint64_t word;
