@@ -245,10 +245,15 @@ static int bench_cancel(struct bench *bench)
 
 enum kind { WITHOUT, DEADLINE, CPU_TIME, MEASURED, KINDS };
 
+/* On a busy machine an empty call may well take longer than its deadline. */
+#define LATE_MAX 1000
+
 struct limited {
 	mote_engine *engine;
 	mote_image *image;
 	mote_sandbox *boxes[KINDS];
+	mote_snapshot *starts[KINDS];
+	size_t late;
 	mote_error err;
 };
 
@@ -261,7 +266,6 @@ static int open_limited(struct bench *bench, struct limited *self)
 		options[i] = (mote_sandbox_options)MOTE_SANDBOX_OPTIONS_INIT;
 		options[i].deadline_ns = NEVER_NS;
 	}
-	options[DEADLINE].deadline_ns = SHORT_NS;
 	options[CPU_TIME].cpu_ns = SHORT_NS;
 	options[MEASURED].flags = MOTE_SANDBOX_CALL_STATS;
 	for (i = 0; i < KINDS; i++) {
@@ -271,7 +275,14 @@ static int open_limited(struct bench *bench, struct limited *self)
 		/* The sandbox holds what it needs of them. */
 		mote_image_unref(self->image);
 		mote_engine_unref(self->engine);
+		if (mote_snapshot_take(self->boxes[i], &self->starts[i],
+				       &self->err) != MOTE_OK)
+			return bench_fail_mote(bench, "limits", &self->err);
 	}
+	/* The guest's start is not measured, and may take its time. */
+	if (mote_sandbox_set_deadline(self->boxes[DEADLINE], SHORT_NS,
+				      &self->err) != MOTE_OK)
+		return bench_fail_mote(bench, "limits", &self->err);
 	return 0;
 }
 
@@ -288,23 +299,43 @@ static double time_calls(struct limited *self, size_t kind)
 	return (double)(bench_now_ns() - begun_ns) / CALLS;
 }
 
+/* Whether that is why the call failed; it can be made again then. */
+static bool was_late(struct limited *self, size_t kind)
+{
+	return (self->err.code == MOTE_E_DEADLINE ||
+		self->err.code == MOTE_E_CPU_TIME) &&
+	       ++self->late <= LATE_MAX &&
+	       mote_sandbox_restore(self->boxes[kind], self->starts[kind],
+				    &self->err) == MOTE_OK;
+}
+
+/* One of each kind, in one order and the other. */
+static int time_round(struct limited *self, size_t round, double ns[KINDS])
+{
+	size_t i;
+
+	for (i = 0; i < KINDS; i++) {
+		size_t kind = round % 2 ? KINDS - 1 - i : i;
+
+		do
+			ns[kind] = time_calls(self, kind);
+		while (ns[kind] < 0 && was_late(self, kind));
+		if (ns[kind] < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int measure_limited(struct bench *bench, struct limited *self)
 {
 	static struct bench_samples ratio, cpu_us, measured_us;
 	size_t rounds = bench_rounds(bench, 400, 20);
 	double ns[KINDS];
 	size_t round;
-	size_t i;
 
 	for (round = 0; round < rounds + 2; round++) {
-		for (i = 0; i < KINDS; i++) {
-			size_t kind = round % 2 ? KINDS - 1 - i : i;
-
-			ns[kind] = time_calls(self, kind);
-			if (ns[kind] < 0)
-				return bench_fail_mote(bench, "limits",
-						       &self->err);
-		}
+		if (time_round(self, round, ns) < 0)
+			return bench_fail_mote(bench, "limits", &self->err);
 		if (round < 2) /* cold */
 			continue;
 		bench_samples_add(&ratio, ns[DEADLINE] / ns[WITHOUT]);
@@ -332,8 +363,10 @@ static int bench_deadline(struct bench *bench)
 	self.err = (mote_error)MOTE_ERROR_INIT;
 	if (open_limited(bench, &self) == 0)
 		status = measure_limited(bench, &self);
-	for (i = 0; i < KINDS; i++)
+	for (i = 0; i < KINDS; i++) {
+		mote_snapshot_unref(self.starts[i]);
 		mote_sandbox_free(self.boxes[i]);
+	}
 	return status;
 }
 

@@ -356,10 +356,10 @@ static void write_core(struct cli_run *run)
 static void write_profiles(struct cli_run *run)
 {
 	char title[1024];
-	const char *slash = strrchr(run->options.guest, '/');
+	const char *name = cli_run_name(run);
+	const char *slash = strrchr(name, '/');
 
-	snprintf(title, sizeof(title), "%s %s",
-		 slash ? slash + 1 : run->options.guest,
+	snprintf(title, sizeof(title), "%s %s", slash ? slash + 1 : name,
 		 run->options.function ? run->options.function : "main");
 	if (run->options.profile)
 		cli_profile_write(&run->profile, run->image, title);

@@ -30,8 +30,9 @@ mote_status mti_folder_bad(const struct mti_folder *folder, const char *name,
 			     reason);
 }
 
-mote_status mti_folder_error(const struct mti_folder *folder, const char *name,
-			     int os, mote_error *err)
+/* What reading or writing a file of that name met with; os is not 0. */
+static mote_status os_error(const struct mti_folder *folder, const char *name,
+			    int os, mote_error *err)
 {
 	switch (-os) {
 	case ENOENT:
@@ -88,7 +89,7 @@ static mote_status regular_size(const struct mti_folder *folder,
 	if (found == -EINVAL)
 		return mti_folder_bad(folder, name, err, "is no regular file");
 	if (found < 0)
-		return mti_folder_error(folder, name, (int)found, err);
+		return os_error(folder, name, (int)found, err);
 	*size = (uint64_t)found;
 	return MOTE_OK;
 }
@@ -110,7 +111,7 @@ static mote_status read_all(const struct mti_folder *folder, const char *name,
 	if (got < 0 || (uint64_t)got != size) {
 		mti_free(folder->allocator, data);
 		if (got < 0)
-			return mti_folder_error(folder, name, (int)got, err);
+			return os_error(folder, name, (int)got, err);
 		return mti_folder_bad(folder, name, err,
 				      "became shorter while it was read");
 	}
@@ -132,7 +133,7 @@ mote_status mti_folder_read(const struct mti_folder *folder, const char *name,
 	if (fd == -ENOENT)
 		return MOTE_OK;
 	if (fd < 0)
-		return mti_folder_error(folder, name, fd, err);
+		return os_error(folder, name, fd, err);
 	status = regular_size(folder, name, fd, &size, err);
 	if (status == MOTE_OK && size > MTI_JSON_MAX)
 		status = mti_folder_bad(folder, name, err,
@@ -217,12 +218,11 @@ static mote_status open_blobs(struct mti_folder *folder, mote_error *err)
 	int parent = mti_os_open_folder_at(folder->dir, "blobs");
 
 	if (parent < 0)
-		return mti_folder_error(folder, "blobs", parent, err);
+		return os_error(folder, "blobs", parent, err);
 	folder->blobs = mti_os_open_folder_at(parent, "sha256");
 	mti_os_close(parent);
 	if (folder->blobs < 0)
-		return mti_folder_error(folder, "blobs/sha256", folder->blobs,
-					err);
+		return os_error(folder, "blobs/sha256", folder->blobs, err);
 	return MOTE_OK;
 }
 
@@ -252,8 +252,7 @@ static mote_status open_existing(struct mti_folder *folder, bool lock,
 	if (status == MOTE_OK)
 		status = check_version(folder, &absent, err);
 	if (status == MOTE_OK && absent)
-		status = mti_folder_error(folder, MTI_FILE_LAYOUT, -ENOENT,
-					  err);
+		status = os_error(folder, MTI_FILE_LAYOUT, -ENOENT, err);
 	return status == MOTE_OK ? open_blobs(folder, err) : status;
 }
 
@@ -290,7 +289,7 @@ static mote_status make_blobs(struct mti_folder *folder, mote_error *err)
 		os = make_folder_at(parent, "sha256");
 	mti_os_close(parent);
 	if (os < 0)
-		return mti_folder_error(folder, "blobs", os, err);
+		return os_error(folder, "blobs", os, err);
 	return open_blobs(folder, err);
 }
 
@@ -385,7 +384,7 @@ mote_status mti_blob_open(const struct mti_folder *folder, const char *kind,
 	mti_digest_hex(&descriptor->digest, hex);
 	fd = mti_os_open_at(folder->blobs, hex);
 	if (fd < 0)
-		return mti_folder_error(folder, name, fd, err);
+		return os_error(folder, name, fd, err);
 	status = regular_size(folder, name, fd, &size, err);
 	if (status == MOTE_OK && size != descriptor->size)
 		status = mti_folder_bad(folder, name, err,
@@ -428,7 +427,7 @@ static mote_status hash_file(const struct mti_folder *folder, const char *name,
 		int64_t got = mti_os_pread(fd, buffer, step, done);
 
 		if (got < 0)
-			status = mti_folder_error(folder, name, (int)got, err);
+			status = os_error(folder, name, (int)got, err);
 		else if ((size_t)got != step)
 			status = mti_folder_bad(folder, name, err,
 						"became shorter while it was "

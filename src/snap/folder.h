@@ -88,9 +88,7 @@ mote_status mti_blob_check(const struct mti_folder *folder, const char *kind,
 void mti_blob_name(const char *kind, const struct mti_descriptor *descriptor,
 		   char name[MTI_BLOB_NAME_BYTES]);
 
-/* What reading or writing a file of that name met with; os is not 0. */
-mote_status mti_folder_error(const struct mti_folder *folder, const char *name,
-			     int os, mote_error *err);
+/* What is wrong with a file of that name. */
 mote_status mti_folder_bad(const struct mti_folder *folder, const char *name,
 			   mote_error *err, const char *format, ...)
 	MOTE_PRINTF(4, 5);

@@ -406,10 +406,10 @@ err_has ' in Exit at '
 run run "$trouble" WrongResult
 status 3
 err_has 'mote run: WrongResult broke the protocol: '
-run run "$trouble" Flood
+run run -t 30s "$trouble" Flood
 status 3
 err_has 'mote run: Flood exceeded a limit: '
-run run --json "$trouble" Flood
+run run -t 30s --json "$trouble" Flood
 status 3
 json MOTE_E_OUTPUT error name
 json true output_cut

@@ -10,6 +10,7 @@
 
 #include <mote/control.h>
 #include <mote/debug.h>
+#include <mote/snapshot.h>
 
 #include "abi/layout.h"
 #include "harness/unit.h"
@@ -321,6 +322,29 @@ static void test_read_memory(void **state)
 	vm_close(&vm);
 }
 
+/* What the host has mapped is not the guest's: it is not shown. */
+static void test_read_mapped(void **state)
+{
+	static const char page[4096] __attribute__((aligned(4096))) = "mapped";
+	uint64_t address = 0;
+	mote_sandbox *box;
+	struct vm vm;
+	size_t done = 99;
+	char byte;
+
+	(void)state;
+	vm_open(&vm, GUEST_debug_gcc_pie);
+	box = vm_sandbox(&vm, NULL);
+	vm_expect(mote_map_memory(box, page, sizeof(page), &address, &vm.err),
+		  MOTE_OK, &vm.err);
+	vm_expect(mote_sandbox_read_memory(box, address, &byte, 1, &done,
+					   &vm.err),
+		  MOTE_OK, &vm.err);
+	assert_int_equal(done, 0);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
 static void test_refused(void **state)
 {
 	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
@@ -408,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_execute),
 		cmocka_unit_test(test_ready),
 		cmocka_unit_test(test_read_memory),
+		cmocka_unit_test(test_read_mapped),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_no_memory),
 	};

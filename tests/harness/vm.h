@@ -127,8 +127,8 @@ mote_sandbox_stats vm_stats(const mote_sandbox *box);
 
 /*
  * Runs body in a child, which must end with status 0 within seconds, times
- * vm_slow(). For what would otherwise change or kill the test process. The child makes its own
- * engine.
+ * vm_slow(). For what would otherwise change or kill the test process. The
+ * child makes its own engine.
  */
 void vm_fork(void (*body)(void *argument), void *argument,
 	     unsigned int seconds);

@@ -94,13 +94,19 @@ static int wait_for(pid_t child)
 	return status;
 }
 
-static void run(const char *program)
+/* A line of /list: name, program, and the origin of sandboxes if need be. */
+static void run(char *line)
 {
+	const char *name = strtok(line, " \n");
+	const char *program = strtok(NULL, " \n");
+	const char *origin = strtok(NULL, " \n");
 	time_t start = time(NULL);
 	pid_t child;
 	int status;
 
-	printf("=== start %s\n", program);
+	if (!program)
+		return;
+	printf("=== start %s\n", name);
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {
@@ -108,11 +114,13 @@ static void run(const char *program)
 		setpgid(0, 0);
 		setenv("MOTE_REQUIRE_HV", "kvm", 1);
 		setenv("MOTE_TEST_CPU", "qemu", 1);
+		if (origin)
+			setenv("MOTE_TEST_ORIGIN", origin, 1);
 		execl(program, program, (char *)NULL);
 		_exit(127);
 	}
 	status = wait_for(child);
-	printf("=== end %s %s %d after %d s\n", program,
+	printf("=== end %s %s %d after %d s\n", name,
 	       WIFSIGNALED(status) ? "signal" : "status",
 	       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
 	       (int)(time(NULL) - start));
@@ -137,10 +145,8 @@ int main(void)
 		load_module(modules[i]);
 	hold_vm();
 	list = fopen("/list", "re");
-	while (list && fgets(line, sizeof(line), list)) {
-		line[strcspn(line, "\n")] = '\0';
+	while (list && fgets(line, sizeof(line), list))
 		run(line);
-	}
 	printf("=== done\n");
 	fflush(stdout);
 	sync();

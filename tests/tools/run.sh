@@ -89,7 +89,7 @@ tells() {
 }
 
 for part in layers size banned text docs snippets errors claims symbols count \
-	setup install step; do
+	setup install step svm ci; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

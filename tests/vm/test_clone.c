@@ -283,7 +283,7 @@ static void test_cache_forgets(void **state)
 	/* First the sandbox goes, then the snapshot; then the other way. */
 	box = state_new(&host);
 	vm = box->vm;
-	state_touch(box, 500, 1, 1);
+	state_touch(box, 20, 1, 1);
 	snapshot = state_take(box);
 	assert_true(count_files() > files);
 	mote_sandbox_free(box);

@@ -148,8 +148,7 @@ mote_status mti_kvm_machine_set(struct mti_vm *vm,
 /* dirty.c */
 /* Before the virtual CPU is made. The flags of memory that is tracked. */
 uint32_t mti_kvm_dirty_enable(struct mti_vm *vm);
-/* What to map of a virtual CPU; its ring, once mapped. */
-size_t mti_kvm_dirty_map_size(const struct mti_vm *vm);
+/* The virtual CPU is mapped, and so is its ring. */
 void mti_kvm_dirty_mapped(struct mti_vm *vm);
 bool mti_kvm_tracks(const struct mti_vm *vm);
 mote_status mti_kvm_dirty(struct mti_vm *vm,
