@@ -192,7 +192,12 @@ static bool open_guest(struct cli_run *run)
 	if (mote_engine_new(&options, &run->engine, &run->failure.error) !=
 	    MOTE_OK)
 		return fail_engine(run);
-	return prepare_call(run);
+	if (!prepare_call(run))
+		return false;
+	/* The image has a copy. */
+	free(run->file);
+	run->file = NULL;
+	return true;
 }
 
 static bool make_sandbox(struct cli_run *run)

@@ -1,6 +1,6 @@
 /*
- * See guest_file.h. The command reads the file itself, once, so that the
- * symbols it shows for a crash are of the program that ran.
+ * See guest_file.h. The command reads the file itself: it may be standard
+ * input.
  */
 #include "guest_file.h"
 

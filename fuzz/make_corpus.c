@@ -171,10 +171,11 @@ static void make_core(const char *folder)
 {
 	static uint8_t memory[64 * 4096];
 	const struct mti_core_region regions[] = {
-		{ 0x400000, 0x1000, MTI_CORE_READ | MTI_CORE_EXECUTE, memory },
+		{ 0x400000, 0x1000, MTI_CORE_READ | MTI_CORE_EXECUTE, memory,
+		  false },
 		{ 0x500000, sizeof(memory), MTI_CORE_READ | MTI_CORE_WRITE,
-		  memory },
-		{ 0x600000, 0x1000, MTI_CORE_READ, NULL },
+		  memory, false },
+		{ 0x600000, 0x1000, MTI_CORE_READ, NULL, false },
 	};
 	const uint64_t general[MOTE_FAULT_REGISTERS_MAX] = { 1, 2, 3 };
 	struct mti_core core = {

@@ -55,6 +55,8 @@ struct mti_core_region {
 	uint64_t size;
 	uint32_t protection; /* MTI_CORE_* */
 	const uint8_t *memory; /* NULL: zeros */
+	/* Of a file that may become shorter: to read it may not be possible. */
+	bool shared;
 };
 
 /* A part of the guest's ELF file in memory. */
@@ -95,8 +97,8 @@ uint32_t mti_core_signal(mote_status status, mote_fault_kind kind);
 
 /*
  * core_write.c: replaces what is in fd, which must be seekable. Pages of
- * zeros become holes. Its head comes last, so that what is left of a failed
- * one is no core.
+ * zeros, and those that cannot be read, become holes. Its head comes last, so
+ * that what is left of a failed one is no core.
  */
 mote_status mti_core_write(const struct mti_core *core, int fd,
 			   const struct mti_allocator *allocator,

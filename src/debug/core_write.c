@@ -4,6 +4,7 @@
  * p_memsz), single pages of zeros become holes.
  */
 #include <elf.h>
+#include <errno.h>
 #include <string.h>
 
 #include "abi/layout.h"
@@ -16,6 +17,8 @@
 #define GAP_PAGES 16
 /* Of one region. The last of them takes the rest, holes and all. */
 #define SEGMENTS_MAX 64
+/* Of all; e_phnum has 16 bits. */
+#define HEADERS_MAX 65000
 /* Written at once. */
 #define WRITE_PAGES 256
 
@@ -24,16 +27,36 @@ static const char operation[] = "write core";
 struct plan {
 	const struct mti_core *core;
 	int fd;
+	size_t segments_max; /* of a region */
 	Elf64_Phdr *headers; /* owned; the first is for the notes */
-	const uint8_t **memory; /* of each header's segment; owned */
+	const struct mti_core_region **regions; /* of each header; owned */
 	size_t count;
+	int copy_error; /* -errno of a copy, other than that nothing is there */
+	uint8_t page[MOTE_PAGE_SIZE];
 };
 
-static bool is_zero(const struct mti_core *core, const uint8_t *page)
+/* A page of a region if it is not zero, perhaps a copy; else NULL. */
+static const uint8_t *page_at(struct plan *plan,
+			      const struct mti_core_region *region,
+			      uint64_t offset)
 {
-	if (core->empty && core->empty(core->context, page))
-		return true;
-	return page[0] == 0 && memcmp(page, page + 1, MOTE_PAGE_SIZE - 1) == 0;
+	const struct mti_core *core = plan->core;
+	const uint8_t *page = region->memory + offset;
+	int os;
+
+	if (region->shared) {
+		os = mti_os_copy_memory(plan->page, page, MOTE_PAGE_SIZE);
+		if (os < 0 && os != -EFAULT)
+			plan->copy_error = os;
+		if (os < 0)
+			return NULL;
+		page = plan->page;
+	} else if (core->empty && core->empty(core->context, page)) {
+		return NULL;
+	}
+	if (page[0] == 0 && memcmp(page, page + 1, MOTE_PAGE_SIZE - 1) == 0)
+		return NULL;
+	return page;
 }
 
 static uint32_t flags_of(uint32_t protection)
@@ -59,8 +82,7 @@ static Elf64_Phdr *begin_segment(struct plan *plan,
 	header->p_flags = flags_of(region->protection);
 	header->p_vaddr = region->address + offset;
 	header->p_align = MOTE_PAGE_SIZE;
-	plan->memory[plan->count++] =
-		region->memory ? region->memory + offset : NULL;
+	plan->regions[plan->count++] = region;
 	return header;
 }
 
@@ -75,10 +97,10 @@ static void plan_region(struct plan *plan, const struct mti_core_region *region)
 
 	for (page = 0; region->memory && page < region->size;
 	     page += MOTE_PAGE_SIZE) {
-		if (is_zero(plan->core, region->memory + page))
+		if (!page_at(plan, region, page))
 			continue;
 		if (page - end > GAP_PAGES * MOTE_PAGE_SIZE &&
-		    segments < SEGMENTS_MAX) {
+		    segments < plan->segments_max) {
 			segment->p_filesz = end - begun;
 			segment->p_memsz = page - begun;
 			segment = begin_segment(plan, region, page);
@@ -103,25 +125,30 @@ static mote_status write_at(const struct plan *plan, const void *data,
 	return MOTE_OK;
 }
 
-/* Runs of pages that are not zero. */
-static mote_status write_segment(const struct plan *plan,
-				 const Elf64_Phdr *segment,
-				 const uint8_t *memory, mote_error *err)
+/* Runs of pages that are not zero; copies one by one. */
+static mote_status write_segment(struct plan *plan, size_t number,
+				 mote_error *err)
 {
-	const uint64_t most = WRITE_PAGES * MOTE_PAGE_SIZE;
+	const struct mti_core_region *region = plan->regions[number];
+	const Elf64_Phdr *segment = &plan->headers[number];
+	const uint64_t first = segment->p_vaddr - region->address;
+	const uint64_t most = region->shared ? MOTE_PAGE_SIZE :
+					       WRITE_PAGES * MOTE_PAGE_SIZE;
 	mote_status status = MOTE_OK;
-	uint64_t start = 0;
-	uint64_t end;
+	const uint8_t *page;
+	uint64_t at = 0;
+	uint64_t size;
 
-	while (status == MOTE_OK && start < segment->p_filesz) {
-		end = start;
-		while (end < segment->p_filesz && end - start < most &&
-		       !is_zero(plan->core, memory + end))
-			end += MOTE_PAGE_SIZE;
-		if (end > start)
-			status = write_at(plan, memory + start, end - start,
-					  segment->p_offset + start, err);
-		start = end > start ? end : start + MOTE_PAGE_SIZE;
+	while (status == MOTE_OK && at < segment->p_filesz) {
+		page = page_at(plan, region, first + at);
+		size = MOTE_PAGE_SIZE;
+		while (page && size < most && at + size < segment->p_filesz &&
+		       page_at(plan, region, first + at + size))
+			size += MOTE_PAGE_SIZE;
+		if (page)
+			status = write_at(plan, page, size,
+					  segment->p_offset + at, err);
+		at += size;
 	}
 	return status;
 }
@@ -191,8 +218,11 @@ static mote_status write_all(struct plan *plan, const uint8_t *notes,
 	status = write_at(plan, notes, notes_size, plan->headers[0].p_offset,
 			  err);
 	for (i = 1; status == MOTE_OK && i < plan->count; i++)
-		status = write_segment(plan, &plan->headers[i],
-				       plan->memory[i], err);
+		status = write_segment(plan, i, err);
+	if (status == MOTE_OK && plan->copy_error < 0)
+		status = mti_error_os(err, MOTE_E_OS, operation,
+				      -plan->copy_error,
+				      "reading what the host has mapped");
 	return status == MOTE_OK ? write_head(plan, err) : status;
 }
 
@@ -200,22 +230,26 @@ mote_status mti_core_write(const struct mti_core *core, int fd,
 			   const struct mti_allocator *allocator,
 			   mote_error *err)
 {
-	const size_t most = 1 + core->region_count * SEGMENTS_MAX;
 	struct plan plan = { .core = core, .fd = fd };
+	size_t most;
 	uint8_t *notes = NULL;
 	size_t notes_size = 0;
 	mote_status status;
 
+	plan.segments_max = SEGMENTS_MAX;
+	while (core->region_count * plan.segments_max > HEADERS_MAX)
+		plan.segments_max /= 2;
+	most = 1 + core->region_count * plan.segments_max;
 	plan.headers = mti_alloc(allocator, most, sizeof(*plan.headers));
-	plan.memory = mti_alloc(allocator, most, sizeof(*plan.memory));
-	if (!plan.headers || !plan.memory ||
+	plan.regions = mti_alloc(allocator, most, sizeof(*plan.regions));
+	if (!plan.headers || !plan.regions ||
 	    !mti_core_notes(core, allocator, &notes, &notes_size))
 		status = mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 				       "no memory for its head");
 	else
 		status = write_all(&plan, notes, notes_size, err);
 	mti_free(allocator, notes);
-	mti_free(allocator, plan.memory);
+	mti_free(allocator, plan.regions);
 	mti_free(allocator, plan.headers);
 	return status;
 }

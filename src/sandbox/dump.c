@@ -10,6 +10,7 @@
 
 #include "abi/layout.h"
 #include "base/checked.h"
+#include "base/error.h"
 #include "debug/core.h"
 #include "sandbox/sandbox.h"
 
@@ -53,30 +54,50 @@ static uint32_t protection_of(uint32_t flags)
 	       (flags & MTI_PT_EXECUTE ? MTI_CORE_EXECUTE : 0);
 }
 
-/* What the guest's code may access, by address. */
-static size_t fill_regions(const mote_sandbox *box,
-			   struct mti_core_region *regions)
+/* Puts a region where it belongs by its address. */
+static void add_region(struct mti_core *core, struct mti_core_region *regions,
+		       const struct mti_core_region *added)
+{
+	size_t k = core->region_count++;
+
+	for (; k > 0 && regions[k - 1].address > added->address; k--)
+		regions[k] = regions[k - 1];
+	regions[k] = *added;
+}
+
+/* What the guest's code may access, and what the host has mapped for it. */
+static void fill_regions(const mote_sandbox *box, struct mti_core *core,
+			 struct mti_core_region *regions)
 {
 	const struct mti_layout *layout = &box->template->layout;
-	size_t count = 0;
 	size_t i;
-	size_t k;
 
 	for (i = 0; i < layout->region_count; i++) {
 		const struct mti_region *region = &layout->regions[i];
+		const struct mti_core_region added = {
+			.address = region->gva,
+			.size = region->size,
+			.protection = protection_of(region->flags),
+			.memory = mti_memory_region(&box->memory, region),
+		};
 
-		if (!(region->flags & MTI_PT_USER))
-			continue;
-		for (k = count; k > 0 && regions[k - 1].address > region->gva;
-		     k--)
-			regions[k] = regions[k - 1];
-		regions[k].address = region->gva;
-		regions[k].size = region->size;
-		regions[k].protection = protection_of(region->flags);
-		regions[k].memory = mti_memory_region(&box->memory, region);
-		count++;
+		if (region->flags & MTI_PT_USER)
+			add_region(core, regions, &added);
 	}
-	return count;
+	for (i = 0; i < box->window.count; i++) {
+		const struct mti_mapping *mapping = &box->window.mappings[i];
+		const struct mti_core_region added = {
+			.address = mapping->gva,
+			.size = mapping->size,
+			.protection = protection_of(
+				mapping->writable ? MTI_PT_WRITE : 0),
+			.memory = mapping->memory,
+			.shared = true,
+		};
+
+		add_region(core, regions, &added);
+	}
+	core->regions = regions;
 }
 
 /* The parts of the file that are mapped, and where its headers are then. */
@@ -149,9 +170,9 @@ static bool is_empty(void *context, const uint8_t *page)
 	       !in_area(box, MTI_AREA_REPLY, gpa);
 }
 
-mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err)
+static mote_status write_core(mote_sandbox *box, int fd,
+			      struct mti_core_region *regions, mote_error *err)
 {
-	struct mti_core_region regions[MTI_REGIONS_MAX] = { { .size = 0 } };
 	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
 	struct mti_machine machine = { .vector_size = 0 };
 	char path[PATH_BYTES];
@@ -159,7 +180,6 @@ mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err)
 		.arch = box->image->arch,
 		.general = general,
 		.path = path,
-		.regions = regions,
 	};
 	mote_status status;
 
@@ -169,8 +189,8 @@ mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err)
 	fill_vector(box, &machine, &core);
 	fill_note(box, &core.note);
 	fill_files(box->image, &core);
+	fill_regions(box, &core, regions);
 	mti_image_path(box->image, path, sizeof(path));
-	core.region_count = fill_regions(box, regions);
 	core.signal = mti_core_signal(
 		(mote_status)core.note.status,
 		(mote_fault_kind)core.note.fault_kind);
@@ -180,4 +200,20 @@ mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err)
 		core.context = box;
 	}
 	return mti_core_write(&core, fd, mti_sandbox_allocator(box), err);
+}
+
+mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err)
+{
+	const struct mti_allocator *allocator = mti_sandbox_allocator(box);
+	size_t count = box->template->layout.region_count + box->window.count;
+	struct mti_core_region *regions = mti_alloc(allocator, count,
+						    sizeof(*regions));
+	mote_status status;
+
+	if (!regions)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "write core",
+				     "no memory for its regions");
+	status = write_core(box, fd, regions, err);
+	mti_free(allocator, regions);
+	return status;
 }

@@ -83,9 +83,6 @@ mote_status mti_profile_heap(mote_sandbox *box, uint64_t address,
 	uint64_t begun_ns;
 	size_t count;
 
-	/* It may be called by a guest that was not asked to. */
-	if (!profile->heap)
-		return MOTE_OK;
 	if (mti_inspect_read(box, address, &heap, sizeof(heap)) !=
 	    sizeof(heap))
 		return mti_error_set(err, MOTE_E_PROTOCOL, "guest service",

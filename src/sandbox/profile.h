@@ -17,7 +17,7 @@ void mti_profile_sample(mote_sandbox *box);
 
 /*
  * The guest says that it has used its heap: MOTE_SERVICE_HEAP with the
- * address of a struct mote_abi_heap.
+ * address of a struct mote_abi_heap. Only if profile.heap is not NULL.
  */
 mote_status mti_profile_heap(mote_sandbox *box, uint64_t address,
 			     mote_error *err);

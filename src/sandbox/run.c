@@ -58,6 +58,8 @@ static mote_status service_exit(mote_sandbox *box, const struct mti_exit *exit,
 					    -os, "getrandom");
 		return MOTE_OK;
 	case MOTE_SERVICE_HEAP:
+		if (!box->profile.heap)
+			break;
 		return mti_profile_heap(box, exit->argument0, err);
 	default:
 		break;

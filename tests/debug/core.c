@@ -315,6 +315,45 @@ static void test_sparse(void **state)
 	vm_close(&vm);
 }
 
+/* What the host has mapped, of which a part is gone meanwhile. */
+static void test_mapped(void **state)
+{
+	static uint8_t bytes[4 * 4096];
+	struct file file;
+	struct file shared;
+	mote_core_info info;
+	mote_sandbox *box;
+	mote_core *core;
+	uint64_t address = 0;
+	uint8_t read[4 * 4096];
+	size_t done;
+
+	(void)state;
+	vm_open(&vm, GUEST_debug_gcc_O2);
+	file = file_new();
+	shared = file_new();
+	memset(bytes, 0x5a, sizeof(bytes));
+	assert_int_equal(pwrite(shared.fd, bytes, sizeof(bytes), 0),
+			 sizeof(bytes));
+	box = vm_sandbox(&vm, NULL);
+	vm_expect(mote_map_file(box, shared.fd, 0, 0, 0, &address, &vm.err),
+		  MOTE_OK, &vm.err);
+	assert_int_equal(ftruncate(shared.fd, 2 * 4096), 0);
+	core = dump(box, &file, &info);
+	vm_expect(mote_core_read_memory(core, address, read, sizeof(read),
+					&done, &vm.err),
+		  MOTE_OK, &vm.err);
+	assert_int_equal(done, sizeof(read));
+	assert_memory_equal(read, bytes, (size_t)2 * 4096);
+	memset(bytes, 0, sizeof(bytes));
+	assert_memory_equal(read + sizeof(read) / 2, bytes, sizeof(read) / 2);
+	mote_core_close(core);
+	mote_sandbox_free(box);
+	close(file.fd);
+	close(shared.fd);
+	vm_close(&vm);
+}
+
 static void expect_no_core(const struct file *file)
 {
 	mote_core *core;
@@ -528,6 +567,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_ready),
 		cmocka_unit_test(test_sparse),
+		cmocka_unit_test(test_mapped),
 		cmocka_unit_test(test_failing_writes),
 		cmocka_unit_test(test_failing_reads),
 		cmocka_unit_test(test_no_memory),

@@ -49,7 +49,7 @@ while frame is not None:
         frames.append([frame.pc(), line.line])
     frame = frame.older()
 registers = {}
-for name in ("rax", "rbx", "rsp", "rbp", "rip", "r15", "fs_base"):
+for name in ("rax", "rbx", "cs", "ss", "rsp", "rbp", "rip", "r15", "fs_base"):
     registers[name] = int(gdb.parse_and_eval(f"(unsigned long)${name}"))
 result = {
     "frames": frames,
@@ -132,6 +132,10 @@ def check(mote, gdb, guest, ending, folder, problems):
         problems.append(f"{name}: no {signal}: {output.stdout}")
     if "warning" in output.stderr.lower():
         problems.append(f"{name}: {output.stderr}")
+    # Those of a process in user mode, which decide how gdb sees the rest.
+    selectors = (theirs["registers"].pop("cs"), theirs["registers"].pop("ss"))
+    if selectors != (0x33, 0x2b):
+        problems.append(f"{name}: cs and ss are {selectors}")
     for register, value in theirs["registers"].items():
         if int(shown["registers"][register], 16) != value:
             problems.append(f"{name}: {register} is {value:x} in gdb")

@@ -23,9 +23,11 @@ static size_t file_size;
 static mote_error err = MOTE_ERROR_INIT;
 
 static const struct mti_core_region regions[] = {
-	{ 0x400000, PAGE, MTI_CORE_READ | MTI_CORE_EXECUTE, memory },
-	{ MEMORY, sizeof(memory), MTI_CORE_READ | MTI_CORE_WRITE, memory },
-	{ 0x900000, 2 * PAGE, MTI_CORE_READ, NULL },
+	{ 0x400000, PAGE, MTI_CORE_READ | MTI_CORE_EXECUTE, memory,
+	  false },
+	{ MEMORY, sizeof(memory), MTI_CORE_READ | MTI_CORE_WRITE, memory,
+	  false },
+	{ 0x900000, 2 * PAGE, MTI_CORE_READ, NULL, false },
 };
 
 /* Written to a file, and read into memory. */
@@ -151,7 +153,7 @@ static void test_many_pieces(void **state)
 {
 	static uint8_t big[3000 * PAGE];
 	const struct mti_core_region region = { MEMORY, sizeof(big),
-						MTI_CORE_READ, big };
+						MTI_CORE_READ, big, false };
 	const uint64_t general[MOTE_FAULT_REGISTERS_MAX] = { 0 };
 	const struct mti_core core = {
 		.arch = &mti_arch_amd64,

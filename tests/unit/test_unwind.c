@@ -79,16 +79,20 @@ static void put_indirect_call(int n)
 /* .eh_frame: one CIE, then functions. */
 static struct byte_run frames;
 
+static uint8_t cie_version = 1;
+
 static void begin_frames(const char *letters)
 {
 	frames.size = 0;
 	put_number(&frames, 0, 4); /* patched by end_record */
 	put_number(&frames, 0, 4);
-	put_number(&frames, 1, 1);
+	put_number(&frames, cie_version, 1);
 	put_text(&frames, letters);
 	put_uleb(&frames, 1);
 	put_sleb(&frames, -8);
-	put_number(&frames, RA, 1);
+	/* Version 3 has a LEB128 there: here one of two bytes. */
+	put_number(&frames, cie_version == 3 ? RA | 0x80 : RA,
+		   cie_version == 3 ? 2 : 1);
 	if (letters[0] == 'z') {
 		put_uleb(&frames, strchr(letters, 'R') ? 1 : 0);
 		if (strchr(letters, 'R'))
@@ -211,6 +215,24 @@ static void test_by_tables(void **state)
 	/* max counts. */
 	assert_int_equal(unwind(FUNCTION(0), 10, 0, out, 2), 2);
 	assert_int_equal(unwind(FUNCTION(0), 10, 0, out, 0), 0);
+}
+
+static void test_versions(void **state)
+{
+	struct mti_cfi_row row;
+
+	(void)state;
+	for (cie_version = 0; cie_version < 6; cie_version++) {
+		fresh("zR");
+		PUT_FUNCTION(0, 0x41, 0x0e, 16);
+		use_frames(false);
+		assert_int_equal(mti_cfi_find(&info.cfi, &info.object,
+					      FUNCTION(0) + 9, &row),
+				 cie_version == 1 || cie_version == 3);
+		if (cie_version == 1 || cie_version == 3)
+			assert_int_equal(row.cfa_offset, 16);
+	}
+	cie_version = 1;
 }
 
 /* Instructions that compilers seldom write. */
@@ -340,7 +362,7 @@ static void test_hostile_stack(void **state)
 	assert_int_equal(unwind(FUNCTION(1), 0, 0, out, MAX), 1);
 	assert_int_equal(unwind(FUNCTION(1), 2, 0, out, MAX), 2);
 	stack[MTI_UNWIND_WORDS + 1] = 0;
-	stack[9] = FUNCTION(5);
+	stack[8] = FUNCTION(5);
 	assert_int_equal(unwind(FUNCTION(2), 10, 0, out, MAX), 1);
 	assert_int_equal(unwind(FUNCTION(0), SIZE_MAX / 16, UINT64_MAX, out,
 				MAX),
@@ -493,6 +515,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_tables),
+		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_instructions),
 		cmocka_unit_test(test_without_tables),
 		cmocka_unit_test(test_jump_to_nowhere),
