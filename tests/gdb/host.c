@@ -4,7 +4,9 @@
  *	gdb-host GUEST ADDRESS CALL...
  *
  * makes a sandbox with the option gdb and makes the calls, each FUNCTION or
- * FUNCTION=ARGUMENT; "main" runs main, "new" makes another sandbox. One line
+ * FUNCTION=ARGUMENT; "main" runs main, "new" makes another sandbox, "clone"
+ * makes one of a snapshot in place of the one that it took the snapshot of,
+ * "restore" goes back to that snapshot. One line
  * is printed for each. Without a sandbox calls fail as they would.
  */
 #include <stdio.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 
 #include <mote/mote.h>
+#include <mote/snapshot.h>
 
 static mote_error err = MOTE_ERROR_INIT;
 
@@ -43,7 +46,9 @@ static void report(const char *what, mote_status status, long long result)
 		       err.text);
 }
 
-static mote_sandbox *make(mote_image *image, const char *address)
+/* Of the snapshot, if there is one. */
+static mote_sandbox *make(mote_image *image, mote_snapshot *snapshot,
+			  const char *address)
 {
 	static const mote_host_function functions[] = {
 		{ "Twice", "i(i)", twice, NULL },
@@ -58,8 +63,23 @@ static mote_sandbox *make(mote_image *image, const char *address)
 	options.output = print_output;
 	/* For the moments in which no gdb is connected. */
 	options.deadline_ns = UINT64_C(60000000000);
-	report("new", mote_sandbox_new(image, &options, &box, &err), 0);
+	if (snapshot)
+		report("clone",
+		       mote_sandbox_from_snapshot(snapshot, &options, &box,
+						  &err),
+		       0);
+	else
+		report("new", mote_sandbox_new(image, &options, &box, &err),
+		       0);
 	return box;
+}
+
+static mote_snapshot *take(mote_sandbox *box)
+{
+	mote_snapshot *snapshot = NULL;
+
+	report("snapshot", mote_snapshot_take(box, &snapshot, &err), 0);
+	return snapshot;
 }
 
 static void call(mote_sandbox *box, char *text)
@@ -83,14 +103,21 @@ static void call(mote_sandbox *box, char *text)
 	report(text, status, result.as.i32);
 }
 
-int main(int argc, char **argv)
+static void run_main(mote_sandbox *box)
 {
 	static const char *const guest_argv[] = { "guest", "one" };
+	int status = 0;
+	mote_status outcome = mote_run_main(box, 2, guest_argv, &status, &err);
+
+	report("main", outcome, status);
+}
+
+int main(int argc, char **argv)
+{
+	mote_snapshot *snapshot = NULL;
 	mote_engine *engine = NULL;
 	mote_image *image = NULL;
 	mote_sandbox *box;
-	mote_status outcome;
-	int status = 0;
 	int i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -99,20 +126,26 @@ int main(int argc, char **argv)
 		fprintf(stderr, "gdb-host: %s\n", err.text);
 		return 2;
 	}
-	box = make(image, argv[2]);
+	box = make(image, NULL, argv[2]);
 	for (i = 3; i < argc; i++) {
 		if (strcmp(argv[i], "new") == 0) {
 			mote_sandbox_free(box);
-			box = make(image, argv[2]);
+			box = make(image, NULL, argv[2]);
+		} else if (strcmp(argv[i], "clone") == 0) {
+			snapshot = take(box);
+			mote_sandbox_free(box);
+			box = make(image, snapshot, argv[2]);
+		} else if (strcmp(argv[i], "restore") == 0) {
+			report("restore",
+			       mote_sandbox_restore(box, snapshot, &err), 0);
 		} else if (strcmp(argv[i], "main") == 0) {
-			outcome = mote_run_main(box, 2, guest_argv, &status,
-						&err);
-			report("main", outcome, status);
+			run_main(box);
 		} else {
 			call(box, argv[i]);
 		}
 	}
 	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
 	mote_image_unref(image);
 	mote_engine_unref(engine);
 	return 0;
