@@ -414,8 +414,9 @@ typedef struct mote_sandbox_options {
 	const char *log_filter;
 	/*
 	 * Where gdb may connect: "unix:PATH" or "tcp:PORT" (loopback only).
-	 * The guest waits for it before its first instruction. While one is
-	 * connected no deadline runs; kill is MOTE_E_CANCELLED. NULL: none.
+	 * The guest waits for it before its first instruction, or that of the
+	 * first call if it is from a snapshot. While one is connected no limit
+	 * of time runs; kill is MOTE_E_CANCELLED. NULL: none.
 	 * docs/DEBUGGING.md.
 	 */
 	const char *gdb;
