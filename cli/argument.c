@@ -73,8 +73,14 @@ bool cli_argument_read(const char *label, mote_type type, const char *text,
 			label, quoted, reason);
 }
 
-static void wrong_count(const struct cli_prototype *prototype, size_t count,
-			struct cli_failure *failure)
+/* -t, --timeout; not -1, not a minus alone. */
+static bool is_option(const char *text)
+{
+	return text[0] == '-' && !strchr("0123456789.", text[1]);
+}
+
+static void wrong_count(const struct cli_prototype *prototype, char **texts,
+			size_t count, struct cli_failure *failure)
 {
 	char buffer[CLI_PROTOTYPE_TEXT_MAX];
 	struct cli_text text;
@@ -85,6 +91,8 @@ static void wrong_count(const struct cli_prototype *prototype, size_t count,
 		 "%s takes %zu argument%s, not %zu", prototype->name,
 		 prototype->count, prototype->count == 1 ? "" : "s", count);
 	cli_hint(failure, "  %s", buffer);
+	if (count > prototype->count && is_option(texts[prototype->count]))
+		cli_hint(failure, "options go before GUEST");
 }
 
 bool cli_arguments_init(struct cli_arguments *arguments,
@@ -97,7 +105,7 @@ bool cli_arguments_init(struct cli_arguments *arguments,
 
 	arguments->count = 0;
 	if (count != prototype->count) {
-		wrong_count(prototype, count, failure);
+		wrong_count(prototype, texts, count, failure);
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {

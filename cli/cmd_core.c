@@ -83,8 +83,12 @@ static void read_options(struct look *it, int argc, char **argv)
  */
 static bool no_backtrace(struct look *it, const char *why)
 {
-	if (it->guest)
-		return cli_fail_library(&it->failure);
+	if (it->guest) {
+		cli_fail_library(&it->failure);
+		if (it->failure.error.code == MOTE_E_OS)
+			it->failure.exit = CLI_EXIT_FILE;
+		return false;
+	}
 	snprintf(it->missing, sizeof(it->missing),
 		 "%s; --guest names the guest's file", why);
 	memset(&it->failure.error, 0, sizeof(it->failure.error));

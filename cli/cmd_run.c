@@ -92,7 +92,7 @@ static bool read_backend(struct cli_run *run)
 
 static bool read_guest(struct cli_run *run)
 {
-	if (!read_backend(run))
+	if (!read_backend(run) || !cli_run_check_save(run))
 		return false;
 	if (run->options.snapshot)
 		return true;

@@ -220,5 +220,10 @@ int cli_cmd_snapshot(int argc, char **argv)
 			return CLI_EXIT_USAGE;
 		}
 	fputs("; there are save, list, rm and verify\n", stderr);
+	if (strcmp(name, "inspect") == 0)
+		fputs("'mote inspect DIR:TAG' shows one\n", stderr);
+	else if (strcmp(name, "run") == 0)
+		fputs("'mote run --snapshot DIR:TAG' goes on from one\n",
+		      stderr);
 	return CLI_EXIT_USAGE;
 }

@@ -211,6 +211,17 @@ static int report(struct view *view, const char *text)
 	return cli_end(&view->failure, view->command, error);
 }
 
+static bool fail_list(struct view *view, const char *text)
+{
+	char quoted[512];
+	struct cli_text out;
+
+	cli_text_init(&out, quoted, sizeof(quoted));
+	cli_text_quote(&out, text);
+	return cli_fail(&view->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			"%s has a tag; list takes DIR", quoted);
+}
+
 static int show(const char *text, bool json, bool wants_list,
 		const char *command)
 {
@@ -226,8 +237,10 @@ static int show(const char *text, bool json, bool wants_list,
 	cli_failure_init(&view->failure);
 	view->info = (mote_snapshot_info)MOTE_SNAPSHOT_INFO_INIT;
 	if (cli_layout_name_read(text, false, &view->name, &view->failure)) {
-		if (wants_list || view->name.reference[0] == '\0')
+		if (view->name.reference[0] == '\0')
 			list_layout(view);
+		else if (wants_list)
+			(void)fail_list(view, text);
 		else
 			(void)load(view);
 	}

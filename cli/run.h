@@ -61,6 +61,9 @@ bool cli_run_take_result(struct cli_run *run, const mote_value *value);
 /* run_save.c: opens options.snapshot; its program is the image. */
 bool cli_run_load(struct cli_run *run);
 
+/* run_save.c: whether options.save, if it is wanted, is a DIR:TAG. */
+bool cli_run_check_save(struct cli_run *run);
+
 /* run_save.c: keeps the state of the sandbox in options.save. */
 bool cli_run_save(struct cli_run *run);
 

@@ -24,6 +24,15 @@ bool cli_run_load(struct cli_run *run)
 	return true;
 }
 
+bool cli_run_check_save(struct cli_run *run)
+{
+	struct cli_layout_name name;
+
+	return !run->options.saves ||
+	       cli_layout_name_read(run->options.save, true, &name,
+				    &run->failure);
+}
+
 bool cli_run_save(struct cli_run *run)
 {
 	mote_error *error = &run->failure.error;

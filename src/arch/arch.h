@@ -83,9 +83,13 @@ struct mti_arch {
 	bool (*call_before)(const uint8_t code[MTI_ARCH_CALL_BYTES],
 			    uint64_t address, uint64_t *target);
 
-	/* Whether size bytes of code at an address may jump to target. */
-	bool (*jumps_to)(const uint8_t *code, uint64_t size, uint64_t address,
-			 uint64_t target);
+	/*
+	 * The next jump that there may be from offset *at on in size bytes of
+	 * code at an address: where it goes, and *at is behind its first
+	 * byte. false: there is none.
+	 */
+	bool (*next_jump)(const uint8_t *code, uint64_t size, uint64_t address,
+			  uint64_t *at, uint64_t *target);
 
 	/* Registers in core files: prstatus_size bytes as Linux has them. */
 	uint32_t prstatus_size;

@@ -15,6 +15,7 @@ struct walk {
 	struct registers now;
 	uint64_t pc;
 	bool returns;
+	unsigned int detours; /* that may still be looked at */
 };
 
 enum outcome {
@@ -199,24 +200,70 @@ static const struct mti_symbol *function_at(const struct walk *walk,
 	return mti_symbols_find(&info->symbols, address - info->object.bias);
 }
 
-/* Whether a call of target ends up in callee, because that jumps there. */
-static bool leads_to(const struct walk *walk, uint64_t target, uint64_t callee)
+/* What there is of the function's code to look for jumps in; 0: nothing. */
+static uint64_t read_code(const struct walk *walk, uint64_t function,
+			  uint8_t code[MTI_UNWIND_JUMP_BYTES])
 {
 	const struct mti_unwind_guest *guest = walk->guest;
-	const struct mti_symbol *symbol;
+	const struct mti_symbol *symbol =
+		function ? function_at(walk, function) : NULL;
+	uint64_t size;
+
+	if (!symbol)
+		return 0;
+	size = symbol->end - symbol->start;
+	if (size > MTI_UNWIND_JUMP_BYTES)
+		size = MTI_UNWIND_JUMP_BYTES;
+	return guest->read(guest->context, function, code, size) ? size : 0;
+}
+
+static bool jumps_to(const struct walk *walk, uint64_t function,
+		     uint64_t callee)
+{
+	uint8_t code[MTI_UNWIND_JUMP_BYTES];
+	uint64_t size = read_code(walk, function, code);
+	uint64_t at = 0;
+	uint64_t next;
+
+	while (walk->guest->arch->next_jump(code, size, function, &at, &next))
+		if (next == callee)
+			return true;
+	return false;
+}
+
+static bool is_function(const struct walk *walk, uint64_t address)
+{
+	const struct mti_symbol *symbol = function_at(walk, address);
+
+	return symbol &&
+	       symbol->start + walk->guest->info->object.bias == address;
+}
+
+/*
+ * Whether a call of target ends up in callee, because that jumps there, or
+ * to one that does: malloc of the runtime, malloc of libc, its allocator.
+ */
+static bool leads_to(struct walk *walk, uint64_t target, uint64_t callee)
+{
 	uint8_t code[MTI_UNWIND_JUMP_BYTES];
 	uint64_t size;
+	uint64_t at = 0;
+	uint64_t next;
 
 	if (target == callee)
 		return true;
-	symbol = target ? function_at(walk, target) : NULL;
-	if (!symbol)
-		return false;
-	size = symbol->end - symbol->start;
-	if (size > sizeof(code))
-		size = sizeof(code);
-	return guest->read(guest->context, target, code, size) &&
-	       guest->arch->jumps_to(code, size, target, callee);
+	if (jumps_to(walk, target, callee))
+		return true;
+	size = read_code(walk, target, code);
+	while (walk->detours > 0 &&
+	       walk->guest->arch->next_jump(code, size, target, &at, &next)) {
+		if (next == target || !is_function(walk, next))
+			continue;
+		walk->detours--;
+		if (jumps_to(walk, next, callee))
+			return true;
+	}
+	return false;
 }
 
 /* Behind which calls a word of the stack is taken for a return address. */
@@ -226,7 +273,7 @@ enum calls {
 	INDIRECT_CALL,
 };
 
-static bool fits(const struct walk *walk, enum calls calls, uint64_t target,
+static bool fits(struct walk *walk, enum calls calls, uint64_t target,
 		 uint64_t callee)
 {
 	switch (calls) {
@@ -268,6 +315,7 @@ static enum outcome by_guess(struct walk *walk)
 		function_at(walk, walk->pc - (walk->returns ? 1 : 0));
 	enum outcome outcome = LOST;
 
+	walk->detours = MTI_UNWIND_DETOURS;
 	if (symbol)
 		outcome = by_search(walk, CALL_OF_FUNCTION,
 				    symbol->start +

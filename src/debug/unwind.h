@@ -4,12 +4,13 @@
  *
  * A frame is left as .eh_frame says. Where it says nothing (libc is built
  * without it), the return address is looked for on the stack: a word behind a
- * call of this very function, or of one that jumps to it; else by the frame
- * pointer; else the first word behind an indirect call.
+ * call of this very function, or of one that jumps to it, at most by way of
+ * another; else by the frame pointer; else the first word behind an indirect
+ * call.
  *
  * Bounds: for each frame one look-up in the index of .eh_frame, at most
  * 2 * MTI_UNWIND_WORDS + 1 words of the stack, and MTI_UNWIND_JUMP_BYTES of
- * code for each of half of them.
+ * code twice for each of half of them and MTI_UNWIND_DETOURS times more.
  */
 #ifndef MTI_DEBUG_UNWIND_H
 #define MTI_DEBUG_UNWIND_H
@@ -23,6 +24,7 @@
 
 #define MTI_UNWIND_WORDS 512
 #define MTI_UNWIND_JUMP_BYTES 128
+#define MTI_UNWIND_DETOURS 128
 
 struct mti_unwind_guest {
 	const struct mti_arch *arch;

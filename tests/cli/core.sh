@@ -72,7 +72,7 @@ status 0
 out_has "guest      $scratch/elsewhere.elf$nl"
 out_has ' in store_byte at '
 run core -g "$scratch/nowhere.elf" "$core"
-status 5
+status 6
 run core --guest cli-hello.elf "$core"
 status 6
 err_has 'the core is not of this guest'

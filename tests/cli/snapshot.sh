@@ -121,6 +121,8 @@ err "mote snapshot: no GUEST given; see 'mote snapshot --help'$nl"
 run snapshot save "$layout" "$counter"
 status 2
 err_has 'has no tag; write DIR:TAG'
+run snapshot save "$layout" "$counter" Crash
+status 2
 run snapshot save "$layout:bad/tag" "$counter"
 status 2
 run snapshot save "$layout:-x" "$counter"
@@ -142,6 +144,9 @@ status 6
 run snapshot rm "$layout:none"
 status 2
 err_has 'none'
+run snapshot list "$layout:five"
+status 2
+err "mote snapshot: '$layout:five' has a tag; list takes DIR$nl"
 run snapshot list
 status 2
 run snapshot list a b

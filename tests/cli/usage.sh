@@ -316,6 +316,6 @@ status=$?
 ran='mote version >&-'
 collect
 status 5
-err "mote: Bad file descriptor$nl"
+err "mote: cannot write the output: Bad file descriptor$nl"
 
 finish

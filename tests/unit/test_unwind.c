@@ -305,6 +305,14 @@ static void test_without_tables(void **state)
 	memcpy(text + 64 * 9 + 11, &(int32_t){ -(64 * 9 + 15) }, 4);
 	assert_true(unwind(FUNCTION(0) + 4, 2, 3, out, 8) > 1);
 	assert_int_equal(out[1].pc, RETURN_TO(8));
+	/* Or to one that does, as malloc() in a guest. */
+	put_call(8, 11);
+	assert_true(unwind(FUNCTION(0) + 4, 2, 3, out, 8) > 1);
+	assert_int_equal(out[1].pc, RETURN_TO(7));
+	text[64 * 11] = 0xe9;
+	memcpy(text + 64 * 11 + 1, &(int32_t){ -(64 * 2 + 5) }, 4);
+	assert_true(unwind(FUNCTION(0) + 4, 2, 3, out, 8) > 1);
+	assert_int_equal(out[1].pc, RETURN_TO(8));
 	stack[28] = 0;
 	stack[29] = 0;
 	/* Stripped: the same, but there is no first choice. */
@@ -461,13 +469,21 @@ static void test_jumps(void **state)
 	static const unsigned char code[] = { 0x90, 0xeb, 0x10, 0xe9, 0xfb,
 					      0xff, 0xff, 0xff, 0xe9, 0 };
 
+	uint64_t at = 0;
+	uint64_t to;
+
 	(void)state;
-	assert_true(mti_amd64_jumps_to(code, sizeof(code), TEXT,
-				       TEXT + 3 + 0x10));
-	assert_true(mti_amd64_jumps_to(code, sizeof(code), TEXT, TEXT + 3));
-	assert_false(mti_amd64_jumps_to(code, 7, TEXT, TEXT + 3));
-	assert_false(mti_amd64_jumps_to(code, sizeof(code), TEXT, TEXT));
-	assert_false(mti_amd64_jumps_to(code, 0, TEXT, TEXT));
+	assert_true(mti_amd64_next_jump(code, sizeof(code), TEXT, &at, &to));
+	assert_int_equal(at, 2);
+	assert_int_equal(to, TEXT + 3 + 0x10);
+	assert_true(mti_amd64_next_jump(code, sizeof(code), TEXT, &at, &to));
+	assert_int_equal(at, 4);
+	assert_int_equal(to, TEXT + 3);
+	assert_false(mti_amd64_next_jump(code, sizeof(code), TEXT, &at, &to));
+	at = 2;
+	assert_false(mti_amd64_next_jump(code, 7, TEXT, &at, &to));
+	at = 0;
+	assert_false(mti_amd64_next_jump(code, 0, TEXT, &at, &to));
 }
 
 /* Instructions before an address (SDM 2A, "CALL"). */

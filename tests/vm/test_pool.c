@@ -636,8 +636,6 @@ int main(void)
 		TEST(test_wrong_releases),
 		TEST(test_release_inside),
 		TEST(test_stale_handle),
-}
-
 		TEST(test_free_it),
 		TEST(test_free_inside),
 		TEST(test_restore_fails),

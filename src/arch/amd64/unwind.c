@@ -69,23 +69,22 @@ bool mti_amd64_call_before(const uint8_t code[MTI_ARCH_CALL_BYTES],
 }
 
 /* At any byte: where instructions begin is not known. */
-bool mti_amd64_jumps_to(const uint8_t *code, uint64_t size, uint64_t address,
-			uint64_t target)
+bool mti_amd64_next_jump(const uint8_t *code, uint64_t size, uint64_t address,
+			 uint64_t *at, uint64_t *target)
 {
-	uint64_t next;
 	uint64_t i;
 
-	for (i = 0; i + 2 <= size; i++) {
-		next = address + i + 2;
-		if (code[i] == JUMP_SHORT &&
-		    next + (uint64_t)(int8_t)code[i + 1] == target)
-			return true;
-		if (code[i] != JUMP_NEAR || i + 5 > size)
+	for (i = *at; i + 2 <= size; i++) {
+		if (code[i] == JUMP_SHORT)
+			*target = address + i + 2 +
+				  (uint64_t)(int8_t)code[i + 1];
+		else if (code[i] == JUMP_NEAR && i + 5 <= size)
+			*target = address + i + 5 +
+				  (uint64_t)(int32_t)distance_at(code + i + 1);
+		else
 			continue;
-		next = address + i + 5 +
-		       (uint64_t)(int32_t)distance_at(code + i + 1);
-		if (next == target)
-			return true;
+		*at = i + 1;
+		return true;
 	}
 	return false;
 }

@@ -19,7 +19,7 @@ extern const uint8_t mti_amd64_dwarf_registers[MTI_AMD64_DWARF_REGISTERS];
 /* See struct mti_arch. */
 bool mti_amd64_call_before(const uint8_t code[MTI_ARCH_CALL_BYTES],
 			   uint64_t address, uint64_t *target);
-bool mti_amd64_jumps_to(const uint8_t *code, uint64_t size, uint64_t address,
-			uint64_t target);
+bool mti_amd64_next_jump(const uint8_t *code, uint64_t size, uint64_t address,
+			 uint64_t *at, uint64_t *target);
 
 #endif
