@@ -97,9 +97,11 @@ static int wait_for(pid_t child)
 /* A line of /list: name, program, and the origin of sandboxes if need be. */
 static void run(char *line)
 {
-	const char *name = strtok(line, " \n");
-	const char *program = strtok(NULL, " \n");
-	const char *origin = strtok(NULL, " \n");
+	static const char blanks[] = " \n";
+	char *rest = line;
+	const char *name = strtok_r(NULL, blanks, &rest);
+	const char *program = strtok_r(NULL, blanks, &rest);
+	const char *origin = strtok_r(NULL, blanks, &rest);
 	time_t start = time(NULL);
 	pid_t child;
 	int status;
