@@ -88,7 +88,8 @@ machine_room() {
 	cp "$tools/test-svm" tools/
 	for name in vm.bad vm.good; do
 		cp /bin/true "build/tests/vm/$name"
-	done
+		echo "add_test([=[$name]=] \"/x/$name\")"
+	done >build/tests/vm/CTestTestfile.cmake
 	image=build/svm/linux-image-9
 	: | put "$image/boot/vmlinuz-9"
 	for module in virt/lib/irqbypass arch/x86/kvm/kvm drivers/crypto/ccp/ccp \
