@@ -421,7 +421,8 @@ mote_sandbox_new(mote_image *image, const mote_sandbox_options *options,
 
 /*
  * Must not run at the same time as another use of the sandbox. In one of its
- * own host functions: it is freed when the call ends.
+ * own host functions: it is freed when the call ends. One that is from a pool
+ * is released to it.
  */
 MOTE_API void mote_sandbox_free(mote_sandbox *box);
 

@@ -176,11 +176,11 @@ mote_pool_new(mote_snapshot *snapshot, const mote_pool_options *options,
 
 /*
  * A sandbox in the state of the snapshot, which is the caller's until
- * mote_pool_release, but not to be freed. Waits up to timeout_ns when max are
- * out: MOTE_E_TIMEOUT; 0 does not wait. Who waits longest is served first.
- * MOTE_E_STATE if the pool is freed meanwhile; an error of
- * mote_sandbox_from_snapshot if one had to be made, which another call may
- * try again.
+ * mote_pool_release; mote_sandbox_free releases it, too. Waits up to
+ * timeout_ns when max are out: MOTE_E_TIMEOUT; 0 does not wait. Who waits
+ * longest is served first. MOTE_E_STATE if the pool is freed meanwhile; an
+ * error of mote_sandbox_from_snapshot if one had to be made, which another
+ * call may try again.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_pool_acquire(mote_pool *pool, uint64_t timeout_ns, mote_sandbox **box,

@@ -202,11 +202,13 @@ mote_status mote_sandbox_new(mote_image *image,
 
 void mote_sandbox_free(mote_sandbox *box)
 {
+	if (!box)
+		return;
 	/* A host function or an output callback of its own call. */
-	if (box && mti_sandbox_inside(box))
+	if (mti_sandbox_inside(box))
 		box->doomed = true;
 	else
-		mti_sandbox_free(box);
+		mti_sandbox_give_up(box);
 }
 
 uint32_t mote_sandbox_state(const mote_sandbox *box)

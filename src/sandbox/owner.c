@@ -57,9 +57,10 @@ void mti_sandbox_release(mote_sandbox *box)
 	/* Once it is nobody's, it may be gone. */
 	bool doomed = box->doomed;
 
+	box->doomed = false;
 	atomic_store_explicit(&box->owner, 0, memory_order_release);
 	if (doomed)
-		mti_sandbox_free(box);
+		mti_sandbox_give_up(box);
 }
 
 void mti_sandbox_park(mote_sandbox *box)

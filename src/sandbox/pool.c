@@ -618,6 +618,14 @@ void mti_pool_release(mote_pool *pool, mote_sandbox *box)
 	end_release(pool, slot, restored, other);
 }
 
+void mti_sandbox_give_up(mote_sandbox *box)
+{
+	if (box->pool)
+		mti_pool_release(box->pool, box);
+	else
+		mti_sandbox_free(box);
+}
+
 mote_status mti_pool_stats(mote_pool *pool, mote_pool_stats *stats,
 			   mote_error *err)
 {

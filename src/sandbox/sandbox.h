@@ -126,6 +126,8 @@ mote_status mti_sandbox_new(mote_image *image,
 			    const mote_sandbox_options *options,
 			    mote_sandbox **box, mote_error *err);
 void mti_sandbox_free(mote_sandbox *box);
+/* pool.c: frees it, or gives it back to the pool that it is from. */
+void mti_sandbox_give_up(mote_sandbox *box);
 
 /*
  * owner.c: one user at a time. MOTE_E_BUSY if it is another thread,
