@@ -1,9 +1,10 @@
 /*
- * Random sequences of calls, snapshots, restores, clones, mappings and
- * crashes, compared with a model that is nothing but arrays. The seed is
- * printed; --seed N has the same run again.
+ * Random sequences of calls, snapshots, restores, clones, mappings, crashes,
+ * pools and files, compared with a model that is nothing but arrays. The seed
+ * is printed; --seed N has the same run again.
  */
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@
 #define BOXES 5
 #define SNAPSHOTS 5
 #define MAPS 4
+#define POOLS 2
+#define POOL_MAX 2
+#define FILES 3
 #define STEPS 4000
 #define PAGE 4096u
 #define MAP_PAGES 3
@@ -51,6 +55,18 @@ struct box {
 	mote_sandbox *box;
 	struct model model;
 	bool poisoned;
+	mote_pool *pool; /* it is from, or NULL; may be freed already */
+};
+
+struct pool {
+	mote_pool *pool;
+	struct model model; /* of its sandboxes when they are acquired */
+};
+
+/* A snapshot in the layout, by a tag of its own. */
+struct file {
+	bool saved;
+	struct model model;
 };
 
 struct snapshot {
@@ -63,10 +79,14 @@ struct world {
 	struct random_source random;
 	struct box boxes[BOXES];
 	struct snapshot snapshots[SNAPSHOTS];
+	struct pool pools[POOLS];
+	struct file files[FILES];
+	char layout[64];
+	bool layout_made;
 	uint64_t *memory; /* MAP_HOST_MEMORY: MAPS pages */
 	int file;	  /* MAP_PAGES pages; the first word is FILE_VALUE */
 	unsigned int step;
-	unsigned int done[16];
+	unsigned int done[32];
 };
 
 #define FILE_VALUE UINT64_C(0x1122334455667788)
@@ -185,6 +205,16 @@ static void restore(struct world *world, struct box *box)
 	box->poisoned = false;
 }
 
+/* In either way, if it is from a pool. */
+static void drop_box(struct world *world, struct box *box)
+{
+	if (box->pool && below(world, 2))
+		mote_pool_release(box->pool, box->box);
+	else
+		mote_sandbox_free(box->box);
+	memset(box, 0, sizeof(*box));
+}
+
 static void clone_box(struct world *world, struct box *box)
 {
 	struct snapshot *from = &world->snapshots[below(world, SNAPSHOTS)];
@@ -198,10 +228,9 @@ static void clone_box(struct world *world, struct box *box)
 	       mote_sandbox_from_snapshot(from->snapshot, &options, &made,
 					  &world->vm.err),
 	       MOTE_OK);
-	mote_sandbox_free(box->box);
+	drop_box(world, box);
 	box->box = made;
 	box->model = from->model;
-	box->poisoned = false;
 }
 
 static mote_status map_kind(struct world *world, struct box *box, size_t index,
@@ -337,9 +366,155 @@ static void fresh_box(struct world *world, struct box *box)
 	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
 
 	options.deadline_ns = PATIENCE_NS;
-	mote_sandbox_free(box->box);
-	memset(box, 0, sizeof(*box));
+	drop_box(world, box);
 	box->box = vm_sandbox(&world->vm, &options);
+}
+
+/* ----------------------------------------------------------------- pools */
+
+/* What a pool maps into each of its sandboxes, where nothing is yet. */
+static void choose_mapping(struct world *world, struct model *model,
+			   mote_mapping *mapping)
+{
+	size_t index = below(world, MAPS);
+	struct model_map *map = &model->maps[index];
+
+	if (map->kind != MAP_NONE)
+		return;
+	mapping->fd = world->file;
+	mapping->address = map_address(index);
+	mapping->flags = below(world, 2) ? MOTE_MAP_PRIVATE : 0;
+	map->kind = mapping->flags ? MAP_PRIVATE_FILE : MAP_SHARED_FILE;
+	map->writable = mapping->flags != 0;
+	map->value = FILE_VALUE;
+}
+
+/* Those that are out of the one that it replaces go on. */
+static void new_pool(struct world *world, struct box *box)
+{
+	struct snapshot *from = &world->snapshots[below(world, SNAPSHOTS)];
+	struct pool *slot = &world->pools[below(world, POOLS)];
+	mote_sandbox_options sandbox = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_pool_options options = MOTE_POOL_OPTIONS_INIT;
+	mote_mapping mapping = { 0 };
+
+	(void)box;
+	if (!from->snapshot)
+		return;
+	mote_pool_free(slot->pool);
+	slot->pool = NULL;
+	slot->model = from->model;
+	if (below(world, 2))
+		choose_mapping(world, &slot->model, &mapping);
+	sandbox.deadline_ns = PATIENCE_NS;
+	sandbox.mappings = &mapping;
+	sandbox.mapping_count = mapping.address != 0;
+	options.sandbox = &sandbox;
+	options.min = (uint32_t)below(world, 2);
+	options.max = POOL_MAX;
+	expect(world,
+	       mote_pool_new(from->snapshot, &options, &slot->pool,
+			     &world->vm.err),
+	       MOTE_OK);
+}
+
+static size_t count_out(const struct world *world, const mote_pool *pool)
+{
+	size_t out = 0;
+	size_t i;
+
+	for (i = 0; i < BOXES; i++)
+		out += world->boxes[i].pool == pool;
+	return out;
+}
+
+static void acquire(struct world *world, struct box *box)
+{
+	struct pool *from = &world->pools[below(world, POOLS)];
+	mote_sandbox *made = NULL;
+	mote_status status;
+
+	if (!from->pool)
+		return;
+	status = mote_pool_acquire(from->pool, 0, &made, &world->vm.err);
+	if (count_out(world, from->pool) == POOL_MAX) {
+		expect(world, status, MOTE_E_TIMEOUT);
+		return;
+	}
+	expect(world, status, MOTE_OK);
+	drop_box(world, box);
+	box->box = made;
+	box->pool = from->pool;
+	box->model = from->model;
+	check_all(world, box);
+}
+
+/* ----------------------------------------------------------------- files */
+
+static void tag_of(char *tag, size_t size, size_t index)
+{
+	snprintf(tag, size, "tag-%zu", index);
+}
+
+static void save(struct world *world, struct box *box)
+{
+	struct snapshot *from = &world->snapshots[below(world, SNAPSHOTS)];
+	size_t index = below(world, FILES);
+	char tag[16];
+
+	(void)box;
+	if (!from->snapshot)
+		return;
+	tag_of(tag, sizeof(tag), index);
+	expect(world,
+	       mote_snapshot_save(from->snapshot, world->layout, tag, NULL,
+				  NULL, NULL, &world->vm.err),
+	       MOTE_OK);
+	world->layout_made = true;
+	world->files[index].saved = true;
+	world->files[index].model = from->model;
+}
+
+static void load(struct world *world, struct box *box)
+{
+	static const uint32_t flags[] = { 0, MOTE_LOAD_VERIFY, MOTE_LOAD_COPY };
+	struct snapshot *slot = &world->snapshots[below(world, SNAPSHOTS)];
+	size_t index = below(world, FILES);
+	mote_snapshot *loaded = NULL;
+	mote_status status;
+	char tag[16];
+
+	(void)box;
+	tag_of(tag, sizeof(tag), index);
+	status = mote_snapshot_load(world->vm.engine, world->layout, tag,
+				    flags[below(world, 3)], &loaded,
+				    &world->vm.err);
+	if (!world->files[index].saved) {
+		/* Before the first one there is no layout. */
+		expect(world, status,
+		       world->layout_made ? MOTE_E_NOT_FOUND : MOTE_E_SNAPSHOT);
+		return;
+	}
+	expect(world, status, MOTE_OK);
+	mote_snapshot_unref(slot->snapshot);
+	slot->snapshot = loaded;
+	slot->model = world->files[index].model;
+}
+
+/* What was loaded from it stays. */
+static void remove_file(struct world *world, struct box *box)
+{
+	size_t index = below(world, FILES);
+	char tag[16];
+
+	(void)box;
+	if (!world->files[index].saved)
+		return;
+	tag_of(tag, sizeof(tag), index);
+	expect(world,
+	       mote_snapshot_remove(world->layout, tag, &world->vm.err),
+	       MOTE_OK);
+	world->files[index].saved = false;
 }
 
 static const struct action {
@@ -353,6 +528,9 @@ static const struct action {
 	{ "unmap", 3, unmap_something },   { "write a mapping", 5, write_mapping },
 	{ "poison", 4, poison },	   { "drop", 1, drop_snapshot },
 	{ "write memory", 3, write_memory }, { "new", 1, fresh_box },
+	{ "new pool", 2, new_pool },	   { "acquire", 8, acquire },
+	{ "save", 2, save },		   { "load", 3, load },
+	{ "remove", 1, remove_file },
 };
 
 #define ACTIONS (sizeof(actions) / sizeof(actions[0]))
@@ -373,6 +551,17 @@ static void one_step(struct world *world)
 	world->done[i]++;
 }
 
+_Static_assert(ACTIONS <= 32, "done has room");
+
+static int remove_entry(const char *path, const struct stat *st, int type,
+			struct FTW *walk)
+{
+	(void)st;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
 static void open_world(struct world *world)
 {
 	const uint64_t value = FILE_VALUE;
@@ -390,6 +579,8 @@ static void open_world(struct world *world)
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(memory, MAP_FAILED);
 	world->memory = memory;
+	snprintf(world->layout, sizeof(world->layout), "/tmp/mote-model.XXXXXX");
+	assert_non_null(mkdtemp(world->layout));
 	vm_open(&world->vm, GUEST_vm_model);
 	for (i = 0; i < BOXES; i++)
 		fresh_box(world, &world->boxes[i]);
@@ -400,11 +591,15 @@ static void close_world(struct world *world)
 	uint64_t value = 0;
 	size_t i;
 
+	mote_pool_free(world->pools[0].pool);
 	for (i = 0; i < BOXES; i++)
-		mote_sandbox_free(world->boxes[i].box);
+		drop_box(world, &world->boxes[i]);
+	for (i = 1; i < POOLS; i++)
+		mote_pool_free(world->pools[i].pool);
 	for (i = 0; i < SNAPSHOTS; i++)
 		mote_snapshot_unref(world->snapshots[i].snapshot);
 	vm_close(&world->vm);
+	nftw(world->layout, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	/* What guests wrote to private mappings never reached the file. */
 	assert_int_equal(pread(world->file, &value, sizeof(value), 0),
 			 sizeof(value));
