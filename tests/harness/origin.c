@@ -63,7 +63,8 @@ static int remove_entry(const char *path, const struct stat *st, int type,
 static void from_file(mote_engine *engine, mote_snapshot *snapshot,
 		      const mote_sandbox_options *options, mote_sandbox **box)
 {
-	char directory[] = "/tmp/mote-origin.XXXXXX";
+	/* Nothing here has to outlive a crash: not to the disk. */
+	char directory[] = "/dev/shm/mote-origin.XXXXXX";
 	mote_error err = MOTE_ERROR_INIT;
 	mote_snapshot *loaded = NULL;
 

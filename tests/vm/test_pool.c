@@ -411,115 +411,6 @@ static void test_release_inside(void **state)
 	mote_pool_free(pool);
 }
 
-struct stale {
-	mote_interrupt *handle;
-	int struck;
-};
-
-static uint32_t cancel_stale(void *argument, uint64_t address)
-{
-	struct stale *stale = argument;
-
-	(void)address;
-	stale->struck = mote_interrupt_cancel(stale->handle);
-	return 7;
-}
-
-/* Who had a sandbox cancels no call of the one who has it now. */
-static void test_stale_handle(void **state)
-{
-	const mote_value args[] = { MOTE_U64(0) };
-	mote_pool *pool = pool_host_new(0, 1);
-	mote_sandbox *box = pool_host_acquire(pool);
-	struct stale stale = { NULL, 7 };
-	mote_value result;
-
-	(void)state;
-	vm_expect(mote_interrupt_new(box, &stale.handle, &base.vm.err), MOTE_OK,
-		  &base.vm.err);
-	mote_pool_release(pool, box);
-	assert_ptr_equal(pool_host_acquire(pool), box);
-	base.mapping.meanwhile = cancel_stale;
-	base.mapping.argument = &stale;
-	vm_expect(mote_call(box, "Call", args, 1, &result, &base.vm.err),
-		  MOTE_OK, &base.vm.err);
-	assert_int_equal(stale.struck, 0);
-	mote_interrupt_unref(stale.handle);
-	/* One of its own works. */
-	vm_expect(mote_interrupt_new(box, &stale.handle, &base.vm.err), MOTE_OK,
-		  &base.vm.err);
-	vm_expect(mote_call(box, "Call", args, 1, &result, &base.vm.err),
-		  MOTE_E_CANCELLED, &base.vm.err);
-	assert_int_equal(stale.struck, 1);
-	mote_interrupt_unref(stale.handle);
-	mote_pool_release(pool, box);
-	pool_host_expect(pool, 1, 0);
-	mote_pool_free(pool);
-}
-
-/* Freed as if it were the caller's own: that is a release. */
-static void test_free_it(void **state)
-{
-	mote_pool *pool = pool_host_new(1, 1);
-	mote_sandbox *box = pool_host_acquire(pool);
-	mote_value result;
-
-	(void)state;
-	mapping_keep(box, SECRET);
-	mote_sandbox_free(box);
-	pool_host_expect(pool, 1, 0);
-	/* And once more, as a second release: nothing. */
-	mote_sandbox_free(box);
-	pool_host_expect(pool, 1, 0);
-	vm_expect(mote_call(box, "Kept", NULL, 0, &result, &base.vm.err),
-		  MOTE_E_BUSY, &base.vm.err);
-	assert_ptr_equal(pool_host_acquire(pool), box);
-	assert_int_equal(mapping_kept(box), 0);
-	assert_int_equal(pool_host_stats(pool).restored, 1);
-	/* It outlives the pool. */
-	mote_pool_free(pool);
-	mapping_keep(box, SECRET);
-	mote_sandbox_free(box);
-}
-
-static uint32_t free_inside(void *argument, uint64_t address)
-{
-	struct inside *inside = argument;
-
-	(void)address;
-	mote_sandbox_free(inside->box);
-	return 7;
-}
-
-static void test_free_inside(void **state)
-{
-	const mote_value args[] = { MOTE_U64(0) };
-	mote_pool *pool = pool_host_new(0, 1);
-	struct inside inside = { pool, pool_host_acquire(pool) };
-	mote_value result;
-	int turn;
-
-	(void)state;
-	base.mapping.meanwhile = free_inside;
-	base.mapping.argument = &inside;
-	for (turn = 0; turn < 3; turn++) {
-		vm_expect(mote_call(inside.box, "Call", args, 1, &result,
-				    &base.vm.err),
-			  MOTE_OK, &base.vm.err);
-		assert_int_equal(result.as.u32, 7);
-		if (turn == 2)
-			break;
-		/* Once, when the call had ended, and not for the next user. */
-		pool_host_expect(pool, 1, 0);
-		inside.box = pool_host_acquire(pool);
-		mapping_keep(inside.box, SECRET);
-		pool_host_expect(pool, 0, 1);
-		/* The last time there is no pool to go back to. */
-		if (turn == 1)
-			mote_pool_free(pool);
-	}
-}
-
 /* ------------------------------------------------------------- failures */
 
 static void test_restore_fails(void **state)
@@ -702,9 +593,6 @@ int main(void)
 		TEST(test_counts),
 		TEST(test_wrong_releases),
 		TEST(test_release_inside),
-		TEST(test_stale_handle),
-		TEST(test_free_it),
-		TEST(test_free_inside),
 		TEST(test_restore_fails),
 		TEST(test_creation_fails),
 		TEST(test_free_it),
