@@ -307,6 +307,19 @@ static uint8_t signal_of(mote_fault_kind kind)
 	}
 }
 
+/*
+ * Whether a breakpoint was there that has been taken away since: the guest
+ * was interrupted in the stub, and who had put it there has gone.
+ */
+static bool was_ours(mote_sandbox *box, uint64_t address)
+{
+	const struct mti_virtual access = mti_inspect_space(box);
+	uint8_t byte;
+
+	return mti_virtual_read(&access, address, &byte, 1) == 1 &&
+	       byte != arch_of(box)->breakpoint;
+}
+
 static mote_status fault_exit(mote_sandbox *box, uint32_t vector,
 			      enum mti_debug_verdict *verdict, mote_error *err)
 {
@@ -337,6 +350,10 @@ static mote_status fault_exit(mote_sandbox *box, uint32_t vector,
 	    mti_debug_has(debug, *pc - 1)) {
 		*pc -= 1;
 		return halt_as(box, &at_breakpoint, err);
+	}
+	if (vector == arch->breakpoint_vector && was_ours(box, *pc - 1)) {
+		*pc -= 1;
+		return MOTE_OK;
 	}
 	if (vector == arch->step_vector && debug->flag_set)
 		return stepped(box, err);
