@@ -114,7 +114,7 @@ machine_room
 printf '%s\n=== start vm.good\n[ RUN      ] test_one\n' "$bad" |
 	console qemu.1
 echo "$good" | console qemu.2
-rejects 'the machine stands still; once more, from vm.good on
+rejects 'the machine has stopped; once more, from vm.good on
   vm.good: 2 passed' in_room
 rejects '1 programs passed, 1 failed; 3 tests passed' \
 	tools/test-svm --replay build/log/test-svm.log
