@@ -1,12 +1,13 @@
 /*
  * The guest's address space and the page where host and guest runtime meet.
  *
- * Guest-virtual, user-mode x86-64 guests:
+ * Guest-virtual, user-mode guests:
  *
  *	0x0000_0000_0000  64 KiB never mapped
  *	0x0000_0040_0000  the program (ELF addresses; static-PIE loads here)
  *	0x7000_0000_0000  control page (rw), syscall page (rx)
  *	0x7000_2000_0000  supervisor: descriptor tables, interrupt stack
+ *	0x7000_4000_0000  AArch64: doorbells
  *	0x7001_0000_0000  call area   host -> guest: calls
  *	0x7002_0000_0000  reply area  host -> guest: results of host functions
  *	0x7003_0000_0000  out area    guest -> host: results, host calls
@@ -37,6 +38,9 @@
 #define MOTE_GVA_SUPERVISOR UINT64_C(0x700020000000)
 /* One page, between unmapped ones. */
 #define MOTE_GVA_INTERRUPT_STACK (MOTE_GVA_SUPERVISOR + 2 * MOTE_PAGE_SIZE)
+/* AArch64: see trap.h; beside each other, one for user mode, one not. */
+#define MOTE_GVA_DOORBELL UINT64_C(0x700040000000)
+#define MOTE_GVA_DOORBELL_FAULT UINT64_C(0x700040001000)
 #define MOTE_GVA_CALL UINT64_C(0x700100000000)
 #define MOTE_GVA_REPLY UINT64_C(0x700200000000)
 #define MOTE_GVA_OUT UINT64_C(0x700300000000)

@@ -37,6 +37,23 @@
 #define MOTE_RANDOM_MAX 256
 
 /*
+ * AArch64 has no ports: a doorbell takes their place. User mode stores the
+ * 4-byte value to MOTE_GVA_DOORBELL + port, and no host memory is behind that
+ * page; x0 and x1 are the arguments. The exception vectors do the same in a
+ * page that only they reach: MOTE_GVA_DOORBELL_FAULT + 4 * the number of the
+ * vector (Arm ARM, D1.3.2: 0 to 15), with x0 of the guest in TPIDR_EL1.
+ */
+#define MOTE_GPA_DOORBELL UINT64_C(0xff00000000)
+#define MOTE_GPA_DOORBELL_FAULT UINT64_C(0xff00001000)
+/*
+ * `svc #0` is libc's: EL1 puts the return address into TPIDRRO_EL0 and goes
+ * on in user mode at the control page's syscall_handler, all other registers
+ * as they were. `svc #1` goes back to TPIDRRO_EL0.
+ */
+#define MOTE_SVC_CALL 0
+#define MOTE_SVC_RETURN 1
+
+/*
  * Exception stubs only (supervisor mode): port = this + vector. The frame is
  * on the interrupt stack.
  */

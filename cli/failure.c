@@ -59,6 +59,7 @@ static enum cli_exit exit_of_status(mote_status status)
 	case MOTE_E_NO_MEMORY:
 	case MOTE_E_OS:
 	case MOTE_E_NO_HYPERVISOR:
+	case MOTE_E_UNSUPPORTED:
 	case MOTE_E_HYPERVISOR:
 		return CLI_EXIT_HOST;
 	case MOTE_E_GUEST_ERROR:

@@ -44,6 +44,7 @@ extern "C" {
 	X(E_SNAPSHOT, 110, 0, "the snapshot file is not as it must be")       \
 	X(E_INCOMPATIBLE, 111, 0, "the snapshot does not fit the sandbox")    \
 	X(E_TIMEOUT, 112, 0, "no sandbox became free in time")                \
+	X(E_UNSUPPORTED, 113, 0, "the backend cannot do this")                \
 	X(E_NO_MEMORY, 200, 0, "out of memory")                               \
 	X(E_OS, 201, 0, "a system call failed")                               \
 	X(E_NO_HYPERVISOR, 202, 0, "no hypervisor can be used")               \

@@ -1,8 +1,8 @@
 /*
  * The contract between the sandbox and a hypervisor.
  *
- * A backend creates VMs with one virtual CPU that runs user-mode guests, and
- * reports each exit as one struct mti_exit. It decides nothing about guests.
+ * A backend creates VMs with one virtual CPU that runs a guest, and reports
+ * each exit as one struct mti_exit. It decides nothing about guests.
  * Objects are used by one thread at a time, except that a hv may create VMs
  * on several threads at once. Every status comes with err filled.
  */
@@ -17,13 +17,32 @@
 #include <mote/error.h>
 #include <mote/mote.h>
 
+#include "arch/arch.h"
 #include "base/alloc.h"
 
-/* Guest-physical memory [0, size) is the host memory at base. */
-struct mti_vm_config {
+/* Guest-physical memory [gpa, gpa + size) is the host memory there. */
+struct mti_vm_range {
+	uint64_t gpa;
+	uint64_t size;
 	void *memory;
-	uint64_t memory_size;
-	uint64_t page_table_gpa; /* the root */
+	bool writable; /* by the guest */
+};
+
+#define MTI_VM_RANGES_MAX 2
+
+struct mti_vm_config {
+	const struct mti_arch *arch;
+	/*
+	 * A user-mode guest: on page tables that it cannot reach, events come
+	 * out through the supervisor page. Otherwise a bare one: it has the
+	 * machine for itself and runs with all privileges; bare_set must come
+	 * before run, and the operations below that are marked "user" are not
+	 * for it.
+	 */
+	bool bare;
+	struct mti_vm_range ranges[MTI_VM_RANGES_MAX];
+	uint32_t range_count;
+	uint64_t page_table_gpa; /* user: the root */
 };
 
 /*
@@ -44,6 +63,9 @@ enum mti_exit_kind {
 	MTI_EXIT_INTERRUPTED, /* a signal, a kick, or for the backend's sake */
 	MTI_EXIT_BAD_IO,      /* any other use of ports: text says what */
 	MTI_EXIT_MACHINE,     /* the VM cannot go on: text says why */
+	/* Bare guests have, instead of PORT, FAULT and BAD_IO: */
+	MTI_EXIT_IO,	  /* any use of a port */
+	MTI_EXIT_HALT,	  /* HLT; nothing will ever wake it up */
 };
 
 /*
@@ -78,10 +100,77 @@ struct mti_machine {
 	uint32_t vector_offset[8];
 };
 
+/* Of a segment register, or of GDTR, IDTR: then only base and limit. */
+struct mti_bare_segment {
+	uint64_t base;
+	uint32_t limit; /* in bytes */
+	uint16_t selector;
+	/* Bits 8 to 23 of the descriptor's second word (SDM 3, 3.4.5), >> 8. */
+	uint16_t attributes;
+	bool unusable;
+};
+
+enum mti_bare_register {
+	MTI_BARE_CS,
+	MTI_BARE_SS,
+	MTI_BARE_DS,
+	MTI_BARE_ES,
+	MTI_BARE_FS,
+	MTI_BARE_GS,
+	MTI_BARE_LDT,
+	MTI_BARE_TR,
+	MTI_BARE_SEGMENTS
+};
+
+/* MSRs that a bare guest may use and that a snapshot keeps. */
+enum mti_bare_msr {
+	MTI_BARE_STAR,
+	MTI_BARE_LSTAR,
+	MTI_BARE_CSTAR,
+	MTI_BARE_SFMASK,
+	MTI_BARE_KERNEL_GS_BASE,
+	MTI_BARE_SYSENTER_CS,
+	MTI_BARE_SYSENTER_ESP,
+	MTI_BARE_SYSENTER_EIP,
+	MTI_BARE_PAT,
+	MTI_BARE_MSRS
+};
+
+/* All of a bare x86 CPU, between two instructions. */
+struct mti_bare_state {
+	/* rax rbx rcx rdx rsi rdi rbp rsp r8 to r15 rip rflags. */
+	uint64_t general[18];
+	struct mti_bare_segment segments[MTI_BARE_SEGMENTS];
+	struct mti_bare_segment gdt;
+	struct mti_bare_segment idt;
+	uint64_t cr0;
+	uint64_t cr2;
+	uint64_t cr3;
+	uint64_t cr4;
+	uint64_t efer;
+	uint64_t xcr0; /* 0: as after reset */
+	uint64_t dr[4];
+	uint64_t dr6;
+	uint64_t dr7;
+	uint64_t msrs[MTI_BARE_MSRS];
+	/* The XSAVE area, standard format; 0 bytes: as after reset. */
+	uint8_t vector[4096];
+	uint32_t vector_size;
+};
+
 struct mti_exit {
 	enum mti_exit_kind kind;
 	uint32_t number; /* port, or vector */
 	uint32_t value;  /* what was written to the port */
+	/*
+	 * IO only: count elements of size bytes (1, 2, 4), which the guest
+	 * wrote, or which the next run will have read, at data: memory of the
+	 * backend, valid until then.
+	 */
+	bool in;
+	uint8_t size;
+	uint32_t count;
+	uint8_t *data;
 	/* PORT only: the registers that carry arguments. */
 	uint64_t argument0;
 	uint64_t argument1;
@@ -105,6 +194,7 @@ struct mti_hv_ops {
 	/*
 	 * Borrows the memory, which must outlive the VM. The CPU is in user
 	 * mode, vector state as after reset; set_entry must come before run.
+	 * MOTE_E_UNSUPPORTED: never with this architecture, or bare.
 	 */
 	mote_status (*vm_new)(struct mti_hv *hv,
 			      const struct mti_vm_config *config,
@@ -138,6 +228,12 @@ struct mti_hv_ops {
 	void (*block)(struct mti_vm *vm, const sigset_t *blocked);
 
 	/*
+	 * User. The host has written to memory that the guest executes, or to
+	 * its page tables; NULL operation: the CPU finds out for itself.
+	 */
+	void (*changed)(struct mti_vm *vm);
+
+	/*
 	 * After an exit: fills fault->registers as the guest's code left
 	 * them and *fault_address with CR2.
 	 */
@@ -147,7 +243,7 @@ struct mti_hv_ops {
 				   mote_error *err);
 
 	/*
-	 * Snapshots. state_get: after an exit to a user port. state_set: the
+	 * Snapshots, user. state_get: after an exit to a user port. state_set: the
 	 * CPU is as new but for state, at the latest at the next entry, which
 	 * must come through set_entry and find the state's control words in
 	 * the control page (see MOTE_SYSCALL_RESTORE). clean: the CPU is new
@@ -159,6 +255,17 @@ struct mti_hv_ops {
 	mote_status (*state_set)(struct mti_vm *vm,
 				 const struct mti_cpu_state *state, bool clean,
 				 mote_error *err);
+	/*
+	 * Bare only: all of the CPU. bare_get completes the instruction of the
+	 * last exit first. bare_set: MOTE_E_INVALID if no CPU like this one
+	 * can be in that state, which is not trusted; nothing of an earlier
+	 * one is left.
+	 */
+	mote_status (*bare_get)(struct mti_vm *vm,
+				struct mti_bare_state *state, mote_error *err);
+	mote_status (*bare_set)(struct mti_vm *vm,
+				const struct mti_bare_state *state,
+				mote_error *err);
 	/*
 	 * Calls found for each page that the guest has written and that was
 	 * not reported before; pages may come more than once. Never misses

@@ -29,14 +29,17 @@ static mote_status new_seat(mote_engine *engine, struct mti_template *template,
 			    struct mti_store *store, struct mti_seat *seat,
 			    mote_error *err)
 {
-	struct mti_vm_config config;
+	struct mti_vm_config config = { 0 };
 	mote_status status;
 
 	status = mti_memory_init(&seat->memory, &engine->allocator, store, err);
 	if (status != MOTE_OK)
 		return status;
-	config.memory = seat->memory.base;
-	config.memory_size = seat->memory.size;
+	config.arch = template->arch;
+	config.ranges[0].memory = seat->memory.base;
+	config.ranges[0].size = seat->memory.size;
+	config.ranges[0].writable = true;
+	config.range_count = 1;
 	config.page_table_gpa = template->layout.page_table_gpa;
 	status = engine->ops->vm_new(engine->hv, &config, &seat->vm, err);
 	if (status != MOTE_OK) {

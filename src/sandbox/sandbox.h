@@ -39,6 +39,7 @@ mote_status mti_template_get(mote_image *image,
 			     struct mti_template **out, mote_error *err);
 /* Of a plan that is there; references store. NULL if memory ran out. */
 struct mti_template *mti_template_new(const struct mti_allocator *allocator,
+				      const struct mti_arch *arch,
 				      const struct mti_layout *layout,
 				      struct mti_store *store);
 void mti_template_ref(struct mti_template *plan);

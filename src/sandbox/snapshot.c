@@ -119,6 +119,7 @@ static mote_status take_plan(const mote_sandbox *box, mote_snapshot *snapshot,
 	if (box->window.count > 0) {
 		snapshot->template =
 			mti_template_new(mti_sandbox_allocator(box),
+					 box->image->arch,
 					 &snapshot->snap.layout,
 					 snapshot->snap.store);
 		if (!snapshot->template)
@@ -210,7 +211,8 @@ mote_status mti_snapshot_from_parts(mote_image *image,
 
 	if (status != MOTE_OK)
 		goto fail;
-	template = mti_template_new(&image->engine->allocator, &snap->layout,
+	template = mti_template_new(&image->engine->allocator, image->arch,
+				    &snap->layout,
 				    snap->store);
 	made = template ? new_snapshot(image) : NULL;
 	if (!made) {

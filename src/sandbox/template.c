@@ -172,6 +172,7 @@ static mote_status template_new(const mote_image *image,
 				     "no memory for the plan");
 	made->references = 1;
 	made->allocator = allocator;
+	made->arch = image->arch;
 	status = plan(&image->elf, sizes, &made->layout, err);
 	if (status == MOTE_OK)
 		status = build(made, image, err);
@@ -184,6 +185,7 @@ static mote_status template_new(const mote_image *image,
 }
 
 struct mti_template *mti_template_new(const struct mti_allocator *allocator,
+				      const struct mti_arch *arch,
 				      const struct mti_layout *layout,
 				      struct mti_store *store)
 {
@@ -193,6 +195,7 @@ struct mti_template *mti_template_new(const struct mti_allocator *allocator,
 		return NULL;
 	made->references = 1;
 	made->allocator = allocator;
+	made->arch = arch;
 	made->layout = *layout;
 	made->store = store;
 	mti_store_ref(store);

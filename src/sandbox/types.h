@@ -75,6 +75,7 @@ struct mote_engine {
 struct mti_template {
 	_Atomic uint32_t references;
 	const struct mti_allocator *allocator;
+	const struct mti_arch *arch;
 	struct mti_layout layout;
 	struct mti_store *store; /* a reference */
 	/*

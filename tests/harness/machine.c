@@ -98,15 +98,18 @@ static void map_memory(struct machine *machine, const void *code, size_t size)
 void machine_open(struct machine *machine, const void *code, size_t size,
 		  uint64_t heap)
 {
-	struct mti_vm_config config;
+	struct mti_vm_config config = { 0 };
 
 	if (!machine->hv)
 		machine_open_hv(machine);
 	plan(machine, size, heap);
 	map_memory(machine, code, size);
 	machine->code = code;
-	config.memory = machine->memory;
-	config.memory_size = machine->layout.memory_size;
+	config.arch = &mti_arch_amd64;
+	config.ranges[0].memory = machine->memory;
+	config.ranges[0].size = machine->layout.memory_size;
+	config.ranges[0].writable = true;
+	config.range_count = 1;
 	config.page_table_gpa = machine->layout.page_table_gpa;
 	expect_ok(machine, machine->ops->vm_new(machine->hv, &config,
 						&machine->vm, &machine->err));

@@ -28,6 +28,7 @@ static const struct {
 	{ 110, "MOTE_E_SNAPSHOT" },
 	{ 111, "MOTE_E_INCOMPATIBLE" },
 	{ 112, "MOTE_E_TIMEOUT" },
+	{ 113, "MOTE_E_UNSUPPORTED" },
 	{ 200, "MOTE_E_NO_MEMORY" },
 	{ 201, "MOTE_E_OS" },
 	{ 202, "MOTE_E_NO_HYPERVISOR" },

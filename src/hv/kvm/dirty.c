@@ -180,7 +180,8 @@ mote_status mti_kvm_dirty(struct mti_vm *vm,
 		return mti_error_set(err, MOTE_E_STATE, "find dirty pages",
 				     "this KVM has no dirty ring");
 	if (vm->pending) {
-		report_pending(&vm->memory, found, context);
+		for (i = 0; i < MTI_VM_RANGES_MAX; i++)
+			report_pending(&vm->memory[i], found, context);
 		for (i = 0; i < vm->mapped_count; i++)
 			report_pending(&vm->mapped[i], found, context);
 		vm->pending = false;

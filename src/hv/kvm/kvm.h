@@ -10,6 +10,8 @@
 #include "hv/hv.h"
 
 #define KVM_CPUID_ENTRIES_MAX 256
+/* Behind those that the caller may use. */
+#define KVM_SECOND_SLOT (MTI_VM_SLOTS_MAX + 1)
 
 /* Linux 6.8, with EFAULT or EHWPOISON: 64 bits of flags, the address, size. */
 #ifndef KVM_EXIT_MEMORY_FAULT
@@ -85,7 +87,8 @@ struct mti_vm {
 	uint32_t ring_next;  /* the first entry that was not read */
 	uint32_t ring_reset; /* the first that KVM was not given back */
 	bool pending;        /* some slot has pending pages */
-	struct kvm_slot memory; /* slot 0 */
+	/* The memory it was made with: slot 0, and slot KVM_SECOND_SLOT. */
+	struct kvm_slot memory[MTI_VM_RANGES_MAX];
 	struct kvm_slot *mapped; /* from slot 1 */
 	uint32_t mapped_count;
 };

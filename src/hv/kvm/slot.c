@@ -15,26 +15,31 @@ static const char operation[] = "map memory";
 struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot)
 {
 	if (slot == 0)
-		return &vm->memory;
+		return &vm->memory[0];
+	if (slot == KVM_SECOND_SLOT && vm->memory[1].size > 0)
+		return &vm->memory[1];
 	if (slot > vm->mapped_count || vm->mapped[slot - 1].size == 0)
 		return NULL;
 	return &vm->mapped[slot - 1];
 }
 
-/* The slots in use that a mapping would lie upon, or NULL. */
-static const struct kvm_slot *overlapped(struct mti_vm *vm,
-					 const struct mti_vm_mapping *mapping)
+static bool overlaps(const struct kvm_slot *slot,
+		     const struct mti_vm_mapping *mapping)
+{
+	return slot && mapping->gpa < slot->gpa + slot->size &&
+	       slot->gpa < mapping->gpa + mapping->size;
+}
+
+/* Whether a mapping would lie upon a slot in use. */
+static bool overlaps_any(struct mti_vm *vm,
+			 const struct mti_vm_mapping *mapping)
 {
 	uint32_t i;
 
-	for (i = 0; i <= vm->mapped_count; i++) {
-		const struct kvm_slot *slot = mti_kvm_slot(vm, i);
-
-		if (slot && mapping->gpa < slot->gpa + slot->size &&
-		    slot->gpa < mapping->gpa + mapping->size)
-			return slot;
-	}
-	return NULL;
+	for (i = 0; i <= vm->mapped_count; i++)
+		if (overlaps(mti_kvm_slot(vm, i), mapping))
+			return true;
+	return overlaps(mti_kvm_slot(vm, KVM_SECOND_SLOT), mapping);
 }
 
 static mote_status check(struct mti_vm *vm, uint32_t slot,
@@ -65,7 +70,7 @@ static mote_status check(struct mti_vm *vm, uint32_t slot,
 			"bits",
 			(unsigned long long)mapping->size,
 			(unsigned long long)mapping->gpa, bits);
-	if (overlapped(vm, mapping))
+	if (overlaps_any(vm, mapping))
 		return mti_error_set(
 			err, MOTE_E_INVALID, operation,
 			"%llu bytes at 0x%llx lie upon other memory",
@@ -153,5 +158,6 @@ void mti_kvm_slots_fini(struct mti_vm *vm)
 	for (i = 0; i < vm->mapped_count; i++)
 		mti_free(vm->hv->allocator, vm->mapped[i].pending);
 	mti_free(vm->hv->allocator, vm->mapped);
-	mti_free(vm->hv->allocator, vm->memory.pending);
+	for (i = 0; i < MTI_VM_RANGES_MAX; i++)
+		mti_free(vm->hv->allocator, vm->memory[i].pending);
 }

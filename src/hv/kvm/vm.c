@@ -6,6 +6,7 @@
 
 #include "abi/layout.h"
 #include "arch/amd64/boot.h"
+#include "base/checked.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
 #include "hv/kvm/ops.h"
@@ -23,31 +24,52 @@ static void vm_free(struct mti_vm *vm)
 	mti_free_apart(vm->hv->allocator, vm);
 }
 
-static mote_status set_memory(struct mti_vm *vm,
-			      const struct mti_vm_config *config,
-			      mote_error *err)
+static mote_status set_range(struct mti_vm *vm, uint32_t slot, uint32_t flags,
+			     const struct mti_vm_range *range,
+			     struct kvm_slot *memory, mote_error *err)
 {
 	struct kvm_userspace_memory_region region = {
-		.flags = mti_kvm_dirty_enable(vm),
-		.memory_size = config->memory_size,
-		.userspace_addr = (uint64_t)(uintptr_t)config->memory,
+		.slot = slot,
+		.flags = range->writable ? flags : KVM_MEM_READONLY,
+		.guest_phys_addr = range->gpa,
+		.memory_size = range->size,
+		.userspace_addr = (uint64_t)(uintptr_t)range->memory,
 	};
 	uint32_t bits = vm->hv->physical_bits;
 	int status;
 
-	if (bits < 64 && config->memory_size > UINT64_C(1) << bits)
+	if (bits < 64 && !mti_range_ok(range->gpa, range->size,
+				       UINT64_C(1) << bits))
 		return mti_error_set(
 			err, MOTE_E_INVALID, "create VM",
-			"the guest needs %llu bytes, but this CPU addresses "
-			"only %u bits",
-			(unsigned long long)config->memory_size, bits);
+			"the guest needs %llu bytes at 0x%llx, but this CPU "
+			"addresses only %u bits",
+			(unsigned long long)range->size,
+			(unsigned long long)range->gpa, bits);
 	status = mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_OS, "create VM", -status,
-				    "KVM_SET_USER_MEMORY_REGION, %llu bytes",
-				    (unsigned long long)config->memory_size);
-	vm->memory.size = config->memory_size;
+				    "KVM_SET_USER_MEMORY_REGION, %llu bytes "
+				    "at 0x%llx",
+				    (unsigned long long)range->size,
+				    (unsigned long long)range->gpa);
+	memory->gpa = range->gpa;
+	memory->size = range->size;
 	return MOTE_OK;
+}
+
+static mote_status set_memory(struct mti_vm *vm,
+			      const struct mti_vm_config *config,
+			      mote_error *err)
+{
+	uint32_t flags = mti_kvm_dirty_enable(vm);
+	mote_status status = MOTE_OK;
+	uint32_t i;
+
+	for (i = 0; i < config->range_count && status == MOTE_OK; i++)
+		status = set_range(vm, i == 0 ? 0 : KVM_SECOND_SLOT, flags,
+				   &config->ranges[i], &vm->memory[i], err);
+	return status;
 }
 
 static mote_status create_vcpu(struct mti_vm *vm, mote_error *err)
@@ -86,9 +108,16 @@ static uint64_t read_tick_ns(struct mti_vm *vm)
 static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 			  struct mti_vm **out, mote_error *err)
 {
-	struct mti_vm *vm = mti_alloc_apart(hv->allocator, sizeof(*vm));
+	struct mti_vm *vm;
 	mote_status status;
 
+	if (config->bare || config->arch != &mti_arch_amd64)
+		return mti_error_set(err, MOTE_E_UNSUPPORTED, "create VM",
+				     "KVM runs user-mode guests of amd64 here, "
+				     "not %s guests of %s",
+				     config->bare ? "bare" : "user-mode",
+				     config->arch->name);
+	vm = mti_alloc_apart(hv->allocator, sizeof(*vm));
 	if (!vm)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "create VM",
 				     "no memory for the VM");
