@@ -243,11 +243,12 @@ struct mti_hv_ops {
 				   mote_error *err);
 
 	/*
-	 * Snapshots, user. state_get: after an exit to a user port. state_set: the
-	 * CPU is as new but for state, at the latest at the next entry, which
-	 * must come through set_entry and find the state's control words in
-	 * the control page (see MOTE_SYSCALL_RESTORE). clean: the CPU is new
-	 * or stands where a call ended; else nothing is taken for granted.
+	 * Snapshots, user. state_get: after an exit to a user port.
+	 * state_set: the CPU is as new but for state, at the latest at the
+	 * next entry, which must come through set_entry and find the state's
+	 * control words in the control page (see MOTE_SYSCALL_RESTORE). clean:
+	 * the CPU is new or stands where a call ended; else nothing is taken
+	 * for granted.
 	 * MOTE_E_INVALID: no CPU like this one can be in that state.
 	 */
 	mote_status (*state_get)(struct mti_vm *vm,
