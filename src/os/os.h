@@ -51,6 +51,8 @@ int mti_os_make_folder(const char *path);
 int mti_os_open_folder_at(int dir, const char *name);
 int mti_os_make_folder_at(int dir, const char *name);
 int mti_os_open_at(int dir, const char *name);
+/* 1 and the name of an entry that is not except, or 0: there is none. */
+int mti_os_folder_other(int dir, const char *except, char *name, size_t size);
 /* For writing; -EEXIST if anything of that name is there. */
 int mti_os_create_at(int dir, const char *name);
 /* Replaces what is at the new name. */
