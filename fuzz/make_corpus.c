@@ -134,9 +134,9 @@ static void make_config(const char *folder, const struct mti_digest *digest)
 	snap.origin.abi_version = MOTE_ABI_VERSION;
 	memcpy(snap.origin.backend, "kvm", 4);
 	snap.origin.features[0] = 0x201;
-	snap.cpu.fs_base = 0x501000;
-	snap.cpu.mxcsr = 0x1f80;
-	snap.cpu.x87_control = 0x37f;
+	snap.cpu.state.fs_base = 0x501000;
+	snap.cpu.state.mxcsr = 0x1f80;
+	snap.cpu.state.x87_control = 0x37f;
 	snap.cpu.dispatch_pc = 0x400100;
 	snap.cpu.dispatch_sp = MOTE_GVA_STACK_TOP;
 	if (mti_config_new(&snap, digest, &tables, &config, &err) != MOTE_OK) {
