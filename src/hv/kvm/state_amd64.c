@@ -28,9 +28,6 @@ static const char operation[] = "restore CPU";
 #define DR6_RESET 0xffff0ff0u
 #define DR7_RESET 0x400u
 
-/* An instruction that moves 16 or 64 bytes is an exit for every 8. */
-#define FINISH_MAX 16
-
 /* With 4-level paging bits 47 to 63 are the same. */
 bool mti_kvm_canonical(uint64_t address)
 {
@@ -41,26 +38,13 @@ bool mti_kvm_canonical(uint64_t address)
 
 int mti_kvm_finish(struct mti_vm *vm, bool discard)
 {
-	volatile uint8_t *immediate_exit = &vm->run->immediate_exit;
-	int status = 0;
-	int i;
-
 	if (discard) {
 		memset(&vm->run->s.regs.regs, 0, sizeof(vm->run->s.regs.regs));
 		vm->run->s.regs.regs.rcx = 1;
 		vm->run->s.regs.regs.rflags = MTI_RFLAGS_USER;
 		vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 	}
-	*immediate_exit = 1;
-	for (i = 0; i < FINISH_MAX && status == 0; i++)
-		status = mti_os_run(vm->vcpu_fd, KVM_RUN);
-	*immediate_exit = 0;
-	/* The signal handler may have come in between; same thread. */
-	if (vm->kicked)
-		*immediate_exit = 1;
-	if (status == -EINTR)
-		return 0;
-	return status < 0 ? status : -ELOOP;
+	return mti_kvm_complete(vm);
 }
 
 int mti_kvm_clear_events(struct mti_vm *vm)
