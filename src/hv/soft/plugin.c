@@ -17,6 +17,7 @@ extern const struct mti_soft_plugin mote_soft_plugin;
 /* Every kind of guest that there is; a further one is a row. */
 static const struct mti_soft_kind *const kinds[] = {
 	&mti_soft_user_amd64,
+	&mti_soft_user_aarch64,
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))

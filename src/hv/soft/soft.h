@@ -105,5 +105,6 @@ mote_status mti_soft_error(mote_error *err, const char *operation,
 
 /* The kinds. */
 extern const struct mti_soft_kind mti_soft_user_amd64;
+extern const struct mti_soft_kind mti_soft_user_aarch64;
 
 #endif
