@@ -175,6 +175,17 @@ struct mti_vm;
 
 struct mti_hv_ops {
 	const char *name;
+	/* Only for who asks for it by its name: "auto" passes it by. */
+	bool by_name;
+	/* What guests miss here, each a short text; NULL at the end, or NULL. */
+	const char *const *limits;
+
+	/*
+	 * The backend is in a plug-in: gives the table that is to be used in
+	 * place of this one, which has only probe beside it, for the rest of
+	 * the process. NULL operation: this is the table.
+	 */
+	mote_status (*load)(const struct mti_hv_ops **ops, mote_error *err);
 
 	/* Fills reason, os_errno and text. */
 	void (*probe)(mote_backend_info *info);

@@ -167,6 +167,18 @@ int mti_os_signal_pending(sigset_t *set);
 #define MTI_CPU_FEATURE_WORDS 8
 void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
 /*
+ * Program files (library.c). The folder of the one that an address is in, with
+ * links resolved.
+ */
+int mti_os_folder_of(const void *address, char *folder, size_t size);
+/*
+ * Loads a program file for the rest of the process and finds an object in it.
+ * -ENOENT: it is not there; -ENOEXEC: text says what is wrong with it.
+ */
+int mti_os_load(const char *path, const char *symbol, const void **object,
+		char *text, size_t size);
+
+/*
  * Sockets (socket.c): close-on-exec, and none of these blocks. A path is
  * for the user alone; a port is one of 127.0.0.1.
  */

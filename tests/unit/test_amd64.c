@@ -408,11 +408,10 @@ static void test_prefixes(void **state)
 static void test_debug_numbers(void **state)
 {
 	const struct mti_arch_debug *debug = mti_arch_amd64.debug;
-	uint8_t breakpoint;
 
 	(void)state;
-	memcpy(&breakpoint, &debug->breakpoint, 1);
-	assert_int_equal(breakpoint, 0xcc);
+	assert_int_equal(debug->breakpoint_size, 1);
+	assert_int_equal(debug->breakpoint[0], 0xcc);
 	assert_int_equal(debug->breakpoint_vector, 3);
 	assert_int_equal(debug->step_vector, 1);
 	assert_int_equal(debug->step_flag, 0x100);
