@@ -13,6 +13,55 @@
 
 static const char operation[] = "map guest memory";
 
+/* Puts the bytes that store has at [gpa, gpa + size) there. */
+static void fill(uint8_t *to, const struct mti_store *store, uint64_t gpa,
+		 uint64_t size)
+{
+	const struct mti_extent *extent = mti_store_find(store, gpa);
+	const struct mti_extent *last = store->extents + store->extent_count;
+	uint64_t end = gpa + size;
+
+	while (gpa < end) {
+		uint64_t start = extent && extent < last ? extent->gpa : end;
+		uint64_t piece;
+
+		if (gpa < start) {
+			piece = (start < end ? start : end) - gpa;
+			memset(to, 0, piece);
+		} else {
+			piece = extent->size - (gpa - extent->gpa);
+			if (piece > end - gpa)
+				piece = end - gpa;
+			memcpy(to,
+			       store->files[extent->file]->view +
+				       extent->offset + (gpa - extent->gpa),
+			       piece);
+			extent++;
+		}
+		to += piece;
+		gpa += piece;
+	}
+}
+
+/* What is never copied because it is written where it is has to begin so. */
+static void fill_linear(struct mti_memory *memory,
+			const struct mti_store *store)
+{
+	uint64_t gpa = memory->cow->plan->linear_home;
+	uint64_t end = gpa + memory->cow->plan->linear_size;
+	const struct mti_extent *extent = mti_store_find(store, gpa);
+	const struct mti_extent *last = store->extents + store->extent_count;
+
+	for (; extent && extent < last && extent->gpa < end; extent++) {
+		uint64_t from = extent->gpa > gpa ? extent->gpa : gpa;
+		uint64_t to = extent->gpa + extent->size;
+
+		if (to > end)
+			to = end;
+		fill(mti_cow_at(memory->cow, from), store, from, to - from);
+	}
+}
+
 /* Over fresh zero memory. */
 static mote_status map_store(struct mti_memory *memory,
 			     const struct mti_store *store, mote_error *err)
@@ -39,6 +88,7 @@ static mote_status map_store(struct mti_memory *memory,
 	mti_os_advise_guest(memory->base, memory->size);
 	if (!memory->cow)
 		return MOTE_OK;
+	fill_linear(memory, store);
 	os = mti_os_protect(memory->base, memory->size);
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_OS, operation, -os,
@@ -136,36 +186,6 @@ mote_status mti_memory_remap(struct mti_memory *memory,
 	mti_dirty_clear(&memory->busy);
 	set_mapped(memory, store);
 	return MOTE_OK;
-}
-
-/* Puts the bytes that store has at [gpa, gpa + size) there. */
-static void fill(uint8_t *to, const struct mti_store *store, uint64_t gpa,
-		 uint64_t size)
-{
-	const struct mti_extent *extent = mti_store_find(store, gpa);
-	const struct mti_extent *last = store->extents + store->extent_count;
-	uint64_t end = gpa + size;
-
-	while (gpa < end) {
-		uint64_t start = extent && extent < last ? extent->gpa : end;
-		uint64_t piece;
-
-		if (gpa < start) {
-			piece = (start < end ? start : end) - gpa;
-			memset(to, 0, piece);
-		} else {
-			piece = extent->size - (gpa - extent->gpa);
-			if (piece > end - gpa)
-				piece = end - gpa;
-			memcpy(to,
-			       store->files[extent->file]->view +
-				       extent->offset + (gpa - extent->gpa),
-			       piece);
-			extent++;
-		}
-		to += piece;
-		gpa += piece;
-	}
 }
 
 /* The same for what memory has of its own there. */
