@@ -323,7 +323,7 @@ struct mti_hv_ops {
 	 * were present, but for those whose use has just ended in a fault. If
 	 * it fails, the VM never runs again. NULL operation: as `changed`.
 	 */
-	void (*remapped)(struct mti_vm *vm);
+	mote_status (*remapped)(struct mti_vm *vm, mote_error *err);
 };
 
 #define MTI_VM_SLOTS_MAX 1024

@@ -125,6 +125,12 @@ size_t mti_cow_reclaim(struct mti_cow *cow, const uint8_t *base, uint64_t size,
 /* Forgets the copies of pages in [home, home + size). */
 void mti_cow_forget(struct mti_cow *cow, uint64_t home, uint64_t size);
 
+/* No frame is left. */
+static inline bool mti_cow_full(const struct mti_cow *cow)
+{
+	return cow->used == cow->most && cow->free == cow->most;
+}
+
 /* Frames that are copies. */
 size_t mti_cow_copies(const struct mti_cow *cow);
 

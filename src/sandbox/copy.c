@@ -13,6 +13,11 @@ static mote_status full(const mote_sandbox *box, mote_error *err)
 {
 	const struct mti_cow *cow = box->memory.cow;
 
+	if (!mti_cow_full(cow))
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "run guest",
+				     "no memory for the list of its %zu "
+				     "copied pages",
+				     mti_cow_copies(cow));
 	return mti_error_set(err, MOTE_E_GROWTH, "run guest",
 			     "scratch_bytes: all of its %zu pages are in use, "
 			     "%zu for copies and %zu for page tables",
@@ -37,9 +42,9 @@ mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 	mote_fault fault = { 0 };
 	mote_status status;
 
-	mti_fault_read(box, vector, &fault);
-	if (fault.kind != MOTE_FAULT_WRITE || fault.register_count == 0)
-		return MOTE_OK;
+	status = mti_fault_take(box, vector, &fault, err);
+	if (status != MOTE_OK || fault.kind != MOTE_FAULT_WRITE)
+		return status;
 	copied = mti_virtual_copy(&space, fault.address);
 	if (copied == MTI_VIRTUAL_FULL && make_room(box))
 		copied = mti_virtual_copy(&space, fault.address);
@@ -62,16 +67,21 @@ mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 	}
 }
 
-void mti_copy_enter(mote_sandbox *box)
+mote_status mti_copy_enter(mote_sandbox *box, mote_error *err)
 {
 	const struct mti_hv_ops *ops = box->image->engine->ops;
 	struct mti_cow *cow = box->memory.cow;
+	mote_status status = MOTE_OK;
 
 	if (!cow->stale)
-		return;
+		return MOTE_OK;
 	if (ops->remapped)
-		ops->remapped(box->vm);
+		status = ops->remapped(box->vm, err);
 	else if (ops->changed)
 		ops->changed(box->vm);
-	cow->stale = false;
+	if (status == MOTE_OK)
+		cow->stale = false;
+	else
+		box->vm_lost = true;
+	return status;
 }

@@ -192,9 +192,11 @@ static mote_status run_on(mote_sandbox *box, struct mti_exit *exit,
 
 	do {
 		resolved = false;
+		status = MOTE_OK;
 		if (box->memory.cow)
-			mti_copy_enter(box);
-		status = ops->run(box->vm, exit, err);
+			status = mti_copy_enter(box, err);
+		if (status == MOTE_OK)
+			status = ops->run(box->vm, exit, err);
 		if (status == MOTE_OK && box->memory.cow &&
 		    exit->kind == MTI_EXIT_FAULT)
 			status = mti_copy_fault(box, exit->number, &resolved,

@@ -196,11 +196,14 @@ mote_status mti_host_resolve(mote_sandbox *box,
  */
 mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 			   mote_error *err);
-/* Before each run. */
-void mti_copy_enter(mote_sandbox *box);
+/* Before each run: what the host has changed in the tables counts. */
+mote_status mti_copy_enter(mote_sandbox *box, mote_error *err);
 
 /* fault.c: an exception stub ran. What is known of the fault. */
 void mti_fault_read(mote_sandbox *box, uint32_t vector, mote_fault *fault);
+/* The same for who cannot do without its registers. */
+mote_status mti_fault_take(mote_sandbox *box, uint32_t vector,
+			   mote_fault *fault, mote_error *err);
 /* The same, told to the caller. Fills err, returns MOTE_E_GUEST_FAULT. */
 mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
 			     mote_error *err);

@@ -274,6 +274,13 @@ uint64_t vm_first_calls(void)
 	return origin()[0] ? 0 : 1;
 }
 
+bool vm_paging(void)
+{
+	const char *value = getenv("MOTE_TEST_MEMORY");
+
+	return value && strcmp(value, "paging") == 0;
+}
+
 bool vm_pooled(void)
 {
 	return strcmp(origin(), "pool") == 0;

@@ -173,7 +173,7 @@ struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot);
 mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
 			const struct mti_vm_mapping *mapping, mote_error *err);
 mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
-void mti_kvm_remapped(struct mti_vm *vm);
+mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err);
 void mti_kvm_slots_fini(struct mti_vm *vm);
 
 #endif

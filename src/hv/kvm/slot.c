@@ -156,7 +156,7 @@ mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err)
  * what the CPU has of them. One that nobody uses does; the memory of this one
  * is that of the first slot.
  */
-void mti_kvm_remapped(struct mti_vm *vm)
+mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err)
 {
 	uint32_t bits = vm->hv->physical_bits < 52 ? vm->hv->physical_bits : 52;
 	struct kvm_userspace_memory_region region = {
@@ -171,9 +171,13 @@ void mti_kvm_remapped(struct mti_vm *vm)
 	region.memory_size = 0;
 	if (os == 0)
 		os = mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+	if (os == 0)
+		return MOTE_OK;
 	/* It would go on with pages that are another's now. */
-	if (os < 0)
-		vm->broken = true;
+	vm->broken = true;
+	return mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
+			    "KVM_SET_USER_MEMORY_REGION, to forget page "
+			    "tables");
 }
 
 void mti_kvm_slots_fini(struct mti_vm *vm)
