@@ -52,7 +52,7 @@ static void check_copies(const struct mti_memory *memory,
 	size_t i;
 
 	for (i = 0; i < cow->used; i++)
-		if ((cow->frames[i] & (MTI_COW_TABLE | MTI_COW_FREE)) == 0 &&
+		if (mti_cow_is_copy(cow->frames[i]) &&
 		    cow->frames[i] < memory->size)
 			check_page(memory, store, cow->frames[i]);
 }

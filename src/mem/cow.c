@@ -21,6 +21,9 @@
  * but the host decides anything: this allocator's state is the host's too,
  * where no guest can reach it.
  *
+ * What it says in the tables the host does not read back: it has its own copy
+ * of those that it has changed (`truth`), and a restore puts them right again.
+ *
  * All tables are copied into scratch at the start, some 60 KiB, and none is
  * left in the image, for two reasons. With nested paging a walk counts as
  * writing to the tables (see ARCHITECTURE.md), which in memory that is not
@@ -49,8 +52,6 @@
 #define LARGE_PAGE (UINT64_C(2) << 20)
 #define FIRST_FRAMES 64
 #define FIRST_INDEX 128
-
-#define TAG_MASK UINT64_C(3)
 
 static const char operation[] = "plan scratch";
 
@@ -199,9 +200,17 @@ static size_t frame_of(const struct mti_cow *cow, uint64_t gpa)
 	return (size_t)((gpa - pool) / PAGE);
 }
 
-static bool is_copy(uint64_t frame)
+static bool is_table(uint64_t frame)
 {
-	return (frame & TAG_MASK) == 0;
+	return frame == MTI_COW_TABLE || frame == MTI_COW_EDITED;
+}
+
+/* What a table is to be. */
+static uint8_t *truth_at(const struct mti_cow *cow, size_t frame)
+{
+	if (cow->frames[frame] == MTI_COW_TABLE)
+		return cow->plan->tables.pages + frame * PAGE;
+	return cow->truth + frame * PAGE;
 }
 
 static bool grow_frames(struct mti_cow *cow)
@@ -261,7 +270,7 @@ static void fill_index(struct mti_cow *cow)
 
 	memset(cow->index, 0, cow->index_size * sizeof(*cow->index));
 	for (i = 0; i < cow->used; i++)
-		if (is_copy(cow->frames[i]))
+		if (mti_cow_is_copy(cow->frames[i]))
 			*index_at(cow, cow->frames[i]) = (uint32_t)i + 1;
 }
 
@@ -305,6 +314,7 @@ static bool begin(struct mti_cow *cow)
 	if (!grow_index(cow))
 		return false;
 	fill_index(cow);
+	cow->touched = false;
 	cow->kept = false;
 	cow->edited = false;
 	return true;
@@ -334,6 +344,14 @@ mote_status mti_cow_new(const struct mti_allocator *allocator,
 	}
 	cow->scratch = scratch;
 	mti_os_advise_guest(scratch, plan->scratch_size);
+	os = mti_os_reserve(cow->most * PAGE, &scratch);
+	if (os < 0) {
+		status = mti_error_os(err, MOTE_E_NO_MEMORY, operation, -os,
+				      "mmap of %zu bytes", cow->most * PAGE);
+		goto fail;
+	}
+	cow->truth = scratch;
+	mti_os_advise_guest(scratch, cow->most * PAGE);
 	if (!begin(cow)) {
 		status = no_memory(err, "the list of its frames");
 		goto fail;
@@ -350,9 +368,16 @@ void mti_cow_free(struct mti_cow *cow)
 	if (!cow)
 		return;
 	mti_os_unmap(cow->scratch, cow->plan->scratch_size);
+	mti_os_unmap(cow->truth, cow->most * PAGE);
 	mti_free(cow->allocator, cow->index);
 	mti_free(cow->allocator, cow->frames);
 	mti_free(cow->allocator, cow);
+}
+
+void mti_cow_disown(struct mti_cow *cow)
+{
+	cow->scratch = NULL;
+	cow->truth = NULL;
 }
 
 int mti_cow_reset(struct mti_cow *cow)
@@ -378,7 +403,7 @@ uint8_t *mti_cow_at(const struct mti_cow *cow, uint64_t home)
 	return found ? frame_at(cow, found - 1) : NULL;
 }
 
-uint64_t mti_cow_linear_home(const struct mti_cow *cow, uint64_t gpa)
+static uint64_t linear_home(const struct mti_cow *cow, uint64_t gpa)
 {
 	const struct mti_cow_plan *plan = cow->plan;
 
@@ -387,58 +412,89 @@ uint64_t mti_cow_linear_home(const struct mti_cow *cow, uint64_t gpa)
 	return plan->linear_home + (gpa - plan->linear_gpa);
 }
 
+uint64_t mti_cow_written(struct mti_cow *cow, uint64_t gpa)
+{
+	size_t frame = frame_of(cow, gpa);
+
+	if (frame < cow->most && is_table(cow->frames[frame]))
+		cow->touched = true;
+	return linear_home(cow, gpa);
+}
+
+void mti_cow_repair(struct mti_cow *cow)
+{
+	size_t i;
+
+	cow->kept = true;
+	for (i = 0; cow->touched && i < cow->used; i++) {
+		if (!is_table(cow->frames[i]) ||
+		    memcmp(frame_at(cow, i), truth_at(cow, i), PAGE) == 0)
+			continue;
+		memcpy(frame_at(cow, i), truth_at(cow, i), PAGE);
+		cow->stale = true;
+	}
+}
+
 uint8_t *mti_cow_physical(const struct mti_cow *cow, uint64_t gpa,
 			  uint64_t *home)
 {
 	size_t frame = frame_of(cow, gpa);
 
-	*home = mti_cow_linear_home(cow, gpa);
-	if (frame < cow->most && is_copy(cow->frames[frame]))
+	*home = linear_home(cow, gpa);
+	if (frame < cow->most && mti_cow_is_copy(cow->frames[frame]))
 		*home = cow->frames[frame] + gpa % PAGE;
 	return *home == UINT64_MAX ? NULL : host(cow, gpa);
 }
 
 /* --------------------------------------------------------------- tables */
 
-/* Nothing else is read or written as a table, whatever the tables say. */
-static uint8_t *entry_at(const struct mti_cow *cow, uint64_t gpa)
+/* The frame of an entry of a table; `most`: it is none. */
+static size_t table_of(const struct mti_cow *cow, uint64_t gpa)
 {
 	size_t frame = frame_of(cow, gpa);
 
-	if (frame == cow->most || cow->frames[frame] != MTI_COW_TABLE ||
+	if (frame == cow->most || !is_table(cow->frames[frame]) ||
 	    !mti_is_aligned_u64(gpa, 8))
-		return NULL;
-	return host(cow, gpa);
+		return cow->most;
+	return frame;
 }
 
 static bool read_entry(void *context, uint64_t gpa, uint64_t *entry)
 {
-	const uint8_t *at = entry_at(context, gpa);
+	const struct mti_cow *cow = context;
+	size_t frame = table_of(cow, gpa);
 
-	if (!at)
+	if (frame == cow->most)
 		return false;
-	memcpy(entry, at, sizeof(*entry));
+	memcpy(entry, truth_at(cow, frame) + gpa % PAGE, sizeof(*entry));
 	return true;
 }
 
 static bool write_entry(void *context, uint64_t gpa, uint64_t entry)
 {
-	uint8_t *at = entry_at(context, gpa);
+	struct mti_cow *cow = context;
+	size_t frame = table_of(cow, gpa);
 
-	if (!at)
+	if (frame == cow->most)
 		return false;
-	memcpy(at, &entry, sizeof(entry));
+	if (cow->frames[frame] == MTI_COW_TABLE) {
+		memcpy(cow->truth + frame * PAGE, truth_at(cow, frame), PAGE);
+		cow->frames[frame] = MTI_COW_EDITED;
+	}
+	memcpy(truth_at(cow, frame) + gpa % PAGE, &entry, sizeof(entry));
+	memcpy(host(cow, gpa), &entry, sizeof(entry));
 	return true;
 }
 
 static bool alloc_table(void *context, uint64_t *gpa)
 {
 	struct mti_cow *cow = context;
-	size_t frame = take_frame(cow, MTI_COW_TABLE);
+	size_t frame = take_frame(cow, MTI_COW_EDITED);
 
 	if (frame == cow->most)
 		return false;
 	memset(frame_at(cow, frame), 0, PAGE);
+	memset(truth_at(cow, frame), 0, PAGE);
 	*gpa = frame_gpa(cow, frame);
 	cow->tables++;
 	return true;
@@ -450,8 +506,7 @@ static void free_table(void *context, uint64_t gpa)
 	struct mti_cow *cow = context;
 	size_t frame = frame_of(cow, gpa);
 
-	if (frame == 0 || frame == cow->most ||
-	    cow->frames[frame] != MTI_COW_TABLE)
+	if (frame == 0 || frame == cow->most || !is_table(cow->frames[frame]))
 		return;
 	give_frame(cow, frame);
 	cow->tables--;
@@ -529,7 +584,7 @@ size_t mti_cow_reclaim(struct mti_cow *cow, const uint8_t *base, uint64_t size,
 	struct mti_pt_page page;
 	size_t count = 0;
 
-	/* All entries of all tables, and no more of hostile ones. */
+	/* All entries of all tables. */
 	if (mti_pt_walk_begin(&walk, arch->pt, &ops, mti_cow_root(cow), 0,
 			      arch->user_limit - 1,
 			      cow->tables * (PAGE / 4)) != MTI_PT_OK)
@@ -538,7 +593,7 @@ size_t mti_cow_reclaim(struct mti_cow *cow, const uint8_t *base, uint64_t size,
 		size_t frame = frame_of(cow, page.gpa);
 		uint64_t home;
 
-		if (frame == cow->most || !is_copy(cow->frames[frame]))
+		if (frame == cow->most || !mti_cow_is_copy(cow->frames[frame]))
 			continue;
 		home = cow->frames[frame];
 		if (home >= size ||
@@ -560,7 +615,7 @@ void mti_cow_forget(struct mti_cow *cow, uint64_t home, uint64_t size)
 	size_t i;
 
 	for (i = 0; i < cow->used; i++)
-		if (is_copy(cow->frames[i]) && cow->frames[i] >= home &&
+		if (mti_cow_is_copy(cow->frames[i]) && cow->frames[i] >= home &&
 		    cow->frames[i] - home < size)
 			give_frame(cow, i);
 	fill_index(cow);
@@ -572,6 +627,6 @@ size_t mti_cow_copies(const struct mti_cow *cow)
 	size_t i;
 
 	for (i = 0; i < cow->used; i++)
-		copies += is_copy(cow->frames[i]);
+		copies += mti_cow_is_copy(cow->frames[i]);
 	return copies;
 }

@@ -32,18 +32,29 @@ struct mti_cow_plan {
 	struct mti_tables tables; /* owned */
 };
 
-/* A frame is a table, free, or a copy of the page `home`. */
-#define MTI_COW_TABLE 1u
+/* A frame is a table, free, or a copy of the page that its word says. */
+#define MTI_COW_TABLE 1u /* which the host has not changed */
+#define MTI_COW_EDITED 3u
 #define MTI_COW_FREE 2u
+
+static inline bool mti_cow_is_copy(uint64_t word)
+{
+	return (word & 3) == 0;
+}
 
 struct mti_cow {
 	const struct mti_allocator *allocator;
 	const struct mti_cow_plan *plan; /* outlives it */
 	uint8_t *scratch;                /* owned: the host's mapping of it */
 	/*
+	 * What the host has made of the tables, by frame, where it has changed
+	 * them: only this is ever read. Owned.
+	 */
+	uint8_t *truth;
+	/*
 	 * The allocator: for each frame below `used` one word: the page that
-	 * it is a copy of, MTI_COW_TABLE, or MTI_COW_FREE and the next free
-	 * frame, shifted by 12.
+	 * it is a copy of, MTI_COW_TABLE or _EDITED, or MTI_COW_FREE and the
+	 * next free frame, shifted by 12.
 	 */
 	uint64_t *frames; /* owned */
 	size_t capacity;
@@ -54,6 +65,8 @@ struct mti_cow {
 	/* Copies by their page: frame + 1, or 0. Owned. */
 	uint32_t *index;
 	size_t index_size; /* a power of two */
+	/* Somebody else may have written to tables. */
+	bool touched;
 	/* Some copies are from before the last restore. */
 	bool kept;
 	/* The host has mapped something into the tables, or taken it away. */
@@ -77,6 +90,11 @@ mote_status mti_cow_new(const struct mti_allocator *allocator,
 			const struct mti_cow_plan *plan, struct mti_cow **cow,
 			mote_error *err);
 void mti_cow_free(struct mti_cow *cow); /* may be NULL */
+/* In a child of fork(), which has none of its memory. */
+void mti_cow_disown(struct mti_cow *cow);
+
+/* The tables become what the host made of them, whoever wrote there. */
+void mti_cow_repair(struct mti_cow *cow);
 
 /* Nothing is copied any more, the tables are the first ones. -errno. */
 int mti_cow_reset(struct mti_cow *cow);
@@ -96,8 +114,11 @@ static inline bool mti_cow_is_linear(const struct mti_cow_plan *plan,
 
 /* Where the page is if it is in scratch, else NULL. */
 uint8_t *mti_cow_at(const struct mti_cow *cow, uint64_t home);
-/* The page of something that is never copied, UINT64_MAX: it is none. */
-uint64_t mti_cow_linear_home(const struct mti_cow *cow, uint64_t gpa);
+/*
+ * The page of something that is never copied, UINT64_MAX: it is none. Of a
+ * table, which is known not to be as the host made it from now on.
+ */
+uint64_t mti_cow_written(struct mti_cow *cow, uint64_t gpa);
 /*
  * What a guest-physical page of scratch holds: its bytes, and *home as above
  * for copies and what is never copied. NULL: neither.

@@ -215,7 +215,7 @@ void mti_memory_restore(struct mti_memory *memory,
 	for (; mti_dirty_next(&memory->dirty, &gpa, &size); gpa += size)
 		put_back(memory, store, gpa, size);
 	if (memory->cow)
-		memory->cow->kept = true;
+		mti_cow_repair(memory->cow);
 }
 
 const uint8_t *mti_memory_page(const struct mti_memory *memory, uint64_t gpa)
@@ -231,7 +231,7 @@ void mti_memory_written(struct mti_memory *memory, uint64_t gpa)
 {
 	/* Of a copy the fault has told. */
 	if (memory->cow)
-		gpa = mti_cow_linear_home(memory->cow, gpa);
+		gpa = mti_cow_written(memory->cow, gpa);
 	mti_dirty_add(&memory->dirty, gpa, MOTE_PAGE_SIZE);
 }
 
@@ -305,7 +305,7 @@ mote_status mti_memory_settle(struct mti_memory *memory,
 	for (gpa = 0; mti_dirty_next(&memory->dirty, &gpa, &size); gpa += size)
 		settle_run(memory, store, gpa, size);
 	if (memory->cow)
-		memory->cow->kept = true;
+		mti_cow_repair(memory->cow);
 	if (!give_back || memory->busy.lost)
 		return MOTE_OK;
 	/* What would show is not what is to be there. Copies go all at once. */
@@ -331,6 +331,7 @@ mote_status mti_memory_scan(struct mti_memory *memory, mote_error *err)
 	if (memory->cow) {
 		const struct mti_cow_plan *plan = memory->cow->plan;
 
+		memory->cow->touched = true;
 		base = mti_cow_at(memory->cow, plan->linear_home);
 		size = plan->linear_size;
 		home = plan->linear_home;

@@ -21,7 +21,7 @@ void mti_seat_free(mote_engine *engine, struct mti_seat *seat)
 	if (seat->generation != mti_fork_generation()) {
 		seat->memory.base = NULL;
 		if (seat->memory.cow)
-			seat->memory.cow->scratch = NULL;
+			mti_cow_disown(seat->memory.cow);
 	}
 	mti_memory_fini(&seat->memory);
 	mti_store_unref(seat->store);
