@@ -29,6 +29,8 @@ const char cli_run_help[] =
 	"      --io SIZE         largest message, either way (default 1M)\n"
 	"  -H, --host NAME=TEXT  offer host function NAME; its result is TEXT\n"
 	"  -b, --backend NAME    auto (default) or kvm\n"
+	"      --memory KIND     auto (default), or paging, to test with: the\n"
+	"                        guest's page tables copy on write\n"
 	"      --trace FILE      write a trace for Perfetto (Chrome JSON)\n"
 	"      --gdb ADDRESS     wait for gdb at unix:PATH or tcp:PORT\n"
 	"      --metrics FILE    write counters as Prometheus text\n"
@@ -189,6 +191,7 @@ static bool open_guest(struct cli_run *run)
 	if (!read_guest(run))
 		return false;
 	options.backend = run->options.backend;
+	options.memory = run->options.memory;
 	if (mote_engine_new(&options, &run->engine, &run->failure.error) !=
 	    MOTE_OK)
 		return fail_engine(run);

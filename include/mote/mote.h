@@ -111,6 +111,20 @@ typedef struct mote_engine_options {
 	mote_allocator allocator;
 	uint32_t flags; /* MOTE_ENGINE_* */
 	uint32_t reserved;
+	/*
+	 * Who copies the pages that sandboxes share when one of them writes.
+	 * NULL or "auto": the system's kernel. "paging": the guest's page
+	 * tables, for backends below which it cannot; with "kvm" it is for
+	 * tests, and slower. Neither guests nor snapshots can tell.
+	 * MOTE_E_UNSUPPORTED: the backend has no way to.
+	 */
+	const char *memory;
+	/*
+	 * With "paging": what one sandbox may have of its own, beside
+	 * messages, in pages that it writes and page tables. A guest that
+	 * needs more fails with MOTE_E_GROWTH. 0: as much as there is to write.
+	 */
+	uint64_t scratch_bytes;
 } mote_engine_options;
 
 /* Keep no metrics: all that mote_engine_get_metrics() gives is 0. */
@@ -119,7 +133,7 @@ typedef struct mote_engine_options {
 #define MOTE_ENGINE_OPTIONS_INIT                                           \
 	{                                                                  \
 		(uint32_t)sizeof(mote_engine_options), 0, 0, { 0, 0, 0, 0 }, \
-			0, 0                                               \
+			0, 0, 0, 0                                         \
 	}
 
 /*

@@ -52,12 +52,30 @@ static mote_status check_allocator(const mote_allocator *given,
 	return MOTE_OK;
 }
 
+static mote_status check_memory(const mote_engine_options *options,
+				mote_error *err)
+{
+	bool paging = options->memory &&
+		      strcmp(options->memory, "paging") == 0;
+
+	if (!paging && options->memory && strcmp(options->memory, "auto") != 0)
+		return mti_error_set(err, MOTE_E_INVALID, "new engine",
+				     "memory is \"%.40s\", not \"auto\" or "
+				     "\"paging\"",
+				     options->memory);
+	if (!paging && options->scratch_bytes != 0)
+		return mti_error_set(err, MOTE_E_INVALID, "new engine",
+				     "scratch_bytes is %llu, and memory is not "
+				     "\"paging\"",
+				     (unsigned long long)options->scratch_bytes);
+	return MOTE_OK;
+}
+
 mote_status mote_engine_new(const mote_engine_options *options,
 			    mote_engine **engine, mote_error *err)
 {
 	mote_engine_options full = MOTE_ENGINE_OPTIONS_INIT;
 	struct mti_allocator allocator;
-	const char *backend;
 	mote_status status;
 
 	if (!engine)
@@ -76,11 +94,12 @@ mote_status mote_engine_new(const mote_engine_options *options,
 	status = check_allocator(&full.allocator, &allocator, err);
 	if (status != MOTE_OK)
 		return status;
-	backend = full.backend;
-	if (backend && strcmp(backend, "auto") == 0)
-		backend = NULL;
-	return mti_engine_new(&allocator, backend, full.kick_signal,
-			      full.flags, engine, err);
+	if (full.backend && strcmp(full.backend, "auto") == 0)
+		full.backend = NULL;
+	status = check_memory(&full, err);
+	if (status != MOTE_OK)
+		return status;
+	return mti_engine_new(&allocator, &full, engine, err);
 }
 
 mote_engine *mote_engine_ref(mote_engine *engine)

@@ -53,9 +53,22 @@ static mote_status open_backend(mote_engine *engine, const char *name,
 	return MOTE_E_NO_HYPERVISOR;
 }
 
+/* What the guest's page tables need of a backend; "none" runs nothing. */
+static mote_status check_memory(const mote_engine *engine, mote_error *err)
+{
+	const struct mti_hv_ops *ops = engine->ops;
+
+	if (!engine->paging || ops->resume || ops == &mti_hv_none_ops)
+		return MOTE_OK;
+	return mti_error_set(err, MOTE_E_UNSUPPORTED, "new engine",
+			     "memory is \"paging\", and the backend \"%s\" "
+			     "cannot go on after a fault",
+			     ops->name);
+}
+
 mote_status mti_engine_new(const struct mti_allocator *allocator,
-			   const char *backend, int kick_signal,
-			   uint32_t flags, mote_engine **out, mote_error *err)
+			   const mote_engine_options *options,
+			   mote_engine **out, mote_error *err)
 {
 	mote_engine *engine = mti_alloc(allocator, 1, sizeof(*engine));
 	mote_status status;
@@ -65,17 +78,21 @@ mote_status mti_engine_new(const struct mti_allocator *allocator,
 				     "no memory for the engine");
 	engine->references = 1;
 	engine->allocator = *allocator;
-	engine->flags = flags;
+	engine->flags = options->flags;
+	engine->paging = options->memory &&
+			 strcmp(options->memory, "paging") == 0;
+	engine->scratch_bytes = options->scratch_bytes;
 	engine->generation = mti_fork_generation();
 	mti_metrics_init(&engine->metrics);
 	status = mti_fork_watch(err);
 	if (status == MOTE_OK)
-		status = open_backend(engine, backend, err);
+		status = open_backend(engine, options->backend, err);
 	if (status != MOTE_OK)
 		goto fail;
+	status = check_memory(engine, err);
 	/* For the whole process and for good: only if there is need of it. */
-	if (engine->ops->kick)
-		status = mti_kick_install(kick_signal, err);
+	if (status == MOTE_OK && engine->ops->kick)
+		status = mti_kick_install(options->kick_signal, err);
 	if (status != MOTE_OK)
 		goto fail_close;
 	mti_cache_init(&engine->cache);

@@ -128,6 +128,8 @@ void vm_expect_text_(const mote_error *err, const char *part, const char *file,
  * from a snapshot, see origin.c.
  */
 uint64_t vm_first_calls(void);
+/* Whether page tables copy on write: see memory.c. */
+bool vm_paging(void);
 /* Whether new sandboxes are those of pools, which only pools may free. */
 bool vm_pooled(void);
 
