@@ -71,6 +71,7 @@ void mti_bare_translate(struct mti_soft_bare *bare, struct engine *engine,
 	const struct trap trap = bare->trap;
 	size_t i;
 
+	engine->translated += (uint32_t)size;
 	for (i = 0; i < size; i++) {
 		uint64_t at = linear + i;
 		size_t offset = (size_t)(at & PAGE_MASK);
@@ -87,8 +88,12 @@ void mti_bare_translate(struct mti_soft_bare *bare, struct engine *engine,
 			page->known[offset] = 0;
 			continue;
 		}
-		if (page->known[offset] && page->bytes[offset] != byte)
+		if (page->known[offset] && page->bytes[offset] != byte) {
+			if (bare->stale && bare->stale_page != page->page)
+				bare->stale_more = true;
 			bare->stale = true;
+			bare->stale_page = page->page;
+		}
 		page->known[offset] = 1;
 		page->bytes[offset] = byte;
 		bytes[i] = byte;
@@ -96,14 +101,16 @@ void mti_bare_translate(struct mti_soft_bare *bare, struct engine *engine,
 	bare->trap = trap;
 }
 
-bool mti_bare_is_fresh(struct mti_soft_bare *bare, struct engine *engine,
-		       uint64_t linear, const uint8_t *bytes, size_t size)
+bool mti_bare_is_fresh(struct engine *engine, uint64_t linear,
+		       const uint8_t *bytes, size_t size)
 {
 	size_t offset = (size_t)(linear & PAGE_MASK);
-	const struct code_page *page = find(engine, linear - offset);
+	const struct code_page *page = engine->last;
 	size_t i;
 
-	(void)bare;
+	if (!page || !page->used || page->page != linear - offset)
+		page = find(engine, linear - offset);
+	engine->last = page;
 	for (i = 0; i < size; i++, offset++) {
 		if (offset == PAGE_BYTES) {
 			page = find(engine, linear + i);
@@ -116,10 +123,10 @@ bool mti_bare_is_fresh(struct mti_soft_bare *bare, struct engine *engine,
 	return true;
 }
 
-void mti_bare_forget_code(struct engine *engine)
+void mti_bare_forget_code(struct engine *engine, uint64_t page)
 {
-	size_t i;
+	struct code_page *found = find(engine, page);
 
-	for (i = 0; i < (size_t)CODE_SETS * CODE_WAYS; i++)
-		engine->code[i].used = false;
+	if (found)
+		found->used = false;
 }

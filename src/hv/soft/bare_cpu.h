@@ -176,8 +176,10 @@ struct engine {
 	uint8_t *memory; /* SLOTS * SLOT_BYTES */
 	uint64_t slots[SLOTS];
 	uint32_t slot_count;
-	uint32_t touched; /* reads since memory was given back */
+	uint32_t touched;    /* reads since memory was given back */
+	uint32_t translated; /* bytes */
 	struct code_page *code;
+	const struct code_page *last; /* that was looked at */
 	uint32_t victim[CODE_SETS];
 	bool is_long;
 	/* What it has loaded. */
@@ -226,8 +228,13 @@ struct mti_soft_bare {
 	enum stop stop;
 	int vector;
 	uint64_t linear; /* of the instruction that runs */
-	bool aborted;	 /* it is being given up; context is saved */
-	bool stale;	 /* a translation has seen other bytes than before */
+	/* Where the last one was fetched, while Unicorn runs. */
+	const uint8_t *code_host;
+	uint64_t code_page;
+	bool aborted; /* it is being given up; context is saved */
+	bool stale;   /* a translation has seen other bytes than before */
+	uint64_t stale_page;
+	bool stale_more; /* and in other pages, too */
 	bool stepped;
 	bool loading; /* Unicorn reads the descriptor that comes next */
 	uint32_t descriptor[2];
@@ -276,9 +283,9 @@ size_t mti_bare_fetch(struct mti_soft_bare *bare, uint64_t linear,
 void mti_bare_translate(struct mti_soft_bare *bare, struct engine *engine,
 			uint64_t linear, uint8_t *bytes, size_t size);
 /* Whether an instruction is still what it was translated from. */
-bool mti_bare_is_fresh(struct mti_soft_bare *bare, struct engine *engine,
-		       uint64_t linear, const uint8_t *bytes, size_t size);
-void mti_bare_forget_code(struct engine *engine);
+bool mti_bare_is_fresh(struct engine *engine, uint64_t linear,
+		       const uint8_t *bytes, size_t size);
+void mti_bare_forget_code(struct engine *engine, uint64_t page);
 
 /* --------------------------------------------------------- bare_engine.c */
 

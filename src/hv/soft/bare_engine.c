@@ -11,9 +11,12 @@
 
 /* Memory that Unicorn read is given back after so many reads. */
 #define TOUCHED_MAX (1u << 22)
+/* Bytes of code that were translated: each takes some 100 of host memory. */
+#define TRANSLATED_MAX (1u << 18)
 /* Where descriptors are read from; any address. */
 #define TABLE UINT64_C(0)
 #define SELECTOR 8
+#define INSN_MAX 15
 /* No code is ever there. */
 #define NOWHERE UINT64_C(0x8000000000000000)
 
@@ -65,20 +68,19 @@ static uint8_t *place(const struct engine *engine, uint64_t linear)
 	return NULL;
 }
 
-static void drop_slots(struct engine *engine)
+/*
+ * A page's translations go. To drop all at once would take Unicorn
+ * milliseconds, and dropped ones still take memory: see TRANSLATED_MAX.
+ */
+static void drop_code(struct engine *engine, uint64_t linear)
 {
-	uint32_t i;
+	uint64_t page = linear & ~(uint64_t)PAGE_MASK;
 
-	for (i = 0; i < engine->slot_count; i++)
-		(void)uc_mem_unmap(engine->unicorn, engine->slots[i],
-				   SLOT_BYTES);
-	engine->slot_count = 0;
-}
-
-static void flush_code(struct engine *engine)
-{
-	(void)uc_ctl(engine->unicorn, UC_CTL_WRITE(UC_CTL_TB_FLUSH, 0));
-	mti_bare_forget_code(engine);
+	if (!place(engine, page))
+		return;
+	(void)uc_ctl(engine->unicorn, UC_CTL_WRITE(UC_CTL_TB_REMOVE_CACHE, 2),
+		     page, page + PAGE_BYTES);
+	mti_bare_forget_code(engine, page);
 }
 
 /* ------------------------------------------------------------- callbacks */
@@ -176,14 +178,51 @@ static bool on_access(uc_engine *unicorn, uc_mem_type type, uint64_t linear,
 	}
 }
 
+/* The slow way, which also finds out why it cannot be fetched. */
+static const uint8_t *fetch(struct mti_soft_bare *bare, uint64_t linear,
+			    uint32_t size, uint8_t *bytes, size_t *count)
+{
+	*count = mti_bare_fetch(bare, linear, bytes);
+	if (*count == 0 ||
+	    (size <= INSN_MAX && *count < size &&
+	     !mti_bare_host(bare, linear + *count, ACCESS_FETCH)))
+		return NULL;
+	/* For the next one, which is likely to be near. */
+	bare->code_page = linear & ~(uint64_t)PAGE_MASK;
+	bare->code_host = mti_bare_host(bare, bare->code_page, ACCESS_FETCH);
+	return bytes;
+}
+
+/* Looks at what comes next; whether it may run, or why not. */
+static enum stop inspect(struct mti_soft_bare *bare, uint64_t linear,
+			 uint32_t size)
+{
+	size_t offset = (size_t)(linear & PAGE_MASK);
+	size_t count = INSN_MAX;
+	const uint8_t *bytes;
+	uint8_t copy[INSN_MAX];
+
+	if (bare->code_host && linear - offset == bare->code_page &&
+	    offset <= PAGE_BYTES - INSN_MAX)
+		bytes = bare->code_host + offset;
+	else
+		bytes = fetch(bare, linear, size, copy, &count);
+	if (!bytes)
+		return STOP_TRAP;
+	if (bare->stale || !mti_bare_is_fresh(bare->engine, linear, bytes,
+					      size <= count ? size : 1))
+		return STOP_STALE;
+	if (mti_bare_is_sensitive(bytes, count, bare->engine->is_long))
+		return STOP_EMULATE;
+	return STOP_NONE;
+}
+
 /* Before each instruction. */
 static void on_code(uc_engine *unicorn, uint64_t linear, uint32_t size,
 		    void *user)
 {
 	struct mti_soft_bare *bare = user;
-	struct engine *engine = bare->engine;
-	uint8_t bytes[15];
-	size_t count;
+	enum stop why;
 
 	if (bare->stop != STOP_NONE || bare->aborted) {
 		stop(bare, unicorn, bare->stop);
@@ -201,20 +240,9 @@ static void on_code(uc_engine *unicorn, uint64_t linear, uint32_t size,
 		}
 		bare->stepped = true;
 	}
-	count = mti_bare_fetch(bare, linear, bytes);
-	if (count == 0 ||
-	    (size <= sizeof(bytes) && count < size &&
-	     !mti_bare_host(bare, linear + count, ACCESS_FETCH))) {
-		stop(bare, unicorn, STOP_TRAP);
-		return;
-	}
-	if (bare->stale || !mti_bare_is_fresh(bare, engine, linear, bytes,
-					      size <= count ? size : 1)) {
-		stop(bare, unicorn, STOP_STALE);
-		return;
-	}
-	if (mti_bare_is_sensitive(bytes, count, engine->is_long))
-		stop(bare, unicorn, STOP_EMULATE);
+	why = inspect(bare, linear, size);
+	if (why != STOP_NONE)
+		stop(bare, unicorn, why);
 }
 
 static void on_exception(uc_engine *unicorn, uint32_t number, void *user)
@@ -543,16 +571,28 @@ static void explain(struct mti_soft_bare *bare, uc_err error)
 
 static void tidy(struct mti_soft_bare *bare, struct engine *engine)
 {
-	if (bare->stop == STOP_ROOM) {
-		flush_code(engine);
-		drop_slots(engine);
-		bare->stop = STOP_STALE;
-	} else if (bare->stop == STOP_STALE || bare->stale ||
-		   (bare->stop == STOP_EXCEPTION && bare->vector == UD)) {
-		/* Why it is not valid may change with the next bytes. */
-		flush_code(engine);
+	bool room = bare->stop == STOP_ROOM;
+	bool anew;
+
+	/* Why it is not valid may change with the next bytes. */
+	if (bare->stop == STOP_STALE ||
+	    (bare->stop == STOP_EXCEPTION && bare->vector == UD)) {
+		drop_code(engine, bare->linear);
+		drop_code(engine, bare->linear + INSN_MAX - 1);
 	}
+	if (bare->stale)
+		drop_code(engine, bare->stale_page);
+	anew = room || bare->stale_more;
 	bare->stale = false;
+	bare->stale_more = false;
+	if (anew || engine->translated > TRANSLATED_MAX) {
+		/* As new. */
+		mti_bare_take_fx(bare);
+		close_engine(bare, engine);
+		if (room)
+			bare->stop = STOP_STALE;
+		return;
+	}
 	if (engine->touched > TOUCHED_MAX) {
 		engine->touched = 0;
 		(void)mti_os_discard(engine->memory, SLOTS * SLOT_BYTES);
@@ -569,6 +609,7 @@ mote_status mti_bare_execute(struct mti_soft_bare *bare, mote_error *err)
 	bare->stop = STOP_NONE;
 	bare->aborted = false;
 	bare->stepped = false;
+	bare->code_host = NULL;
 	if (!engine->unicorn) {
 		status = open_engine(bare, engine, is_long, err);
 		if (status != MOTE_OK)
