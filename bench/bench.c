@@ -23,15 +23,7 @@ static const struct group groups[] = {
 
 static void usage(FILE *out)
 {
-	fputs("Usage: mote-bench [--json] [--quick]\n"
-	      "\n"
-	      "Measures what Mote costs, as ratios to floors that the same\n"
-	      "process measures in alternation. docs/BENCHMARKS.md explains\n"
-	      "each figure. Takes a minute.\n"
-	      "\n"
-	      "  --json   one JSON object instead of the tables\n"
-	      "  --quick  few samples, seconds: to see that it works\n"
-	      "  --help   this text\n",
+	fputs("usage: mote-bench [--json] [--quick]; see 'mote help bench'\n",
 	      out);
 }
 

@@ -43,6 +43,14 @@ if(TARGET mote-guest)
 				--prefix \"\${CMAKE_INSTALL_PREFIX}\"
 			COMMAND_ERROR_IS_FATAL ANY)")
 endif()
+if(TARGET mote-guest-aarch64)
+	install(CODE "
+		execute_process(
+			COMMAND \"${CMAKE_COMMAND}\"
+				--install \"${PROJECT_BINARY_DIR}/guest-aarch64\"
+				--prefix \"\${CMAKE_INSTALL_PREFIX}\"
+			COMMAND_ERROR_IS_FATAL ANY)")
+endif()
 
 foreach(section IN ITEMS 1 3 7)
 	if(IS_DIRECTORY "${PROJECT_SOURCE_DIR}/man/man${section}")

@@ -161,6 +161,13 @@ mote_status mti_window_show(const struct mti_window_tables *tables,
 	const struct mti_pt_ops ops = operations(tables);
 	const struct mti_pt_mapping wanted = table_entries(mapping);
 
+	if (tables->arch->gpa_limit &&
+	    !mti_range_ok(mapping->gpa, mapping->size, tables->arch->gpa_limit))
+		return mti_error_set(err, MOTE_E_INVALID, "map into guest",
+				     "0x%llx bytes are more than %s can have "
+				     "beside the sandbox's memory",
+				     (unsigned long long)mapping->size,
+				     tables->arch->title);
 	if (!know_tables(tables))
 		return no_memory(err);
 	if (mti_pt_map(tables->arch->pt, &ops, tables->layout->page_table_gpa,

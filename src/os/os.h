@@ -51,6 +51,8 @@ int mti_os_make_folder(const char *path);
 int mti_os_open_folder_at(int dir, const char *name);
 int mti_os_make_folder_at(int dir, const char *name);
 int mti_os_open_at(int dir, const char *name);
+/* 1 and the name of an entry that is not except, or 0: there is none. */
+int mti_os_folder_other(int dir, const char *except, char *name, size_t size);
 /* For writing; -EEXIST if anything of that name is there. */
 int mti_os_create_at(int dir, const char *name);
 /* Replaces what is at the new name. */
@@ -164,6 +166,18 @@ int mti_os_signal_pending(sigset_t *set);
  */
 #define MTI_CPU_FEATURE_WORDS 8
 void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
+/*
+ * Program files (library.c). The folder of the one that an address is in, with
+ * links resolved.
+ */
+int mti_os_folder_of(const void *address, char *folder, size_t size);
+/*
+ * Loads a program file for the rest of the process and finds an object in it.
+ * -ENOENT: it is not there; -ENOEXEC: text says what is wrong with it.
+ */
+int mti_os_load(const char *path, const char *symbol, const void **object,
+		char *text, size_t size);
+
 /*
  * Sockets (socket.c): close-on-exec, and none of these blocks. A path is
  * for the user alone; a port is one of 127.0.0.1.

@@ -217,8 +217,9 @@ static mote_status put_control(mote_sandbox *box,
 	control->post_size = settings->post_size;
 	control->tick_ns = settings->tick_ns;
 	control->reseed = random == MTI_RANDOM_RESEED;
-	control->mxcsr = cpu->mxcsr;
-	control->x87_control = (uint16_t)cpu->x87_control;
+	/* What all of the union is; on amd64 the half of it is reserved. */
+	control->fpcr = cpu->state.mxcsr;
+	control->fpsr = cpu->state.x87_control;
 	control->trace = settings->trace;
 	control->log_level = settings->log_level;
 	control->log_most = settings->log_most;
@@ -237,16 +238,10 @@ mote_status mti_sandbox_resume(mote_sandbox *box,
 			       enum mti_random random, mote_error *err)
 {
 	const struct mti_hv_ops *ops = ops_of(box);
-	const struct mti_cpu_state state = {
-		.fs_base = cpu->fs_base,
-		.gs_base = cpu->gs_base,
-		.mxcsr = cpu->mxcsr,
-		.x87_control = (uint16_t)cpu->x87_control,
-	};
 	mote_status status = put_control(box, cpu, random, err);
 
 	if (status == MOTE_OK)
-		status = ops->state_set(box->vm, &state, box->clean, err);
+		status = ops->state_set(box->vm, &cpu->state, box->clean, err);
 	if (status != MOTE_OK)
 		return status;
 	box->dispatch_pc = cpu->dispatch_pc;

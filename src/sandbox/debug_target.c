@@ -83,6 +83,7 @@ static bool can_break(mote_sandbox *box, uint64_t address)
 	const struct mti_virtual access = mti_inspect_space(box);
 
 	return address < MOTE_GVA_PROGRAM_LIMIT &&
+	       address % access.arch->debug->breakpoint_size == 0 &&
 	       mti_virtual_executable(&access, address);
 }
 
@@ -236,12 +237,14 @@ static void detach(void *context)
 static void plant(const struct mti_virtual *access,
 		  struct mti_debug_breakpoint *breakpoint)
 {
-	const uint8_t *code = &access->arch->debug->breakpoint;
+	const struct mti_arch_debug *arch = access->arch->debug;
+	size_t size = arch->breakpoint_size;
 
 	breakpoint->planted =
 		mti_virtual_read(access, breakpoint->address,
-				&breakpoint->original, 1) == 1 &&
-		mti_virtual_write(access, breakpoint->address, code, 1);
+				 breakpoint->original, size) == size &&
+		mti_virtual_write(access, breakpoint->address,
+				  arch->breakpoint, size);
 }
 
 static void lift(const struct mti_virtual *access,
@@ -249,7 +252,8 @@ static void lift(const struct mti_virtual *access,
 {
 	if (breakpoint->planted)
 		(void)mti_virtual_write(access, breakpoint->address,
-				       &breakpoint->original, 1);
+					breakpoint->original,
+					access->arch->debug->breakpoint_size);
 	breakpoint->planted = false;
 }
 

@@ -24,10 +24,13 @@ static mote_status open_backend(mote_engine *engine, const char *name,
 		const struct mti_hv_ops *ops = mti_hv_backends[i];
 		mote_status status;
 
-		if (name && strcmp(name, ops->name) != 0)
+		if (name ? strcmp(name, ops->name) != 0 : ops->by_name)
 			continue;
 		known = true;
-		status = ops->open(&engine->allocator, &engine->hv, &reason);
+		status = ops->load ? ops->load(&ops, &reason) : MOTE_OK;
+		if (status == MOTE_OK)
+			status = ops->open(&engine->allocator, &engine->hv,
+					   &reason);
 		if (status == MOTE_OK) {
 			engine->ops = ops;
 			return MOTE_OK;

@@ -91,9 +91,9 @@ mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
 
 const char *mti_fault_register_name(const mote_fault *fault, uint32_t index)
 {
-	const struct mti_arch *arch = &mti_arch_amd64;
+	const struct mti_arch *arch = mti_arch_find(fault->machine);
 
-	if (fault->machine != arch->machine || index >= arch->register_count ||
+	if (!arch || index >= arch->register_count ||
 	    index >= fault->register_count)
 		return NULL;
 	return arch->register_names[index];

@@ -52,20 +52,17 @@ static void describe_origin(const mote_sandbox *box,
 mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 			  mote_error *err)
 {
-	struct mti_cpu_state state = { 0 };
 	mote_status status;
 
-	status = box->image->engine->ops->state_get(box->vm, &state, err);
+	memset(&snap->cpu.state, 0, sizeof(snap->cpu.state));
+	status = box->image->engine->ops->state_get(box->vm, &snap->cpu.state,
+						    err);
 	if (status == MOTE_OK)
 		status = freeze_memory(box, &snap->store, err);
 	if (status != MOTE_OK)
 		return status;
 	snap->layout = box->template->layout;
 	mti_window_extend(&box->window, &snap->layout);
-	snap->cpu.fs_base = state.fs_base;
-	snap->cpu.gs_base = state.gs_base;
-	snap->cpu.mxcsr = state.mxcsr;
-	snap->cpu.x87_control = state.x87_control;
 	snap->cpu.dispatch_pc = box->dispatch_pc;
 	snap->cpu.dispatch_sp = box->dispatch_sp;
 	describe_origin(box, &snap->origin);

@@ -193,7 +193,7 @@ void machine_restore(struct machine *machine, const struct mti_cpu_state *state,
 		machine_at(machine, MOTE_GVA_CONTROL);
 
 	control->mxcsr = state->mxcsr;
-	control->x87_control = state->x87_control;
+	control->x87_control = (uint16_t)state->x87_control;
 	expect_ok(machine, machine->ops->state_set(machine->vm, state, clean,
 						   &machine->err));
 }

@@ -129,11 +129,26 @@ int vm_require(void)
 		block_kick_signal();
 	for (i = 0; i < mote_backend_count(); i++)
 		if (mote_backend_probe(i, &info, &err) == MOTE_OK &&
-		    info.reason == MOTE_BACKEND_READY)
+		    info.reason == MOTE_BACKEND_READY &&
+		    strcmp(info.name, vm_backend() ? vm_backend() : "kvm") == 0)
 			return 0;
 	printf("no hypervisor: %s\n", info.text);
 	fflush(stdout);
 	return required && *required ? 1 : VM_SKIP;
+}
+
+const char *vm_backend(void)
+{
+	const char *name = getenv("MOTE_TEST_BACKEND");
+
+	return name && *name ? name : NULL;
+}
+
+bool vm_soft(void)
+{
+	const char *name = vm_backend();
+
+	return name && strcmp(name, "soft") == 0;
 }
 
 static bool emulated(void)
@@ -214,6 +229,7 @@ void vm_open(struct vm *vm, const char *path)
 	vm_allocator_init(&vm->allocator);
 	vm->before = vm_resources_now();
 	options.allocator = vm->allocator.public;
+	options.backend = vm_backend();
 	vm_expect(mote_engine_new(&options, &vm->engine, &vm->err), MOTE_OK,
 		  &vm->err);
 	if (path)

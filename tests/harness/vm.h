@@ -65,6 +65,14 @@ struct vm {
 	mote_error err;
 };
 
+/*
+ * The backend that MOTE_TEST_BACKEND names, or NULL: the library's choice.
+ * soft: of the CPU emulator. What it does otherwise by its nature a test says
+ * where it is so, with vm_soft().
+ */
+const char *vm_backend(void);
+bool vm_soft(void);
+
 /* cmocka's group setup does not skip: call this first in main. */
 #define VM_SKIP 77
 int vm_require(void);
