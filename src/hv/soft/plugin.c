@@ -18,6 +18,7 @@ extern const struct mti_soft_plugin mote_soft_plugin;
 static const struct mti_soft_kind *const kinds[] = {
 	&mti_soft_user_amd64,
 	&mti_soft_user_aarch64,
+	&mti_soft_bare,
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
