@@ -70,6 +70,13 @@ MOTE_API size_t mote_backend_count(void);
 MOTE_API MOTE_MUST_USE mote_status
 mote_backend_probe(size_t index, mote_backend_info *info, mote_error *err);
 
+/*
+ * What a guest or a program misses with backend number index, in a few words
+ * each: number counts from 0, NULL is the end. Static storage. A hypervisor
+ * has none.
+ */
+MOTE_API const char *mote_backend_limit(size_t index, size_t number);
+
 /* --------------------------------------------------------------- engine */
 
 /*
@@ -103,7 +110,10 @@ typedef struct mote_engine_options {
 	 */
 	int32_t kick_signal;
 	/*
-	 * NULL or "auto", or "kvm". "none": images can be opened and looked
+	 * NULL or "auto": a hypervisor that is there; or "kvm". "soft": a CPU
+	 * emulator for machines without one, in a plug-in; never chosen by
+	 * itself, for it is no isolation: a mistake in it is the guest's way
+	 * into this process. "none": images can be opened and looked
 	 * at on any machine; mote_sandbox_new gives MOTE_E_NO_HYPERVISOR and
 	 * no signal handler is installed.
 	 */

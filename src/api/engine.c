@@ -30,6 +30,20 @@ mote_status mote_backend_probe(size_t index, mote_backend_info *info,
 	return mti_record_write(info, &full, sizeof(full), "info", err);
 }
 
+const char *mote_backend_limit(size_t index, size_t number)
+{
+	const char *const *limits;
+	size_t i;
+
+	if (index >= mti_hv_backend_count)
+		return NULL;
+	limits = mti_hv_backends[index]->limits;
+	for (i = 0; limits && limits[i]; i++)
+		if (i == number)
+			return limits[i];
+	return NULL;
+}
+
 static mote_status check_allocator(const mote_allocator *given,
 				   struct mti_allocator *allocator,
 				   mote_error *err)

@@ -68,6 +68,8 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 	box->memory = seat.memory;
 	box->vm = seat.vm;
 	box->clean = seat.clean;
+	/* A seat that was used may hold another store now. */
+	mti_sandbox_changed(box);
 	box->control = area(box, MTI_AREA_CONTROL);
 	box->post = area(box, MTI_AREA_POST);
 	box->call = area(box, MTI_AREA_CALL);
@@ -175,11 +177,18 @@ static mote_status put_back(mote_sandbox *box, mote_error *err)
 				 err);
 }
 
+void mti_sandbox_changed(mote_sandbox *box)
+{
+	if (ops_of(box)->changed)
+		ops_of(box)->changed(box->vm);
+}
+
 mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 			       mote_error *err)
 {
 	mote_status status;
 
+	mti_sandbox_changed(box);
 	if (!box->memory.mapped || store != box->store ||
 	    (box->memory.cow && box->memory.cow->edited) ||
 	    mti_sandbox_collect(box, NULL) != MOTE_OK) {

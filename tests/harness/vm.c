@@ -160,7 +160,7 @@ static bool emulated(void)
 
 unsigned int vm_slow(void)
 {
-	return emulated() ? 20 : 1;
+	return emulated() || vm_soft() ? 20 : 1;
 }
 
 uint64_t vm_patience_ns(void)
@@ -171,7 +171,7 @@ uint64_t vm_patience_ns(void)
 
 bool vm_differs(const char *reason)
 {
-	if (!emulated())
+	if (!emulated() && !vm_soft())
 		return false;
 	printf("=== differs %s\n", reason);
 	fflush(stdout);
