@@ -191,9 +191,9 @@ static bool is_soft(const struct cli_run *run)
 
 /*
  * Without a hypervisor, and unless one was asked for, the guest runs on the
- * CPU emulator: one line says so, for it is no isolation.
+ * CPU emulator; why then says why.
  */
-static bool open_engine(struct cli_run *run)
+static bool open_engine(struct cli_run *run, mote_error *why)
 {
 	const char *name = run->options.backend;
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
@@ -214,20 +214,24 @@ static bool open_engine(struct cli_run *run)
 			 soft.text);
 		return fail_engine(run);
 	}
-	fprintf(stderr,
-		"mote %s: no hypervisor (%s): the guest runs on an emulated CPU, "
-		"which is no isolation\n",
-		cli_run_command(run), run->failure.error.text);
+	*why = run->failure.error;
 	run->failure.error = (mote_error)MOTE_ERROR_INIT;
 	return true;
 }
 
 static bool open_guest(struct cli_run *run)
 {
-	if (!read_guest(run) || !open_engine(run))
+	mote_error why = MOTE_ERROR_INIT;
+
+	if (!read_guest(run) || !open_engine(run, &why))
 		return false;
 	if (!prepare_call(run))
 		return false;
+	if (why.code != MOTE_OK)
+		fprintf(stderr,
+			"mote %s: no hypervisor (%s): the guest runs on an "
+			"emulated CPU, which is no isolation\n",
+			cli_run_command(run), why.text);
 	/* The image has a copy. */
 	free(run->file);
 	run->file = NULL;

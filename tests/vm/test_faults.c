@@ -393,6 +393,7 @@ static const struct other_row qemu_rows[] = {
 
 /* And those that only the backend "soft" does otherwise. */
 static const struct other_row soft_rows[] = {
+	{ "MisalignedVector", 0, "no alignment check of MOVAPS" },
 	{ "Sysret", 0, "EFER.SCE is clear, so SYSRET is #UD" },
 	{ "ReadThroughFs", 0x7000000000, "no FSGSBASE" },
 	{ "ReadThroughFs", MOTE_GVA_SUPERVISOR, "no FSGSBASE" },

@@ -36,6 +36,7 @@ struct soft_region {
 	uint64_t size;
 	const uint8_t *memory;
 	bool execute;
+	bool borrowed; /* see struct mti_soft_piece */
 	uint64_t sum; /* of its bytes, when last translated; execute only */
 };
 
@@ -113,6 +114,8 @@ bool mti_soft_shadow_standin(struct soft_user *user, uint64_t gva);
 void mti_soft_shadow_drop_standins(struct soft_user *user);
 /* All is to be looked up anew. */
 void mti_soft_shadow_reset(struct soft_user *user);
+/* Whether a file of the host's is shorter now: then all is looked up anew. */
+void mti_soft_shadow_check_files(struct soft_user *user);
 /* Translates anew what is no longer what it was. */
 void mti_soft_shadow_check_code(struct soft_user *user);
 
