@@ -419,7 +419,7 @@ static void test_debugger(void **state)
 
 	(void)state;
 	vm_open(&vm, GUEST_vm_arm);
-	options.debug = "127.0.0.1:0";
+	options.gdb = "tcp:0";
 	vm_expect(mote_sandbox_new(vm.image, &options, &victim, &vm.err),
 		  MOTE_E_UNSUPPORTED, &vm.err);
 	vm_expect_text(&vm.err, "AArch64 cannot be debugged");

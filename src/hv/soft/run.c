@@ -14,6 +14,10 @@
 
 void mti_soft_kick(struct mti_vm *vm, bool on)
 {
+	if (vm->kind->ops.kick) {
+		vm->kind->ops.kick(vm, on);
+		return;
+	}
 	vm->kicked = on;
 	atomic_signal_fence(memory_order_seq_cst);
 	/* Sets two flags; the emulator looks at them before each block. */

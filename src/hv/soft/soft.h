@@ -44,8 +44,9 @@ struct mti_soft_kind {
 			    mote_error *err);
 	void (*fini)(struct mti_vm *vm);
 	/*
-	 * The operations on a VM that differ; vm_new, vm_free, kick, map and
-	 * unmap are those of all. What is NULL here cannot be asked of it.
+	 * The operations on a VM that differ; vm_new, vm_free, map and unmap
+	 * are those of all, and kick if it is NULL. What else is NULL here
+	 * cannot be asked of it.
 	 */
 	struct mti_hv_ops ops;
 	/* Memory is about to be taken away: forget all that leads to it. */
@@ -106,5 +107,6 @@ mote_status mti_soft_error(mote_error *err, const char *operation,
 /* The kinds. */
 extern const struct mti_soft_kind mti_soft_user_amd64;
 extern const struct mti_soft_kind mti_soft_user_aarch64;
+extern const struct mti_soft_kind mti_soft_bare;
 
 #endif
