@@ -252,8 +252,10 @@ bool mti_soft_arm_standin(struct arm_user *user, uint64_t gva)
 
 void mti_soft_arm_drop_standin(struct arm_user *user)
 {
-	if (user->standin && uc_mem_unmap(user->vm.uc, user->standin & ~1ull,
-					  PAGE) != UC_ERR_OK)
+	uint64_t page = user->standin & ~(PAGE - 1);
+
+	if (user->standin &&
+	    uc_mem_unmap(user->vm.uc, page, PAGE) != UC_ERR_OK)
 		user->vm.broken = true;
 	user->standin = 0;
 }

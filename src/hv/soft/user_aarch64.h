@@ -72,6 +72,7 @@ struct arm_user {
 	enum arm_event event;
 	uint32_t number; /* of the exception, as the emulator has it */
 	struct arm_access access;
+	uint32_t accesses; /* told while one is looked for */
 	/* Of a fault. */
 	uint64_t syndrome;
 	uint64_t address;
