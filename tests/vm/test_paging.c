@@ -165,6 +165,42 @@ static void test_not_marked(void **state)
 	vm_close(vm);
 }
 
+/* Of a heap in large pages, some become tables of small ones. */
+static void test_split(void **state)
+{
+	mote_sandbox_options options;
+	mote_snapshot *snapshot;
+	mote_sandbox *box;
+	size_t tables;
+	int round;
+
+	(void)state;
+	open_state(0);
+	options = state_options(&host);
+	options.heap_bytes = UINT64_C(256) << 20;
+	box = vm_sandbox(vm, &options);
+	snapshot = state_take(box);
+	tables = box->memory.cow->tables;
+	for (round = 0; round < 3; round++) {
+		/* Known to the CPU as parts of large pages that are read. */
+		state_touch(box, 1, 40000, 1);
+		assert_int_equal(state_sum(box, 150, 250), 1);
+		state_touch(box, 150, 250, 2);
+		assert_int_equal(state_sum(box, 150, 250), 300);
+		state_touch(box, 75, 500, 3);
+		assert_int_equal(state_sum(box, 150, 250), 375);
+		assert_in_range(box->memory.cow->tables, tables + 70,
+				tables + 90);
+		state_restore(box, snapshot);
+		/* All of it gone, and mapped anew. */
+		if (round == 1)
+			box->memory.dirty.lost = true;
+	}
+	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
+}
+
 static size_t room(const mote_sandbox *box)
 {
 	const struct mti_cow *cow = box->memory.cow;
@@ -464,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_every_kind),
 		cmocka_unit_test(test_not_marked),
+		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_reclaimed),
 		cmocka_unit_test(test_too_small),
