@@ -6,6 +6,7 @@
 #include "base/checked.h"
 
 #define FIRST_CAPACITY (32 * (size_t)MOTE_PAGE_SIZE)
+#define SMALL_COPIED_BYTES (UINT64_C(64) << 20)
 
 static uint8_t *entry_at(const struct mti_tables *tables, uint64_t gpa)
 {
@@ -64,6 +65,17 @@ static bool alloc_table(void *context, uint64_t *gpa)
 	return true;
 }
 
+/*
+ * A large page that is to be copied in parts becomes a table then, which is
+ * dear (cow.c): so it is one from the start, if that does not take many.
+ */
+static uint32_t how_to_map(const struct mti_region *region)
+{
+	if (region->flags & MTI_PT_COW && region->size <= SMALL_COPIED_BYTES)
+		return MTI_PT_NEW;
+	return MTI_PT_NEW | MTI_PT_LARGE;
+}
+
 bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 		      const struct mti_layout *layout,
 		      const struct mti_allocator *allocator)
@@ -91,7 +103,7 @@ bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 			.gva = region->gva,
 			.gpa = region->gpa,
 			.size = region->size,
-			.flags = region->flags | MTI_PT_NEW | MTI_PT_LARGE,
+			.flags = region->flags | how_to_map(region),
 		};
 
 		/* A user-mode guest has no more than this. */
