@@ -72,6 +72,7 @@ enum mti_step_kind {
 
 /* Debugging without the help of a hypervisor. */
 struct mti_arch_debug {
+	bool gdb; /* debug/gdb/ has its registers */
 	uint8_t breakpoint[MTI_ARCH_BREAKPOINT_MAX]; /* an instruction */
 	uint32_t breakpoint_size;
 	/* mote_fault.vector of its exception, and how far behind it pc is. */

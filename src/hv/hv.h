@@ -175,6 +175,17 @@ struct mti_vm;
 
 struct mti_hv_ops {
 	const char *name;
+	/* Only for who asks for it by its name: "auto" passes it by. */
+	bool by_name;
+	/* What guests miss here, each a short text; NULL at the end, or NULL. */
+	const char *const *limits;
+
+	/*
+	 * The backend is in a plug-in: gives the table that is to be used in
+	 * place of this one, which has only probe beside it, for the rest of
+	 * the process. NULL operation: this is the table.
+	 */
+	mote_status (*load)(const struct mti_hv_ops **ops, mote_error *err);
 
 	/* Fills reason, os_errno and text. */
 	void (*probe)(mote_backend_info *info);
@@ -304,6 +315,21 @@ struct mti_hv_ops {
 	mote_status (*machine_set)(struct mti_vm *vm,
 				   const struct mti_machine *machine,
 				   mote_error *err);
+	/*
+	 * User. After MTI_EXIT_FAULT: the next run, without set_entry, goes on
+	 * in user mode with these registers, in the order of
+	 * mti_arch.register_names; all others are as the guest left them.
+	 * They are the guest's word: as machine_set. NULL operation: no guest
+	 * of this backend can go on.
+	 */
+	mote_status (*resume)(struct mti_vm *vm, const uint64_t *general,
+			      mote_error *err);
+	/*
+	 * User. The host has changed entries of the guest's page tables that
+	 * were present, but for those whose use has just ended in a fault. If
+	 * it fails, the VM never runs again. NULL operation: as `changed`.
+	 */
+	mote_status (*remapped)(struct mti_vm *vm, mote_error *err);
 };
 
 #define MTI_VM_SLOTS_MAX 1024

@@ -77,9 +77,9 @@ bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 	uint64_t root;
 	size_t i;
 
+	memset(tables, 0, sizeof(*tables));
 	if (arch->gpa_limit && layout->memory_size > arch->gpa_limit)
 		return false;
-	memset(tables, 0, sizeof(*tables));
 	tables->allocator = allocator;
 	tables->base_gpa = layout->page_table_gpa;
 	tables->limit = layout->page_table_max;

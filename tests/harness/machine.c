@@ -10,6 +10,7 @@
 #include "harness/vm.h"
 #include "hv/kvm/kvm.h"
 #include "hv/kvm/ops.h"
+#include "hv/soft/load.h"
 #include "mem/tables.h"
 #include "os/os.h"
 
@@ -22,7 +23,10 @@ void machine_open_hv(struct machine *machine)
 {
 	memset(machine, 0, sizeof(*machine));
 	machine->err.struct_size = sizeof(machine->err);
-	machine->ops = &mti_hv_kvm_ops;
+	machine->ops = vm_soft() ? &mti_hv_soft_ops : &mti_hv_kvm_ops;
+	if (machine->ops->load)
+		expect_ok(machine,
+			  machine->ops->load(&machine->ops, &machine->err));
 	expect_ok(machine, machine->ops->open(&mti_allocator_libc, &machine->hv,
 					      &machine->err));
 }

@@ -21,6 +21,7 @@ static const char operation[] = "restore CPU";
 
 /* Layout of an XSAVE area (SDM 1, "Legacy Region of an XSAVE Area"). */
 #define XSAVE_FCW 0
+#define X87_CONTROL_BYTES 2 /* the status word is behind it */
 #define XSAVE_MXCSR 24
 #define XSAVE_XSTATE_BV 512
 #define XSTATE_X87_SSE 3u
@@ -66,7 +67,7 @@ static int set_vector(struct mti_vm *vm)
 
 	memset(&xsave, 0, sizeof(xsave));
 	memcpy(bytes + XSAVE_FCW, &state->x87_control,
-	       sizeof(state->x87_control));
+	       X87_CONTROL_BYTES);
 	memcpy(bytes + XSAVE_MXCSR, &state->mxcsr, sizeof(state->mxcsr));
 	memcpy(bytes + XSAVE_XSTATE_BV, &present, sizeof(present));
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_XSAVE, &xsave);
@@ -250,7 +251,8 @@ mote_status mti_kvm_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 	state->gs_base = sregs.gs.base;
 	memcpy(&state->mxcsr, (uint8_t *)&xsave + XSAVE_MXCSR,
 	       sizeof(state->mxcsr));
+	state->x87_control = 0;
 	memcpy(&state->x87_control, (uint8_t *)&xsave + XSAVE_FCW,
-	       sizeof(state->x87_control));
+	       X87_CONTROL_BYTES);
 	return MOTE_OK;
 }
