@@ -275,9 +275,12 @@ routine m_illegal
 	mrs x2, mdscr_el1
 	msr oslar_el1, x2
 	mrs x2, dbgdtr_el0
-	mrs x2, mdccsr_el0
 	.globl m_illegal_end
 m_illegal_end:
+
+routine m_debug_channel
+	mrs x2, mdccsr_el0
+	finish
 
 	.balign 4096
 machine_code_end:
