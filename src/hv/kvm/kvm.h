@@ -113,6 +113,7 @@ struct mti_vm {
 	uint32_t mapped_count;
 #if defined(__aarch64__)
 	uint64_t page_table_gpa;
+	void *root; /* the page there, NULL: the guest may not write to it */
 	/* KVM has yet to put PC behind the instruction of the last exit. */
 	bool incomplete;
 	bool stepping; /* MDSCR_EL1.SS is set */
@@ -142,6 +143,9 @@ uint32_t mti_kvm_cpu_features(const struct mti_hv *hv);
 /* Units of 2^-32 ns. */
 uint64_t mti_kvm_cpu_tick_ns(struct mti_vm *vm);
 
+/* A range of memory, before it is made. */
+void mti_kvm_vcpu_memory(struct mti_vm *vm, const struct mti_vm_range *range,
+			 uint64_t page_table_gpa);
 mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 			      mote_error *err);
 void mti_kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry);
@@ -173,6 +177,7 @@ mote_status mti_kvm_machine_set(struct mti_vm *vm,
 				mote_error *err);
 mote_status mti_kvm_resume(struct mti_vm *vm, const uint64_t *general,
 			   mote_error *err);
+mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err);
 
 #if defined(__x86_64__)
 /* Constant values of MSRs and XCR0; 0 or -errno. */
@@ -231,7 +236,6 @@ struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot);
 mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
 			const struct mti_vm_mapping *mapping, mote_error *err);
 mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
-mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err);
 void mti_kvm_slots_fini(struct mti_vm *vm);
 
 #endif

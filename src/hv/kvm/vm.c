@@ -67,9 +67,12 @@ static mote_status set_memory(struct mti_vm *vm,
 	mote_status status = MOTE_OK;
 	uint32_t i;
 
-	for (i = 0; i < config->range_count && status == MOTE_OK; i++)
+	for (i = 0; i < config->range_count && status == MOTE_OK; i++) {
 		status = set_range(vm, i == 0 ? 0 : KVM_SECOND_SLOT, flags,
 				   &config->ranges[i], &vm->memory[i], err);
+		mti_kvm_vcpu_memory(vm, &config->ranges[i],
+				    config->page_table_gpa);
+	}
 	return status;
 }
 
