@@ -32,6 +32,8 @@ struct mti_trap {
 /* The longest instruction. */
 #define MTI_ARCH_CODE_BYTES 15
 
+struct mti_bare_state;
+
 enum mti_step_kind {
 	MTI_STEP_PLAIN,
 	/* It clears the flag; what comes behind it runs at full speed. */
@@ -111,11 +113,16 @@ struct mti_arch {
 
 	const struct mti_pt *pt; /* of user-mode guests */
 
+	/* Bare guests, bare.h: the registers in the order of register_names. */
+	void (*bare_registers)(const struct mti_bare_state *state,
+			       uint64_t *general);
+
 	/* Fill the pages at MOTE_GVA_SUPERVISOR and MOTE_GVA_SYSCALL. */
 	void (*supervisor_page)(uint8_t *page);
 	void (*syscall_page)(uint8_t *page);
 };
 
 extern const struct mti_arch mti_arch_amd64;
+extern const struct mti_arch mti_arch_i686; /* bare guests only */
 
 #endif

@@ -25,6 +25,31 @@ void mti_seat_free(mote_engine *engine, struct mti_seat *seat)
 	mti_template_unref(seat->template);
 }
 
+static void describe_vm(const struct mti_template *template,
+			struct mti_memory *memory,
+			struct mti_vm_config *config)
+{
+	const struct mti_layout *layout = &template->layout;
+
+	config->arch = template->arch;
+	config->ranges[0].memory = memory->base;
+	config->ranges[0].size = memory->size;
+	config->ranges[0].writable = true;
+	config->range_count = 1;
+	config->page_table_gpa = layout->page_table_gpa;
+	config->bare = layout->bare;
+	memory->hole = layout->hole;
+	memory->hole_end = layout->hole_end;
+	if (layout->hole == layout->hole_end)
+		return;
+	config->ranges[0].size = layout->hole;
+	config->ranges[1].gpa = layout->hole_end;
+	config->ranges[1].memory = memory->base + layout->hole_end;
+	config->ranges[1].size = memory->size - layout->hole_end;
+	config->ranges[1].writable = true;
+	config->range_count = 2;
+}
+
 static mote_status new_seat(mote_engine *engine, struct mti_template *template,
 			    struct mti_store *store, struct mti_seat *seat,
 			    mote_error *err)
@@ -35,12 +60,7 @@ static mote_status new_seat(mote_engine *engine, struct mti_template *template,
 	status = mti_memory_init(&seat->memory, &engine->allocator, store, err);
 	if (status != MOTE_OK)
 		return status;
-	config.arch = template->arch;
-	config.ranges[0].memory = seat->memory.base;
-	config.ranges[0].size = seat->memory.size;
-	config.ranges[0].writable = true;
-	config.range_count = 1;
-	config.page_table_gpa = template->layout.page_table_gpa;
+	describe_vm(template, &seat->memory, &config);
 	status = engine->ops->vm_new(engine->hv, &config, &seat->vm, err);
 	if (status != MOTE_OK) {
 		mti_memory_fini(&seat->memory);

@@ -233,10 +233,11 @@ static void detach(void *context)
 	mti_debug_forget(box->debug);
 }
 
-static void plant(const struct mti_virtual *access,
+static void plant(const struct mti_arch *arch,
+		  const struct mti_virtual *access,
 		  struct mti_debug_breakpoint *breakpoint)
 {
-	const uint8_t *code = &access->arch->debug->breakpoint;
+	const uint8_t *code = &arch->debug->breakpoint;
 
 	breakpoint->planted =
 		mti_virtual_read(access, breakpoint->address,
@@ -260,9 +261,9 @@ void mti_debug_plant(mote_sandbox *box)
 	size_t i;
 
 	for (i = 0; i < debug->breakpoint_count; i++)
-		plant(&access, &debug->breakpoints[i]);
+		plant(box->image->arch, &access, &debug->breakpoints[i]);
 	if (debug->stepping_over)
-		plant(&access, &debug->over);
+		plant(box->image->arch, &access, &debug->over);
 }
 
 /* In the other order: two may be at one address. */

@@ -2,12 +2,17 @@
  * What the caller is told of a guest that crashed.
  */
 #include "base/error.h"
+#include "sandbox/bare.h"
 #include "sandbox/sandbox.h"
 
 static void read_registers(mote_sandbox *box, mote_fault *fault,
 			   uint64_t *fault_address)
 {
 	fault->machine = box->image->arch->machine;
+	if (mti_is_bare(box->image)) {
+		(void)mti_bare_fault(box, fault);
+		return;
+	}
 	/* A fault without registers is still worth reporting. */
 	*fault_address = 0;
 	if (box->image->engine->ops->registers(box->vm, fault, fault_address,
@@ -79,7 +84,9 @@ mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
 	read_registers(box, &fault, &unused);
 	fault.kind = kind;
 	fault.vector = UINT32_MAX;
-	fault.pc = pc ? *pc : fault.registers[box->image->arch->pc_register];
+	if (!mti_is_bare(box->image))
+		fault.pc = pc ? *pc :
+				fault.registers[box->image->arch->pc_register];
 	mti_error_set(err, MOTE_E_GUEST_FAULT, "run guest",
 		      "%s: %s 0x%llx, at 0x%llx", mote_fault_text(kind), text,
 		      (unsigned long long)detail,
@@ -93,6 +100,8 @@ const char *mti_fault_register_name(const mote_fault *fault, uint32_t index)
 {
 	const struct mti_arch *arch = &mti_arch_amd64;
 
+	if (fault->machine == mti_arch_i686.machine)
+		arch = &mti_arch_i686;
 	if (fault->machine != arch->machine || index >= arch->register_count ||
 	    index >= fault->register_count)
 		return NULL;

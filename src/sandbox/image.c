@@ -22,8 +22,11 @@ mote_status mti_image_new(mote_engine *engine, uint8_t *file, size_t size,
 		return status;
 	}
 	image->references = 1;
-	/* The ELF reader takes no other. */
-	image->arch = &mti_arch_amd64;
+	/* The ELF reader takes no others. */
+	image->arch = image->elf.bare_mode == 0 ||
+				      image->elf.bare_mode == MOTE_BARE_LONG ?
+			      &mti_arch_amd64 :
+			      &mti_arch_i686;
 	image->engine = engine;
 	mti_engine_ref(engine);
 	image->file = file;

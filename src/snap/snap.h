@@ -10,6 +10,7 @@
 
 #include <mote/error.h>
 
+#include "arch/bare.h"
 #include "base/alloc.h"
 #include "mem/layout.h"
 #include "mem/store.h"
@@ -22,6 +23,17 @@ struct mti_snap_cpu {
 	uint32_t x87_control;
 	uint64_t dispatch_pc;
 	uint64_t dispatch_sp;
+};
+
+/* Registers of the serial port that bare guests have. */
+#define MTI_SERIAL_BYTES 8
+
+/* The same for a bare guest. */
+struct mti_snap_bare {
+	struct mti_bare_state cpu;
+	/* Snapshots on the way from the start to this one, itself included. */
+	uint32_t generation;
+	uint8_t serial[MTI_SERIAL_BYTES];
 };
 
 /* CPU features that a guest may find, see struct mti_snap_origin. */
@@ -46,6 +58,7 @@ struct mti_snap {
 	struct mti_layout layout;
 	struct mti_store *store; /* a reference */
 	struct mti_snap_cpu cpu;
+	struct mti_snap_bare bare; /* instead of cpu, if layout.bare */
 	struct mti_snap_origin origin;
 };
 

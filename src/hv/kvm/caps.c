@@ -273,6 +273,18 @@ static void read_xsave(struct mti_hv *hv)
 	}
 }
 
+static bool says_yes(const char *path)
+{
+	char answer = 'N';
+	int fd = mti_os_open(path, O_RDONLY);
+
+	if (fd < 0)
+		return false;
+	(void)mti_os_read(fd, &answer, 1);
+	mti_os_close(fd);
+	return answer == 'Y' || answer == '1';
+}
+
 static void read_cpu(struct mti_hv *hv)
 {
 	const struct kvm_cpuid_entry2 *address =
@@ -294,6 +306,10 @@ static void read_cpu(struct mti_hv *hv)
 		hv->xcr0 = xsave->eax & XSAVE_COMPONENTS;
 	}
 	hv->tick_ns = UINT64_MAX;
+	/* In doubt it has none. */
+	hv->nested_paging =
+		says_yes("/sys/module/kvm_intel/parameters/ept") ||
+		says_yes("/sys/module/kvm_amd/parameters/npt");
 }
 
 mote_status mti_kvm_open(const struct mti_allocator *allocator,

@@ -38,6 +38,8 @@ struct mti_hv {
 	uint32_t ring_capability; /* KVM_CAP_DIRTY_LOG_RING*; 0: none */
 	uint8_t tss_type;
 	bool has_xcrs;
+	/* KVM keeps no copies of a guest's page tables. */
+	bool nested_paging;
 	bool host_osxsave; /* programs of this host may use XSAVE, and so AVX */
 	uint64_t xcr0;
 	/*
@@ -74,6 +76,7 @@ struct mti_vm {
 	/* kick() was told so; run->immediate_exit has other uses too. */
 	volatile bool kicked;
 	bool broken; /* it must not run any more */
+	bool bare;   /* see mti_vm_config */
 	/* Of the last run; PORT if there was none. */
 	enum mti_exit_kind last_exit;
 	/* state_set was called, and nothing was entered since. */
@@ -89,6 +92,8 @@ struct mti_vm {
 	bool pending;        /* some slot has pending pages */
 	/* The memory it was made with: slot 0, and slot KVM_SECOND_SLOT. */
 	struct kvm_slot memory[MTI_VM_RANGES_MAX];
+	/* Bare: the same as KVM has it, to take it away for a moment. */
+	struct kvm_userspace_memory_region regions[MTI_VM_RANGES_MAX];
 	struct kvm_slot *mapped; /* from slot 1 */
 	uint32_t mapped_count;
 };
@@ -142,11 +147,23 @@ mote_status mti_kvm_state_flush(struct mti_vm *vm, mote_error *err);
 
 /* debug.c */
 void mti_kvm_general_get(const struct kvm_regs *regs, uint64_t *out);
+/* All but the flags. */
+void mti_kvm_general_set(const uint64_t *in, struct kvm_regs *regs);
 mote_status mti_kvm_machine_get(struct mti_vm *vm, struct mti_machine *machine,
 				mote_error *err);
 mote_status mti_kvm_machine_set(struct mti_vm *vm,
 				const struct mti_machine *machine,
 				mote_error *err);
+
+/* bare_amd64.c: before and after the virtual CPU is made. */
+mote_status mti_kvm_bare_prepare(struct mti_vm *vm, mote_error *err);
+mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err);
+void mti_kvm_bare_io(struct mti_vm *vm, struct mti_exit *exit);
+mote_status mti_kvm_bare_get(struct mti_vm *vm, struct mti_bare_state *state,
+			     mote_error *err);
+mote_status mti_kvm_bare_set(struct mti_vm *vm,
+			     const struct mti_bare_state *state,
+			     mote_error *err);
 
 /* dirty.c */
 /* Before the virtual CPU is made. The flags of memory that is tracked. */
@@ -169,5 +186,10 @@ mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
 			const struct mti_vm_mapping *mapping, mote_error *err);
 mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
 void mti_kvm_slots_fini(struct mti_vm *vm);
+/*
+ * Takes the memory away and gives it back: whatever KVM has derived from it
+ * is gone. 0 or -errno, and then the VM never runs again.
+ */
+int mti_kvm_remap(struct mti_vm *vm);
 
 #endif

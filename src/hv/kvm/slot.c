@@ -151,6 +151,27 @@ mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err)
 			    "KVM_SET_USER_MEMORY_REGION, slot %u", slot);
 }
 
+int mti_kvm_remap(struct mti_vm *vm)
+{
+	int os = 0;
+	uint32_t i;
+
+	for (i = 0; i < MTI_VM_RANGES_MAX && os == 0; i++) {
+		struct kvm_userspace_memory_region region = vm->regions[i];
+
+		if (region.memory_size == 0)
+			continue;
+		region.memory_size = 0;
+		os = mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+		if (os == 0)
+			os = mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION,
+					  &vm->regions[i]);
+	}
+	if (os < 0)
+		vm->broken = true;
+	return os;
+}
+
 void mti_kvm_slots_fini(struct mti_vm *vm)
 {
 	uint32_t i;

@@ -203,12 +203,23 @@ static void machine(struct mti_exit *exit, const char *text, uint64_t detail)
 	exit->detail = detail;
 }
 
-static mote_status decode(const struct kvm_run *run, struct mti_exit *exit,
+static mote_status decode(struct mti_vm *vm, struct mti_exit *exit,
 			  mote_error *err)
 {
+	const struct kvm_run *run = vm->run;
+
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
-		decode_io(run, exit);
+		if (vm->bare)
+			mti_kvm_bare_io(vm, exit);
+		else
+			decode_io(run, exit);
+		return MOTE_OK;
+	case KVM_EXIT_HLT:
+		/* A user-mode guest cannot get here. */
+		machine(exit, "halt, exit reason", run->exit_reason);
+		if (vm->bare)
+			exit->kind = MTI_EXIT_HALT;
 		return MOTE_OK;
 	case KVM_EXIT_INTR:
 		exit->kind = MTI_EXIT_INTERRUPTED;
@@ -226,6 +237,13 @@ static mote_status decode(const struct kvm_run *run, struct mti_exit *exit,
 			run->internal.suberror);
 		return MOTE_OK;
 	case KVM_EXIT_FAIL_ENTRY:
+		if (vm->bare) {
+			machine(exit,
+				"a state of the CPU that it refuses, hardware "
+				"reason",
+				run->fail_entry.hardware_entry_failure_reason);
+			return MOTE_OK;
+		}
 		return mti_error_set(
 			err, MOTE_E_HYPERVISOR, "run guest",
 			"KVM_EXIT_FAIL_ENTRY, hardware reason 0x%llx",
@@ -289,7 +307,7 @@ mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 	else if (vm->run->exit_reason == KVM_EXIT_DIRTY_RING_FULL)
 		status = empty_ring(vm, exit, err);
 	else
-		status = decode(vm->run, exit, err);
+		status = decode(vm, exit, err);
 	vm->last_exit = status == MOTE_OK ? exit->kind : MTI_EXIT_MACHINE;
 	return status;
 }

@@ -55,6 +55,7 @@ static mote_status set_range(struct mti_vm *vm, uint32_t slot, uint32_t flags,
 				    (unsigned long long)range->gpa);
 	memory->gpa = range->gpa;
 	memory->size = range->size;
+	vm->regions[memory - vm->memory] = region;
 	return MOTE_OK;
 }
 
@@ -111,10 +112,10 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 	struct mti_vm *vm;
 	mote_status status;
 
-	if (config->bare || config->arch != &mti_arch_amd64)
+	if (config->arch != &mti_arch_amd64 &&
+	    !(config->bare && config->arch == &mti_arch_i686))
 		return mti_error_set(err, MOTE_E_UNSUPPORTED, "create VM",
-				     "KVM runs user-mode guests of amd64 here, "
-				     "not %s guests of %s",
+				     "KVM does not run %s guests of %s here",
 				     config->bare ? "bare" : "user-mode",
 				     config->arch->name);
 	vm = mti_alloc_apart(hv->allocator, sizeof(*vm));
@@ -122,6 +123,7 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "create VM",
 				     "no memory for the VM");
 	vm->hv = hv;
+	vm->bare = config->bare;
 	vm->vcpu_fd = -1;
 	vm->map_size = hv->run_size;
 	vm->fd = mti_os_ioctl_value(hv->fd, KVM_CREATE_VM, 0);
@@ -133,10 +135,16 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 	status = set_memory(vm, config, err);
 	if (status != MOTE_OK)
 		goto fail;
-	status = create_vcpu(vm, err);
+	if (vm->bare)
+		status = mti_kvm_bare_prepare(vm, err);
+	if (status == MOTE_OK)
+		status = create_vcpu(vm, err);
 	if (status != MOTE_OK)
 		goto fail;
-	status = mti_kvm_vcpu_init(vm, config->page_table_gpa, err);
+	if (vm->bare)
+		status = mti_kvm_bare_init(vm, err);
+	else
+		status = mti_kvm_vcpu_init(vm, config->page_table_gpa, err);
 	if (status != MOTE_OK)
 		goto fail;
 	if (hv->tick_ns == UINT64_MAX)
@@ -181,6 +189,8 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.set_fs_base = mti_kvm_vcpu_set_fs_base,
 	.state_get = mti_kvm_state_get,
 	.state_set = mti_kvm_state_set,
+	.bare_get = mti_kvm_bare_get,
+	.bare_set = mti_kvm_bare_set,
 	.tracks = mti_kvm_tracks,
 	.dirty = mti_kvm_dirty,
 	.map = mti_kvm_map,
