@@ -104,13 +104,15 @@ mote_status mti_bare_unwind(mote_sandbox *box, struct mti_unwind_frame *frames,
 	at = state.general[RBP];
 	frames[0].pc = mti_bare_pc(&state);
 	frames[0].returns = false;
-	for (*count = 1; *count < max; ++*count) {
-		/* Frames lie behind each other. */
-		if (!read_frame(&space, wide, at, words) || words[0] <= at ||
-		    words[1] == 0)
-			break;
+	*count = 1;
+	while (*count < max && read_frame(&space, wide, at, words) &&
+	       words[1] != 0) {
 		frames[*count].pc = words[1];
 		frames[*count].returns = true;
+		++*count;
+		/* Frames lie behind each other. */
+		if (words[0] <= at)
+			break;
 		at = words[0];
 	}
 	return MOTE_OK;

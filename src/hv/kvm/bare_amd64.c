@@ -29,6 +29,9 @@ static const char setting[] = "set CPU";
 #define XSAVE_MXCSR 24
 #define XSAVE_XSTATE_BV 512
 #define XSTATE_X87_SSE 3u
+#define APIC_BASE_ENABLE 0x800u
+#define CR0_PG 0x80000000u
+
 #define VECTOR_BYTES sizeof(((struct mti_bare_state *)NULL)->vector)
 
 _Static_assert(VECTOR_BYTES == sizeof(struct kvm_xsave),
@@ -129,6 +132,8 @@ mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err)
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -os,
 				    "KVM_GET_SREGS");
+	/* There is none; CPUID says so only if it is disabled too. */
+	sregs->apic_base &= ~(uint64_t)APIC_BASE_ENABLE;
 	/* KVM never writes sregs there: they stay as they were at reset. */
 	vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
 	return MOTE_OK;
@@ -248,6 +253,27 @@ static int set_sregs(struct mti_vm *vm, const struct mti_bare_state *state)
 		return os;
 	fill_sregs(vm, state, &sregs);
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS, &sregs);
+}
+
+/*
+ * kvm-pvm takes 32-bit page tables without a word and goes on without: then a
+ * guest would crash for no reason that anybody could see.
+ */
+static mote_status check_paging(struct mti_vm *vm,
+				const struct mti_bare_state *state,
+				mote_error *err)
+{
+	struct kvm_sregs sregs;
+	int os = mti_os_ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs);
+
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, setting, -os,
+				    "KVM_GET_SREGS");
+	if (((sregs.cr0 ^ state->cr0) & CR0_PG) == 0)
+		return MOTE_OK;
+	return mti_error_set(err, MOTE_E_UNSUPPORTED, setting,
+			     "this KVM does not run 32-bit guests with page "
+			     "tables (CR0.PG stays clear), as kvm-pvm does not");
 }
 
 static int set_xcr0(struct mti_vm *vm, const struct mti_bare_state *state)
@@ -371,7 +397,7 @@ mote_status mti_kvm_bare_set(struct mti_vm *vm,
 	}
 	set_general(vm, state);
 	vm->last_exit = MTI_EXIT_INTERRUPTED;
-	return MOTE_OK;
+	return check_paging(vm, state, err);
 }
 
 static int read_sregs(struct mti_vm *vm, struct mti_bare_state *state)
