@@ -190,18 +190,26 @@ static void test_outside(void **state)
 	}
 }
 
-/* kvm-pvm: #GP, for it does not let a guest use 32-bit page tables. */
+/*
+ * With nested paging the CPU looks for page tables that are not there for
+ * ever; kvm-pvm does not let a guest use 32-bit ones: #GP.
+ */
 static void test_bad_cr3(void **state)
 {
-	mote_sandbox *box = open_usual(0, CASE_CR3);
+	mote_sandbox_options options = bare_options(&output);
+	mote_snapshot *first;
+	mote_sandbox *box;
 	mote_status status;
 
 	(void)state;
+	options.deadline_ns = 20 * MS * vm_slow();
+	box = open_case(0, CASE_CR3, &options);
+	first = take(box);
 	status = mote_run(box, NULL, &vm.err);
-	if (status != MOTE_OK) {
+	if (status != MOTE_OK && status != MOTE_E_DEADLINE)
 		vm_expect(status, MOTE_E_GUEST_FAULT, &vm.err);
-		assert_int_equal(vm.err.fault.kind, MOTE_FAULT_MACHINE);
-	}
+	restore(box, first);
+	mote_snapshot_unref(first);
 	end(box);
 }
 

@@ -22,7 +22,7 @@ enum bare_case {
 	CASE_PORT,	  /* writes to one that is not there */
 	CASE_PORT_SIZE,	  /* exits with a byte */
 	CASE_STRING,	  /* string instructions on ports */
-	CASE_CPUID,	  /* prints what it must not find; exits with how many */
+	CASE_CPUID,	  /* exits with how much it finds that is not for it */
 	CASE_SELF,	  /* changes its own code and prints what it was */
 	CASE_SNAPSHOT,	  /* see the test */
 	CASE_SCRATCH,	  /* prints and checks the structure of memory */

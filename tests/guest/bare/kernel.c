@@ -86,7 +86,8 @@ static void set_tables(void)
 	uint32_t base = (uint32_t)tss;
 	unsigned int i;
 
-	gdt[5] = UINT64_C(0x0000890000000067) | (uint64_t)(base & 0xffffff) << 16 |
+	gdt[5] = UINT64_C(0x0000890000000067) |
+		 (uint64_t)(base & 0xffffff) << 16 |
 		 (uint64_t)(base >> 24) << 56;
 	tss[1] = (uint32_t)(trap_stack + sizeof(trap_stack));
 	tss[2] = SELECTOR_DATA;

@@ -3,6 +3,8 @@
 	.section .text.start, "ax"
 	.globl	_start
 _start:
+	/* That of the host is not in the kernel's page tables. */
+	mov	$stack_end, %esp
 	push	$0
 	push	$0
 	push	$0
@@ -99,4 +101,8 @@ put:	mov	$CALL_PRINT, %eax
 	int	$0x80
 	ret
 	.balign	4096
+	.bss
+	.balign	16
+	.skip	8192
+stack_end:
 	.section .note.GNU-stack, "", @progbits
