@@ -56,7 +56,9 @@ static uint8_t byte_at(mote_sandbox *box, uint64_t address)
 	vm_expect(mote_sandbox_read_memory(box, address, &byte, 1, &done,
 					   &vm.err),
 		  MOTE_OK, &vm.err);
-	assert_int_equal(done, 1);
+	if (done != 1)
+		fail_msg("0x%llx cannot be read",
+			 (unsigned long long)address);
 	return byte;
 }
 
@@ -69,6 +71,7 @@ static void run_kernel(const char *file, uint32_t mode)
 	mote_sandbox *box;
 	size_t i;
 
+	print_message("%s\n", file);
 	vm_open(&vm, file);
 	vm_expect(mote_image_describe(vm.image, &info, &vm.err), MOTE_OK,
 		  &vm.err);

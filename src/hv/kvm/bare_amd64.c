@@ -29,6 +29,7 @@ static const char setting[] = "set CPU";
 #define XSAVE_MXCSR 24
 #define XSAVE_XSTATE_BV 512
 #define XSTATE_X87_SSE 3u
+#define TSS_BUSY_BIT 2u
 #define APIC_BASE_ENABLE 0x800u
 #define CR0_PG 0x80000000u
 
@@ -222,6 +223,9 @@ static void fill_sregs(const struct mti_vm *vm,
 	list_segments(sregs, segments);
 	for (i = 0; i < MTI_BARE_SEGMENTS; i++)
 		to_kvm(&state->segments[i], segments[i]);
+	/* VMX wants it busy, some SVM does not: see tss_type() in caps.c. */
+	sregs->tr.type = (uint8_t)((sregs->tr.type & ~TSS_BUSY_BIT) |
+				   (vm->hv->tss_type & TSS_BUSY_BIT));
 	sregs->gdt.base = state->gdt.base;
 	sregs->gdt.limit = (uint16_t)state->gdt.limit;
 	sregs->idt.base = state->idt.base;

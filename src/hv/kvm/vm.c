@@ -63,10 +63,17 @@ static mote_status set_memory(struct mti_vm *vm,
 			      const struct mti_vm_config *config,
 			      mote_error *err)
 {
-	uint32_t flags = mti_kvm_dirty_enable(vm);
 	mote_status status = MOTE_OK;
+	uint32_t flags = 0;
 	uint32_t i;
 
+	/*
+	 * kvm-pvm, which has no nested paging, interprets what runs at CPL 0,
+	 * and puts a page into the ring for each write that it interprets:
+	 * more than the ring holds before it looks whether it is full.
+	 */
+	if (!vm->bare || vm->hv->nested_paging)
+		flags = mti_kvm_dirty_enable(vm);
 	for (i = 0; i < config->range_count && status == MOTE_OK; i++)
 		status = set_range(vm, i == 0 ? 0 : KVM_SECOND_SLOT, flags,
 				   &config->ranges[i], &vm->memory[i], err);
