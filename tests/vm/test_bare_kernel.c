@@ -18,11 +18,12 @@ static const char all[] =
 static const struct {
 	const char *file;
 	uint32_t mode;
+	bool pae;
 } kernels[] = {
-	{ GUEST_bare_kernel, MOTE_BARE_MODE_PROTECTED },
-	{ GUEST_bare_kernel_pae, MOTE_BARE_MODE_PROTECTED },
-	{ GUEST_bare_kernel_paged, MOTE_BARE_MODE_PAGED },
-	{ GUEST_bare_kernel_paged_pae, MOTE_BARE_MODE_PAGED_PAE },
+	{ GUEST_bare_kernel, MOTE_BARE_MODE_PROTECTED, false },
+	{ GUEST_bare_kernel_pae, MOTE_BARE_MODE_PROTECTED, true },
+	{ GUEST_bare_kernel_paged, MOTE_BARE_MODE_PAGED, false },
+	{ GUEST_bare_kernel_paged_pae, MOTE_BARE_MODE_PAGED_PAE, true },
 };
 #define KERNELS (sizeof(kernels) / sizeof(kernels[0]))
 
@@ -62,7 +63,13 @@ static uint8_t byte_at(mote_sandbox *box, uint64_t address)
 	return byte;
 }
 
-static void run_kernel(const char *file, uint32_t mode)
+static void look(mote_sandbox *box, size_t turn)
+{
+	assert_int_equal(byte_at(box, USER_DATA), "ABAB"[turn]);
+	assert_int_equal(byte_at(box, USER_SHARED), turn + 1);
+}
+
+static void run_kernel(const char *file, uint32_t mode, bool readable)
 {
 	mote_sandbox_options options = bare_options(&output);
 	mote_image_info info = MOTE_IMAGE_INFO_INIT;
@@ -71,7 +78,6 @@ static void run_kernel(const char *file, uint32_t mode)
 	mote_sandbox *box;
 	size_t i;
 
-	print_message("%s\n", file);
 	vm_open(&vm, file);
 	vm_expect(mote_image_describe(vm.image, &info, &vm.err), MOTE_OK,
 		  &vm.err);
@@ -79,8 +85,8 @@ static void run_kernel(const char *file, uint32_t mode)
 	box = vm_sandbox(&vm, &options);
 	for (i = 0; i < 4; i++) {
 		(void)bare_run(box, MOTE_RUN_SNAPSHOT);
-		assert_int_equal(byte_at(box, USER_DATA), "ABAB"[i]);
-		assert_int_equal(byte_at(box, USER_SHARED), i + 1);
+		if (readable)
+			look(box, i);
 		vm_expect(mote_snapshot_take(box, &snapshots[i], &vm.err),
 			  MOTE_OK, &vm.err);
 	}
@@ -111,7 +117,11 @@ static void test_kernels(void **state)
 
 	(void)state;
 	for (i = 0; i < KERNELS; i++)
-		run_kernel(kernels[i].file, kernels[i].mode);
+		run_kernel(kernels[i].file, kernels[i].mode,
+			   !kernels[i].pae ||
+				   !vm_differs("the CPU sets a reserved bit in "
+					       "the first level of PAE's "
+					       "tables: nobody reads them"));
 }
 
 /* Whether there are 32-bit page tables; else sandboxes say so. */
