@@ -395,8 +395,8 @@ static void test_no_gdt(void **state)
 	START(&machine, PROTECTED, guest_no_gdt);
 	run_on(&machine, &exit);
 	assert_int_equal(exit.kind, MTI_EXIT_MACHINE);
-	assert_non_null(strstr(exit.text, "not there"));
-	assert_int_equal(exit.detail, 0x70000000);
+	assert_non_null(strstr(exit.text, "outside memory"));
+	assert_int_equal(exit.detail, 0x70000008);
 	drop(&machine);
 }
 
