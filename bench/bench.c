@@ -17,8 +17,9 @@ static const struct group groups[] = {
 	{ "observe", bench_observe }, { "create", bench_create },
 	{ "compute", bench_compute }, { "bytes", bench_bytes },
 	{ "idle", bench_idle },	      { "restore", bench_restore },
-	{ "clone", bench_clone },     { "many", bench_many },
-	{ "peers", bench_peers },     { "sizes", bench_sizes },
+	{ "clone", bench_clone },     { "paging", bench_paging },
+	{ "many", bench_many },	      { "peers", bench_peers },
+	{ "sizes", bench_sizes },
 };
 
 static void usage(FILE *out)

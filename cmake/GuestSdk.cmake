@@ -14,6 +14,18 @@ endif()
 
 include(ExternalProject)
 
+# A cross build has guests for the machine that it is for.
+set(cross_args "")
+if(CMAKE_CROSSCOMPILING)
+	set(cross_args
+		# There is no libc for it to try programs with.
+		-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY
+		"-DMOTE_MUSL_ROOT=${CMAKE_SYSROOT}"
+		-DCMAKE_SYSTEM_NAME=Linux
+		"-DCMAKE_SYSTEM_PROCESSOR=${CMAKE_SYSTEM_PROCESSOR}"
+		"-DCMAKE_C_COMPILER=${CMAKE_C_COMPILER}")
+endif()
+
 ExternalProject_Add(mote-guest
 	SOURCE_DIR "${PROJECT_SOURCE_DIR}/guest"
 	BINARY_DIR "${PROJECT_BINARY_DIR}/guest"
@@ -24,6 +36,7 @@ ExternalProject_Add(mote-guest
 		"-DMOTE_SDK_BIN_DIR=${PROJECT_BINARY_DIR}/bin"
 		"-DMOTE_VERSION=${PROJECT_VERSION}"
 		-DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+		${cross_args}
 	# ninja in ninja is a fraction of a second when there is nothing to do.
 	BUILD_ALWAYS ON
 	BUILD_COMMAND "${CMAKE_COMMAND}" --build <BINARY_DIR>

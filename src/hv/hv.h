@@ -315,6 +315,21 @@ struct mti_hv_ops {
 	mote_status (*machine_set)(struct mti_vm *vm,
 				   const struct mti_machine *machine,
 				   mote_error *err);
+	/*
+	 * User. After MTI_EXIT_FAULT: the next run, without set_entry, goes on
+	 * in user mode with these registers, in the order of
+	 * mti_arch.register_names; all others are as the guest left them.
+	 * They are the guest's word: as machine_set. NULL operation: no guest
+	 * of this backend can go on.
+	 */
+	mote_status (*resume)(struct mti_vm *vm, const uint64_t *general,
+			      mote_error *err);
+	/*
+	 * User. The host has changed entries of the guest's page tables that
+	 * were present, but for those whose use has just ended in a fault. If
+	 * it fails, the VM never runs again. NULL operation: as `changed`.
+	 */
+	mote_status (*remapped)(struct mti_vm *vm, mote_error *err);
 };
 
 #define MTI_VM_SLOTS_MAX 1024

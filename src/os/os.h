@@ -70,6 +70,8 @@ int mti_os_memfd_seal(int fd);
 
 /* Memory that is zero and reserves no swap. */
 int mti_os_reserve(size_t size, void **address);
+/* Whether that much could be had now that is writable and executable. */
+int mti_os_try_code(size_t size);
 /* Makes a piece of such memory as it was first. */
 int mti_os_map_zero(void *address, size_t size);
 /* Replaces a piece of it by private copies of a file's pages. */
@@ -146,7 +148,9 @@ void mti_os_timer_free(timer_t timer);
  * handles or ignores it, -EINVAL if the CPU raises it for faults.
  */
 int mti_os_signal_install(int signal, void (*handler)(int));
+/* For the calling thread. 1: it was blocked. */
 int mti_os_signal_unblock(int signal);
+int mti_os_signal_block(int signal);
 
 /* For mti_os_thread_signal. */
 int32_t mti_os_thread_id(void);

@@ -68,6 +68,8 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 	box->memory = seat.memory;
 	box->vm = seat.vm;
 	box->clean = seat.clean;
+	/* A seat that was used may hold another store now. */
+	mti_sandbox_changed(box);
 	box->control = area(box, MTI_AREA_CONTROL);
 	box->post = area(box, MTI_AREA_POST);
 	box->call = area(box, MTI_AREA_CALL);
@@ -95,7 +97,7 @@ void mti_sandbox_mark(struct mti_mark *mark, size_t used)
 
 static void found(void *context, uint64_t gpa)
 {
-	mti_dirty_add(context, gpa, MOTE_PAGE_SIZE);
+	mti_memory_written(context, gpa);
 }
 
 mote_status mti_sandbox_collect(mote_sandbox *box, mote_error *err)
@@ -107,7 +109,7 @@ mote_status mti_sandbox_collect(mote_sandbox *box, mote_error *err)
 
 	mti_dirty_add(dirty, control->gpa, control->size);
 	if (ops_of(box)->tracks(box->vm))
-		status = ops_of(box)->dirty(box->vm, found, dirty, err);
+		status = ops_of(box)->dirty(box->vm, found, &box->memory, err);
 	else
 		status = mti_memory_scan(&box->memory, err);
 	if (status == MOTE_OK && dirty->lost)
@@ -175,12 +177,20 @@ static mote_status put_back(mote_sandbox *box, mote_error *err)
 				 err);
 }
 
+void mti_sandbox_changed(mote_sandbox *box)
+{
+	if (ops_of(box)->changed)
+		ops_of(box)->changed(box->vm);
+}
+
 mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 			       mote_error *err)
 {
 	mote_status status;
 
+	mti_sandbox_changed(box);
 	if (!box->memory.mapped || store != box->store ||
+	    (box->memory.cow && box->memory.cow->edited) ||
 	    mti_sandbox_collect(box, NULL) != MOTE_OK) {
 		status = remap(box, store, err);
 		if (status != MOTE_OK || store == box->store)

@@ -267,6 +267,8 @@ void mti_debug_plant(mote_sandbox *box)
 		plant(&access, &debug->breakpoints[i]);
 	if (debug->stepping_over)
 		plant(&access, &debug->over);
+	/* Also what gdb has written. */
+	mti_sandbox_changed(box);
 }
 
 /* In the other order: two may be at one address. */
@@ -280,6 +282,7 @@ void mti_debug_lift(mote_sandbox *box)
 		lift(&access, &debug->over);
 	for (i = debug->breakpoint_count; i > 0; i--)
 		lift(&access, &debug->breakpoints[i - 1]);
+	mti_sandbox_changed(box);
 }
 
 static void add_auxv(struct mti_gdb_program *program, uint64_t type,

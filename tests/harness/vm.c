@@ -160,17 +160,18 @@ static bool emulated(void)
 
 unsigned int vm_slow(void)
 {
-	return emulated() ? 20 : 1;
+	return emulated() || vm_soft() ? 20 : 1;
 }
 
 uint64_t vm_patience_ns(void)
 {
-	return UINT64_C(1000000000) * vm_slow();
+	/* Each page that is written first is an exit. */
+	return UINT64_C(1000000000) * vm_slow() * (vm_paging() ? 10 : 1);
 }
 
 bool vm_differs(const char *reason)
 {
-	if (!emulated())
+	if (!emulated() && !vm_soft())
 		return false;
 	printf("=== differs %s\n", reason);
 	fflush(stdout);
@@ -180,7 +181,7 @@ bool vm_differs(const char *reason)
 void vm_watchdog(unsigned int seconds)
 {
 	/* Its default action is what is wanted. */
-	alarm(seconds * vm_slow());
+	alarm(seconds * vm_slow() * (vm_paging() ? 3 : 1));
 }
 
 void vm_expect_(mote_status status, mote_status expected,
@@ -288,6 +289,13 @@ static const char *origin(void)
 uint64_t vm_first_calls(void)
 {
 	return origin()[0] ? 0 : 1;
+}
+
+bool vm_paging(void)
+{
+	const char *value = getenv("MOTE_TEST_MEMORY");
+
+	return value && strcmp(value, "paging") == 0;
 }
 
 bool vm_pooled(void)

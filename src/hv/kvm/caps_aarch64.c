@@ -4,12 +4,18 @@
 #include <sys/auxv.h>
 
 #include "abi/layout.h"
+#include "abi/trap.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
 #include "os/os.h"
 
-/* Of a VM of type 0 (KVM api, KVM_CREATE_VM); the doorbells are below. */
-#define PHYSICAL_BITS 40
+/*
+ * A VM of type 0 has 40 (KVM api, KVM_CREATE_VM). The doorbells are in the
+ * upper half, where there must be no memory.
+ */
+#define PHYSICAL_BITS 39
+
+_Static_assert(MOTE_GPA_DOORBELL >> PHYSICAL_BITS == 1, "doorbells");
 
 const struct mti_arch *const mti_kvm_arch = &mti_arch_aarch64;
 

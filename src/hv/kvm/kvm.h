@@ -11,6 +11,8 @@
 
 /* Behind those that the caller may use. */
 #define KVM_SECOND_SLOT (MTI_VM_SLOTS_MAX + 1)
+/* Never there for long: see mti_kvm_remapped. */
+#define KVM_PASSING_SLOT (MTI_VM_SLOTS_MAX + 2)
 
 /* Linux 6.8, with EFAULT or EHWPOISON: 64 bits of flags, the address, size. */
 #ifndef KVM_EXIT_MEMORY_FAULT
@@ -106,6 +108,7 @@ struct mti_vm {
 	bool pending;	     /* some slot has pending pages */
 	/* The memory it was made with: slot 0, and slot KVM_SECOND_SLOT. */
 	struct kvm_slot memory[MTI_VM_RANGES_MAX];
+	uint64_t memory_address; /* of the first, in this process */
 	struct kvm_slot *mapped; /* from slot 1 */
 	uint32_t mapped_count;
 #if defined(__aarch64__)
@@ -168,6 +171,8 @@ mote_status mti_kvm_machine_get(struct mti_vm *vm, struct mti_machine *machine,
 mote_status mti_kvm_machine_set(struct mti_vm *vm,
 				const struct mti_machine *machine,
 				mote_error *err);
+mote_status mti_kvm_resume(struct mti_vm *vm, const uint64_t *general,
+			   mote_error *err);
 
 #if defined(__x86_64__)
 /* Constant values of MSRs and XCR0; 0 or -errno. */
@@ -226,6 +231,7 @@ struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot);
 mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
 			const struct mti_vm_mapping *mapping, mote_error *err);
 mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
+mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err);
 void mti_kvm_slots_fini(struct mti_vm *vm);
 
 #endif

@@ -76,6 +76,8 @@ int mti_kvm_vcpu_set_system(struct mti_vm *vm)
 		{ KVM_CPACR_EL1, MTI_AARCH64_CPACR },
 		{ KVM_CNTKCTL_EL1, MTI_AARCH64_CNTKCTL },
 		{ KVM_MDSCR_EL1, MTI_AARCH64_MDSCR },
+		/* KVM's first values of these are not zero. */
+		{ KVM_TPIDR_EL0, 0 },
 		{ KVM_TPIDRRO_EL0, 0 },
 		{ KVM_SCTLR_EL1, MTI_AARCH64_SCTLR },
 	};

@@ -54,6 +54,8 @@ static mote_status set_range(struct mti_vm *vm, uint32_t slot, uint32_t flags,
 				    (unsigned long long)range->gpa);
 	memory->gpa = range->gpa;
 	memory->size = range->size;
+	if (slot == 0)
+		vm->memory_address = region.userspace_addr;
 	return MOTE_OK;
 }
 
@@ -179,4 +181,6 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.unmap = mti_kvm_unmap,
 	.machine_get = mti_kvm_machine_get,
 	.machine_set = mti_kvm_machine_set,
+	.resume = mti_kvm_resume,
+	.remapped = mti_kvm_remapped,
 };

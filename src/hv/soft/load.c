@@ -3,8 +3,8 @@
  * engines keep its table.
  *
  * It is looked for beside the file that this code is in (the library, or a
- * program that is linked with it), in `mote/` there, and where the library was
- * to be installed. No environment variable says otherwise.
+ * program that is linked with it), in `mote/` there, where it is installed as
+ * seen from a program that is, and where the library was to be installed. No environment variable says otherwise.
  */
 #include "hv/soft/load.h"
 
@@ -23,6 +23,10 @@
 /* -DMTI_PLUGIN_DIR, absolute; "" if the library is not to be installed. */
 #ifndef MTI_PLUGIN_DIR
 #define MTI_PLUGIN_DIR ""
+#endif
+/* The same from the folder of installed programs, which may move together. */
+#ifndef MTI_PLUGIN_BELOW
+#define MTI_PLUGIN_BELOW ""
 #endif
 
 static const char *const limits[] = {
@@ -100,7 +104,8 @@ static mote_status load(const struct mti_hv_ops **ops, mote_error *err)
 	static const struct {
 		bool installed;
 		const char *below;
-	} places[] = { { false, "" }, { false, "mote/" }, { true, "" } };
+	} places[] = { { false, "" }, { false, "mote/" },
+		       { false, MTI_PLUGIN_BELOW }, { true, "" } };
 	char own[PATH_BYTES - 64];
 	char path[PATH_BYTES];
 	size_t i;

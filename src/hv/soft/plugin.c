@@ -77,7 +77,7 @@ static void vm_free(struct mti_vm *vm)
 		return;
 	vm->kind->fini(vm);
 	mti_free(&vm->hv->allocator, vm->slots);
-	mti_free(&vm->hv->allocator, vm);
+	mti_free_apart(&vm->hv->allocator, vm);
 }
 
 static const struct mti_soft_kind *kind_of(const struct mti_vm_config *config)
@@ -118,7 +118,7 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 
 	if (!kind)
 		return unsupported(config, err);
-	vm = mti_alloc(&hv->allocator, 1, kind->vm_size);
+	vm = mti_alloc_apart(&hv->allocator, kind->vm_size);
 	if (!vm)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "create VM",
 				     "no memory for the VM");

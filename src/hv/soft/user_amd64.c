@@ -9,6 +9,7 @@
 #include "abi/layout.h"
 #include "arch/amd64/boot.h"
 #include "base/error.h"
+#include "os/os.h"
 
 /*
  * Data breakpoint 0 is on a port: the emulator looks at it right after the
@@ -126,6 +127,22 @@ static mote_status descend(struct soft_user *user, mote_error *err)
 	return MOTE_OK;
 }
 
+/*
+ * The emulator reserves so much for code when it is first used, and ends the
+ * process if it does not get it.
+ */
+#define TRANSLATOR_BYTES (UINT64_C(1) << 30)
+
+static mote_status check_room(mote_error *err)
+{
+	int os = mti_os_try_code(TRANSLATOR_BYTES);
+
+	if (os == 0)
+		return MOTE_OK;
+	return mti_error_os(err, MOTE_E_NO_MEMORY, "create VM", -os,
+			    "1 GiB of addresses for code, for the emulator");
+}
+
 static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 			mote_error *err)
 {
@@ -135,6 +152,9 @@ static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 
 	user->pt = config->arch->pt;
 	user->root = config->page_table_gpa;
+	status = check_room(err);
+	if (status != MOTE_OK)
+		return status;
 	uc = uc_open(UC_ARCH_X86, UC_MODE_64, &vm->uc);
 	if (uc == UC_ERR_OK)
 		uc = uc_context_alloc(vm->uc, &user->scratch);
