@@ -211,6 +211,11 @@ static void test_privileges(void **state)
 	else
 		expect_fault(m_debug_channel, AREA, 0, MOTE_FAULT_PRIVILEGED,
 			     0);
+	if (vm_differs("MDCR_EL2.TPM and the cycle counter"))
+		machine_call(&machine, m_cycles, AREA, 0);
+	else
+		expect_fault(m_cycles, AREA, 0, MOTE_FAULT_ILLEGAL_INSTRUCTION,
+			     0);
 	machine_close(&machine);
 }
 

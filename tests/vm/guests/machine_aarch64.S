@@ -269,7 +269,7 @@ routine m_illegal
 	ic iallu
 	dc isw, x2
 	at s1e1r, x2
-	mrs x2, pmccntr_el0
+	mrs x2, pmcr_el0
 	mrs x2, id_aa64pfr0_el1
 	msr tpidrro_el0, x2
 	mrs x2, mdscr_el1
@@ -277,6 +277,10 @@ routine m_illegal
 	mrs x2, dbgdtr_el0
 	.globl m_illegal_end
 m_illegal_end:
+
+routine m_cycles
+	mrs x2, pmccntr_el0
+	finish
 
 routine m_debug_channel
 	mrs x2, mdccsr_el0
