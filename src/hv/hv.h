@@ -120,7 +120,7 @@ struct mti_hv_ops {
 	const char *name;
 	/* Only for who asks for it by its name: "auto" passes it by. */
 	bool by_name;
-	/* What guests miss here, each a short text; NULL at the end, or NULL. */
+	/* What guests miss, each a short text; NULL at the end, or NULL. */
 	const char *const *limits;
 
 	/*

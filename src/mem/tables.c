@@ -124,8 +124,10 @@ bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 	uint64_t root;
 	size_t i;
 
-	if (!begin(tables, layout, allocator, &root) ||
-	    (arch->gpa_limit && layout->memory_size > arch->gpa_limit))
+	memset(tables, 0, sizeof(*tables));
+	if (arch->gpa_limit && layout->memory_size > arch->gpa_limit)
+		return false;
+	if (!begin(tables, layout, allocator, &root))
 		return false;
 	for (i = 0; i < layout->region_count; i++) {
 		const struct mti_region *region = &layout->regions[i];

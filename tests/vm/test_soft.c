@@ -171,8 +171,8 @@ static void test_changed_code(void **state)
 
 	(void)state;
 	open_machine();
-	code = machine_at(&machine, MACHINE_CODE +
-					    (uint64_t)(m_nothing - machine_code));
+	code = machine_at(&machine, MACHINE_CODE + (uint64_t)(m_nothing -
+							      machine_code));
 	machine_call(&machine, m_nothing, 0, 0);
 	kept = *code;
 	*code = 0xcc;
