@@ -417,6 +417,66 @@ static void test_serial(void **state)
 	}
 }
 
+static uint64_t named(const struct mti_arch *arch, const uint64_t *registers,
+		      const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < arch->register_count; i++)
+		if (strcmp(arch->register_names[i], name) == 0)
+			return registers[i];
+	fail_msg("%s has no %s", arch->name, name);
+	return 0;
+}
+
+/* Registers are where their names say, each from its own member. */
+static void test_registers(void **state)
+{
+	static const char *const general[] = {
+		"ax", "bx", "cx", "dx", "si", "di", "bp", "sp",
+	};
+	static const char *const segments[] = { "cs", "ss", "ds",
+						"es", "fs", "gs" };
+	struct mti_bare_state cpu = { .cr0 = 100, .cr2 = 102, .cr3 = 103,
+				      .cr4 = 104 };
+	uint64_t narrow[MOTE_FAULT_REGISTERS_MAX];
+	uint64_t wide[MOTE_FAULT_REGISTERS_MAX];
+	char name[8];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 18; i++)
+		cpu.general[i] = UINT64_C(0x700000000) + i;
+	for (i = 0; i < MTI_BARE_SEGMENTS; i++) {
+		cpu.segments[i].selector = (uint16_t)(0x50 + i);
+		cpu.segments[i].base = 0x9000 + i;
+	}
+	mti_arch_i686.bare_registers(&cpu, narrow);
+	mti_arch_amd64.bare_registers(&cpu, wide);
+	for (i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "e%s", general[i]);
+		assert_int_equal(named(&mti_arch_i686, narrow, name), i);
+		name[0] = 'r';
+		assert_int_equal(named(&mti_arch_amd64, wide, name),
+				 cpu.general[i]);
+	}
+	assert_int_equal(named(&mti_arch_i686, narrow, "eip"), 16);
+	assert_int_equal(named(&mti_arch_i686, narrow, "eflags"), 17);
+	assert_int_equal(named(&mti_arch_amd64, wide, "r15"), cpu.general[15]);
+	assert_int_equal(named(&mti_arch_amd64, wide, "rip"), cpu.general[16]);
+	assert_int_equal(named(&mti_arch_amd64, wide, "rflags"),
+			 cpu.general[17]);
+	assert_int_equal(named(&mti_arch_amd64, wide, "fs_base"), 0x9004);
+	assert_int_equal(named(&mti_arch_amd64, wide, "gs_base"), 0x9005);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(named(&mti_arch_i686, narrow, segments[i]),
+				 0x50 + i);
+	assert_int_equal(named(&mti_arch_i686, narrow, "cr0"), 100);
+	assert_int_equal(named(&mti_arch_i686, narrow, "cr2"), 102);
+	assert_int_equal(named(&mti_arch_i686, narrow, "cr3"), 103);
+	assert_int_equal(named(&mti_arch_i686, narrow, "cr4"), 104);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +492,7 @@ int main(void)
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_paging),
 		cmocka_unit_test(test_serial),
+		cmocka_unit_test(test_registers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -343,6 +343,7 @@ static void test_devices(void **state)
 	assert_string_equal(output.errors, "!");
 	expect_exit(CASE_SCRATCH, 0, "");
 	expect_exit(CASE_CPUID, 0, "");
+	expect_exit(CASE_WRITES, 0, "");
 	expect_exit(CASE_MSR_DENIED, 13, "");
 	expect_exit(CASE_MSR_WRITE, 13, "");
 }

@@ -41,6 +41,7 @@ static void bare_registers(const struct mti_bare_state *state, uint64_t *out)
 
 const struct mti_arch mti_arch_i686 = {
 	.name = "i686",
+	.title = "x86",
 	.machine = EM_386,
 	.user_limit = UINT64_C(1) << 32,
 	.register_names = register_names,

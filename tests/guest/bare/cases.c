@@ -314,6 +314,16 @@ static int grow(const struct mote_abi_bare_info *info)
 	return 0;
 }
 
+static int write_often(void)
+{
+	static volatile uint32_t word_of_page;
+	uint32_t i;
+
+	for (i = 0; i < 30000; i++)
+		word_of_page = i;
+	return word_of_page == i - 1 ? 0 : 1;
+}
+
 #ifdef __x86_64__
 static uint64_t tables[3][512] __attribute__((aligned(4096)));
 static char pages[2][4096] __attribute__((aligned(4096)));
@@ -419,6 +429,8 @@ int main(const struct mote_abi_bare_info *info)
 		return deep(4);
 	case CASE_GROW:
 		return grow(info);
+	case CASE_WRITES:
+		return write_often();
 #ifdef __x86_64__
 	case CASE_REMAP:
 		return remap(info);

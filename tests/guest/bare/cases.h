@@ -31,6 +31,7 @@ enum bare_case {
 	CASE_VECTOR,	  /* snapshots, with state in xmm0, dr0 and MSRs */
 	CASE_FRAMES,	  /* crashes some calls deep */
 	CASE_GROW,	  /* writes all of its free memory */
+	CASE_WRITES,	  /* writes one page more often than a ring holds */
 	CASE_REMAP,	  /* 64 bits: prints what is mapped, before and after */
 };
 
