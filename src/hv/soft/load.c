@@ -4,7 +4,8 @@
  *
  * It is looked for beside the file that this code is in (the library, or a
  * program that is linked with it), in `mote/` there, where it is installed as
- * seen from a program that is, and where the library was to be installed. No environment variable says otherwise.
+ * seen from a program that is, and where the library was to be installed. No
+ * environment variable says otherwise.
  */
 #include "hv/soft/load.h"
 
