@@ -551,6 +551,7 @@ static void test_invalid(void **state)
 		{ 0x0f, 0xb2, 0xc0 },		  /* lss of a register */
 		{ 0xc5, 0xf8, 0x77 },		  /* vzeroupper */
 	};
+	static const uint8_t behind[] = { 0xfa, 0xea, 0xf1, 0xff, 0xef };
 	struct machine machine;
 	unsigned int mode;
 	size_t i;
@@ -572,6 +573,13 @@ static void test_invalid(void **state)
 			drop(&machine);
 		}
 	}
+	/* CLI is translated as two bytes, the second is not LJMP's. */
+	start(&machine, LONG, behind, behind + sizeof(behind));
+	put_long(&machine, 0x100000, 0x101007);
+	put_long(&machine, 0x101000, 0x102007);
+	put_long(&machine, 0x102000, 0x83);
+	expect_triple(&machine, "");
+	drop(&machine);
 }
 
 struct kicker {

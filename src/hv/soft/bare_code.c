@@ -88,6 +88,9 @@ static void follow(struct mti_soft_bare *bare, const struct engine *engine,
 		bare->hidden =
 			bad || mti_bare_is_sensitive(bytes, count,
 						     engine->is_long, big);
+		/* UD2 has two bytes. */
+		if (bare->hidden)
+			bare->insn_next = linear + 2;
 	}
 	bare->fetched = linear + size;
 }
