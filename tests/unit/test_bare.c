@@ -4,6 +4,7 @@
  */
 #include "harness/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

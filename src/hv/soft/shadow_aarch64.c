@@ -227,8 +227,8 @@ static bool fill_window(struct arm_user *user, uint64_t first, uint64_t last)
 	struct mti_pt_page page;
 	bool room = true;
 
-	if (mti_pt_walk_begin(&walk, user->arch->pt, &ops, user->root, first, last,
-			      WINDOW_READS) != MTI_PT_OK)
+	if (mti_pt_walk_begin(&walk, user->arch->pt, &ops, user->root, first,
+			      last, WINDOW_READS) != MTI_PT_OK)
 		return true;
 	while (room && mti_pt_walk_next(&walk, &page) == MTI_PT_OK)
 		room = add_pages(user, &run, &page, first, last);
