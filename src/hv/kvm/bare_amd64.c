@@ -142,9 +142,10 @@ mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err)
 
 mote_status mti_kvm_cpu_prepare(struct mti_vm *vm, mote_error *err)
 {
-	int os = !vm->bare ? 0 :
-			     mti_os_ioctl_value(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS);
+	int os = 0;
 
+	if (vm->bare)
+		os = mti_os_ioctl_value(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS);
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, "create VM", -os,
 				    "KVM_SET_TSS_ADDR");
