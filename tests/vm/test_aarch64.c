@@ -206,6 +206,16 @@ static void test_privileges(void **state)
 		assert_true(fault.kind == MOTE_FAULT_ILLEGAL_INSTRUCTION ||
 			    fault.kind == MOTE_FAULT_PRIVILEGED);
 	}
+	if (vm_differs("MDSCR_EL1.TDCC"))
+		machine_call(&machine, m_debug_channel, AREA, 0);
+	else
+		expect_fault(m_debug_channel, AREA, 0, MOTE_FAULT_PRIVILEGED,
+			     0);
+	if (vm_differs("MDCR_EL2.TPM and the cycle counter"))
+		machine_call(&machine, m_cycles, AREA, 0);
+	else
+		expect_fault(m_cycles, AREA, 0, MOTE_FAULT_ILLEGAL_INSTRUCTION,
+			     0);
 	machine_close(&machine);
 }
 

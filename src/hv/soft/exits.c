@@ -113,6 +113,20 @@ static bool allows(uint32_t flags, uint32_t error_code)
 	return (flags & needed) == needed;
 }
 
+/* Of an access that the guest's tables allow. */
+static const char *what_misses(const struct soft_user *user,
+			       const struct mti_pt_translation *found,
+			       uint32_t error_code)
+{
+	const struct mti_soft_piece *piece =
+		mti_soft_find(&user->vm, found->gpa);
+
+	if (piece && (piece->writable || !(error_code & PF_WRITE)))
+		return "access to memory that the host took away, "
+		       "guest-physical";
+	return "access outside memory, guest-physical";
+}
+
 /* The guest's tables decide whether it is a fault of the guest's. */
 static void page_fault(struct soft_user *user, uint32_t error_code)
 {
@@ -133,11 +147,7 @@ static void page_fault(struct soft_user *user, uint32_t error_code)
 	if (present && allows(found.flags, error_code)) {
 		if (mti_soft_shadow_fill(user, address))
 			return;
-		stop_machine(user,
-			     mti_soft_find(&user->vm, found.gpa) ?
-				     "access to memory that the host took "
-				     "away, guest-physical" :
-				     "access outside memory, guest-physical",
+		stop_machine(user, what_misses(user, &found, error_code),
 			     found.gpa);
 		return;
 	}

@@ -236,6 +236,8 @@ static void emulate(struct soft_user *user)
 	struct mti_vm *vm = &user->vm;
 	uint64_t pc = user->general[MTI_RIP];
 
+	if (vm->slot_count > 0)
+		mti_soft_shadow_check_files(user);
 	if (user->changed)
 		mti_soft_shadow_check_code(user);
 	user->changed = false;
