@@ -116,6 +116,7 @@ struct mti_vm {
 	uint32_t mapped_count;
 #if defined(__aarch64__)
 	uint64_t page_table_gpa;
+	void *root; /* the page there, NULL: the guest may not write to it */
 	/* KVM has yet to put PC behind the instruction of the last exit. */
 	bool incomplete;
 	bool stepping; /* MDSCR_EL1.SS is set */
@@ -148,6 +149,9 @@ uint64_t mti_kvm_cpu_tick_ns(struct mti_vm *vm);
 
 /* Of a VM without a virtual CPU, and with one. */
 mote_status mti_kvm_cpu_prepare(struct mti_vm *vm, mote_error *err);
+/* A range of memory, before it is made. */
+void mti_kvm_vcpu_memory(struct mti_vm *vm, const struct mti_vm_range *range,
+			 uint64_t page_table_gpa);
 mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 			      mote_error *err);
 void mti_kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry);
@@ -179,6 +183,7 @@ mote_status mti_kvm_machine_set(struct mti_vm *vm,
 				mote_error *err);
 mote_status mti_kvm_resume(struct mti_vm *vm, const uint64_t *general,
 			   mote_error *err);
+mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err);
 
 #if defined(__x86_64__)
 /* Constant values of MSRs and XCR0; 0 or -errno. */
@@ -250,7 +255,6 @@ struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot);
 mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
 			const struct mti_vm_mapping *mapping, mote_error *err);
 mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
-mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err);
 void mti_kvm_slots_fini(struct mti_vm *vm);
 
 #endif

@@ -126,6 +126,14 @@ int mti_kvm_vcpu_set_xcr0(struct mti_vm *vm)
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_XCRS, &xcrs);
 }
 
+void mti_kvm_vcpu_memory(struct mti_vm *vm, const struct mti_vm_range *range,
+			 uint64_t page_table_gpa)
+{
+	(void)vm;
+	(void)range;
+	(void)page_table_gpa;
+}
+
 mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 			      mote_error *err)
 {

@@ -74,9 +74,12 @@ static mote_status set_memory(struct mti_vm *vm,
 	 */
 	if (!vm->bare || vm->hv->nested_paging)
 		flags = mti_kvm_dirty_enable(vm);
-	for (i = 0; i < config->range_count && status == MOTE_OK; i++)
+	for (i = 0; i < config->range_count && status == MOTE_OK; i++) {
 		status = set_range(vm, i == 0 ? 0 : KVM_SECOND_SLOT, flags,
 				   &config->ranges[i], &vm->memory[i], err);
+		mti_kvm_vcpu_memory(vm, &config->ranges[i],
+				    config->page_table_gpa);
+	}
 	return status;
 }
 
