@@ -1,0 +1,150 @@
+#include "case.h"
+
+#include <string.h>
+
+#include "abi/trap.h"
+
+/* out %eax, $port: the end, without a register of its own. */
+static const uint8_t end[] = { 0xe7, MOTE_PORT_RETURN };
+/* int3, wherever else it goes */
+#define FILLER 0xcc
+
+static size_t target_of(const struct diff_case *test, size_t i)
+{
+	const struct diff_insn *insn = &test->insns[i];
+	size_t target = i + 1 + insn->skip;
+
+	if (insn->back)
+		return insn->back > i ? 0 : i - insn->back;
+	return target < test->count ? target : test->count;
+}
+
+static bool relocate(struct diff_case *test, size_t i, uint8_t *code)
+{
+	const struct diff_insn *insn = &test->insns[i];
+	const uint64_t next = test->address[i + 1];
+	int64_t distance;
+	uint32_t relative;
+
+	if (insn->skip || insn->back) {
+		distance = (int64_t)test->address[target_of(test, i)] -
+			   (int64_t)next;
+		if (distance < -128 || distance > 127)
+			return false;
+		code[insn->size - 1] = (uint8_t)distance;
+	}
+	if (insn->relative_at) {
+		relative = (uint32_t)(insn->relative_to - next);
+		memcpy(code + insn->relative_at, &relative, sizeof(relative));
+	}
+	return true;
+}
+
+static bool lay_out(struct diff_case *test)
+{
+	uint8_t code[DIFF_INSNS_MAX * sizeof(test->insns[0].bytes) +
+		     sizeof(end)];
+	size_t size = 0;
+	size_t i;
+
+	for (i = 0; i < test->count; i++)
+		size += test->insns[i].size;
+	test->start = DIFF_CODE + 64 + test->data_seed % 16;
+	if (test->at_page_end)
+		test->start = DIFF_CODE + DIFF_CODE_BYTES - size / 2 - 1;
+	size = 0;
+	for (i = 0; i <= test->count; i++) {
+		test->address[i] = test->start + size;
+		if (i < test->count)
+			size += test->insns[i].size;
+	}
+	size = 0;
+	for (i = 0; i < test->count; i++) {
+		memcpy(code + size, test->insns[i].bytes, test->insns[i].size);
+		if (!relocate(test, i, code + size))
+			return false;
+		size += test->insns[i].size;
+	}
+	memcpy(code + size, end, sizeof(end));
+	size += sizeof(end);
+	memset(test->code, FILLER, sizeof(test->code));
+	test->code_size = size;
+	if (size > DIFF_CODE + DIFF_CODE_BYTES - test->start)
+		test->code_size = DIFF_CODE + DIFF_CODE_BYTES - test->start;
+	memcpy(test->code + (test->start - DIFF_CODE), code, test->code_size);
+	/* Where a syscall goes. */
+	memcpy(test->code, end, sizeof(end));
+	return true;
+}
+
+/* One pass forward; *again: a jump back brought something new. */
+static bool flow(struct diff_case *test, bool *again)
+{
+	uint16_t *undefined = test->undefined;
+	size_t i;
+
+	*again = false;
+	for (i = 0; i < test->count; i++) {
+		const struct diff_insn *insn = &test->insns[i];
+		size_t target = target_of(test, i);
+		uint16_t after;
+
+		if (insn->reads & undefined[i])
+			return false;
+		after = (uint16_t)((undefined[i] & ~insn->defines) |
+				   insn->undefines);
+		undefined[i + 1] |= after;
+		if (!insn->skip && !insn->back)
+			continue;
+		if (target <= i && after & ~undefined[target])
+			*again = true;
+		undefined[target] |= after;
+	}
+	return true;
+}
+
+bool diff_assemble(struct diff_case *test)
+{
+	bool again = true;
+
+	memset(test->undefined, 0, sizeof(test->undefined));
+	if (!lay_out(test))
+		return false;
+	while (again)
+		if (!flow(test, &again))
+			return false;
+	return true;
+}
+
+uint32_t diff_undefined_at(const struct diff_case *test, uint64_t pc)
+{
+	uint32_t all = 0;
+	size_t i;
+
+	for (i = 0; i <= test->count; i++) {
+		if (test->address[i] == pc)
+			return test->undefined[i];
+		all |= test->undefined[i];
+	}
+	/* Behind the end, or it jumped away: no better is known. */
+	if (pc > test->address[test->count] &&
+	    pc <= test->address[test->count] + sizeof(end))
+		return test->undefined[test->count];
+	return all;
+}
+
+void diff_fill(const struct diff_case *test, uint8_t *data, uint8_t *constant)
+{
+	struct random_source random = { test->data_seed };
+	uint64_t value;
+	size_t i;
+
+	for (i = 0; i < DIFF_DATA_BYTES; i += 8) {
+		value = random_any_width(&random);
+		memcpy(data + i, &value, sizeof(value));
+	}
+	for (i = 0; i < DIFF_CONST_BYTES; i += 8) {
+		value = random_u64(&random);
+		memcpy(constant + i, &value, sizeof(value));
+	}
+}
