@@ -218,6 +218,7 @@ static void put_modrm(const struct operands *o, struct diff_insn *insn)
 {
 	unsigned int reg = (o->reg & 7) << 3;
 	bool byte = o->displacement >= -128 && o->displacement < 128;
+	unsigned int index;
 
 	if (!o->memory) {
 		diff_put(insn, 0xc0 | reg | (o->rm & 7), 1);
@@ -228,9 +229,8 @@ static void put_modrm(const struct operands *o, struct diff_insn *insn)
 		diff_put(insn, 0, 4);
 	} else if (o->base == BASE_NONE) {
 		diff_put(insn, reg | 4, 1);
-		diff_put(insn, o->scale << 6 |
-				       (o->index ? DIFF_INDEX & 7 : 4u) << 3 | 5,
-			 1);
+		index = o->index ? DIFF_INDEX & 7 : 4;
+		diff_put(insn, o->scale << 6 | index << 3 | 5, 1);
 		diff_put(insn, (uint32_t)o->displacement, 4);
 	} else {
 		diff_put(insn, (byte ? 0x40u : 0x80u) | reg |

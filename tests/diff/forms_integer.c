@@ -18,23 +18,23 @@
 /* The eight operations that share a pattern; n: which. */
 #define ALU(name, n, lock, keep, reads, undef)                                \
 	{ name, 0, 0, 8 * (n), -1, B | (lock) | (keep), 0, reads,             \
-	  ALL & ~(undef + 0u), undef },                                            \
+	  ALL & ~(undef), undef },                                        \
 	{ name, 0, 0, 8 * (n) + 1, -1, V | (lock) | (keep), 0, reads,         \
-	  ALL & ~(undef + 0u), undef },                                            \
+	  ALL & ~(undef), undef },                                        \
 	{ name, 0, 0, 8 * (n) + 2, -1, B | (keep), 0, reads,                  \
-	  ALL & ~(undef + 0u), undef },                                            \
+	  ALL & ~(undef), undef },                                        \
 	{ name, 0, 0, 8 * (n) + 3, -1, V | (keep), 0, reads,                  \
-	  ALL & ~(undef + 0u), undef },                                            \
+	  ALL & ~(undef), undef },                                        \
 	{ name, 0, 0, 8 * (n) + 4, -1, DIFF_BYTE, DIFF_IMM_8, reads,          \
-	  ALL & ~(undef + 0u), undef },                                            \
+	  ALL & ~(undef), undef },                                        \
 	{ name, 0, 0, 8 * (n) + 5, -1, DIFF_SIZED, DIFF_IMM_SIZED, reads,     \
-	  ALL & ~(undef + 0u), undef },                                            \
+	  ALL & ~(undef), undef },                                        \
 	{ name, 0, 0, 0x80, n, B | (lock) | (keep), DIFF_IMM_8, reads,        \
-	  ALL & ~(undef + 0u), undef },                                            \
+	  ALL & ~(undef), undef },                                        \
 	{ name, 0, 0, 0x81, n, V | (lock) | (keep), DIFF_IMM_SIZED, reads,    \
-	  ALL & ~(undef + 0u), undef },                                            \
+	  ALL & ~(undef), undef },                                        \
 	{ name, 0, 0, 0x83, n, V | (lock) | (keep), DIFF_IMM_8, reads,        \
-	  ALL & ~(undef + 0u), undef }
+	  ALL & ~(undef), undef }
 
 /*
  * By one, an immediate, CL. More than one leaves OF undefined, more than the

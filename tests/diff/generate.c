@@ -430,10 +430,10 @@ static void fill_fxsave(struct diff_case *test, struct random_source *random)
 	put(area + 2, ((8 - used) & 7) << 11, 2);
 	put(area + 4, used ? 0xffu << (8 - used) & 0xff : 0, 1);
 	for (i = 0; i < used; i++) {
-		uint64_t exponent = one_in(random, 8) ?
-					    random_u64(random) & 0x7fff :
-					    16383 - 40 + random_below(random, 80);
+		uint64_t exponent = 16343 + random_below(random, 80);
 
+		if (one_in(random, 8))
+			exponent = random_u64(random) & 0x7fff;
 		put(area + 32 + 16 * i,
 		    random_u64(random) | UINT64_C(1) << 63, 8);
 		put(area + 40 + 16 * i,

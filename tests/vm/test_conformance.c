@@ -246,8 +246,9 @@ static void call(const struct source *source,
 	}
 	record->stats = vm_stats(box);
 	record->stats.calls -= before.calls;
-	record->stats.vm_entries -= before.vm_entries + record->stats.interrupted -
-				    before.interrupted;
+	record->stats.vm_entries -= before.vm_entries;
+	record->stats.vm_entries -=
+		record->stats.interrupted - before.interrupted;
 	record->stats.host_calls -= before.host_calls;
 	record->stats.output_bytes -= before.output_bytes;
 	record->stats.interrupted = 0;
