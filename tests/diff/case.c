@@ -4,10 +4,11 @@
 
 #include "abi/trap.h"
 
-/* out %eax, $port: the end, without a register of its own. */
-static const uint8_t end[] = { 0xe7, MOTE_PORT_RETURN };
-/* int3, wherever else it goes */
+/* out %eax, $port: needs no register. */
+static const uint8_t port_end[] = { 0xe7, MOTE_PORT_RETURN };
+/* int3: most programs end so, and wherever else they go. */
 #define FILLER 0xcc
+#define END_MAX 2
 
 static size_t target_of(const struct diff_case *test, size_t i)
 {
@@ -43,7 +44,7 @@ static bool relocate(struct diff_case *test, size_t i, uint8_t *code)
 static bool lay_out(struct diff_case *test)
 {
 	uint8_t code[DIFF_INSNS_MAX * sizeof(test->insns[0].bytes) +
-		     sizeof(end)];
+		     END_MAX];
 	size_t size = 0;
 	size_t i;
 
@@ -65,15 +66,17 @@ static bool lay_out(struct diff_case *test)
 			return false;
 		size += test->insns[i].size;
 	}
-	memcpy(code + size, end, sizeof(end));
-	size += sizeof(end);
+	memset(code + size, FILLER, END_MAX);
+	if (test->ends_at_port)
+		memcpy(code + size, port_end, sizeof(port_end));
+	size += END_MAX;
 	memset(test->code, FILLER, sizeof(test->code));
 	test->code_size = size;
 	if (size > DIFF_CODE + DIFF_CODE_BYTES - test->start)
 		test->code_size = DIFF_CODE + DIFF_CODE_BYTES - test->start;
 	memcpy(test->code + (test->start - DIFF_CODE), code, test->code_size);
 	/* Where a syscall goes. */
-	memcpy(test->code, end, sizeof(end));
+	memcpy(test->code, port_end, sizeof(port_end));
 	return true;
 }
 
@@ -128,9 +131,37 @@ uint32_t diff_undefined_at(const struct diff_case *test, uint64_t pc)
 	}
 	/* Behind the end, or it jumped away: no better is known. */
 	if (pc > test->address[test->count] &&
-	    pc <= test->address[test->count] + sizeof(end))
+	    pc <= test->address[test->count] + END_MAX)
 		return test->undefined[test->count];
 	return all;
+}
+
+uint64_t diff_number(struct random_source *random)
+{
+	double value = (double)(int64_t)random_any_width(random) / 1024.0;
+	float two[2] = { (float)value, (float)random_below(random, 1000) };
+	uint64_t bits;
+
+	switch (random_below(random, 8)) {
+	case 0:
+		return random_u64(random);
+	case 1:
+	case 2:
+		return random_any_width(random) >> 1;
+	case 3:
+	case 4:
+		memcpy(&bits, &value, sizeof(bits));
+		return bits;
+	case 5:
+	case 6:
+		memcpy(&bits, two, sizeof(bits));
+		return bits;
+	default: /* infinite, or denormal */
+		bits = random_u64(random) & UINT64_C(0x8000000080000000);
+		if (random_below(random, 2))
+			return bits | UINT64_C(0x7ff000007f800000);
+		return bits | random_u64(random) >> 41;
+	}
 }
 
 void diff_fill(const struct diff_case *test, uint8_t *data, uint8_t *constant)
@@ -140,7 +171,7 @@ void diff_fill(const struct diff_case *test, uint8_t *data, uint8_t *constant)
 	size_t i;
 
 	for (i = 0; i < DIFF_DATA_BYTES; i += 8) {
-		value = random_any_width(&random);
+		value = diff_number(&random);
 		memcpy(data + i, &value, sizeof(value));
 	}
 	for (i = 0; i < DIFF_CONST_BYTES; i += 8) {

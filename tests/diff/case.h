@@ -48,6 +48,9 @@ struct diff_insn {
 	/* Where a distance from the end of the instruction is; 0: nowhere. */
 	uint8_t relative_at;
 	uint64_t relative_to;
+	bool aligned; /* memory operand: must be at a multiple of 16 */
+	bool floats;
+	bool twice;   /* one register is both operands */
 	/* What it makes of the flags, see SDM 1, appendix A. */
 	uint16_t reads;
 	uint16_t defines;
@@ -62,6 +65,7 @@ struct diff_case {
 	uint64_t general[18];
 	uint8_t fxsave[DIFF_FXSAVE_BYTES];
 	uint64_t data_seed;
+	bool ends_at_port; /* else with int3 */
 	bool at_page_end; /* the code runs into the page that is not there */
 	bool raw;         /* random bytes: nothing is known about its flags */
 
@@ -84,6 +88,9 @@ bool diff_assemble(struct diff_case *test);
 
 /* Flags that do not count when the program has stopped there. */
 uint32_t diff_undefined_at(const struct diff_case *test, uint64_t pc);
+
+/* A number, or two floats, or a double; seldom not a number. */
+uint64_t diff_number(struct random_source *random);
 
 /* What is in data and in the page behind it. */
 void diff_fill(const struct diff_case *test, uint8_t *data, uint8_t *constant);

@@ -107,7 +107,10 @@ static void print_start(const struct diff_case *test)
 	for (i = 0; i < 18; i++)
 		printf("%s%s 0x%" PRIx64, i % 4 ? " " : "\n    ",
 		       mti_arch_amd64.register_names[i], test->general[i]);
-	printf("\n");
+	printf("\n    fcw 0x%x fsw 0x%x ftw 0x%x mxcsr 0x%x\n",
+	       test->fxsave[0] | test->fxsave[1] << 8,
+	       test->fxsave[2] | test->fxsave[3] << 8, test->fxsave[4],
+	       test->fxsave[24] | test->fxsave[25] << 8);
 }
 
 /* Instructions [from, to) and all of their groups. */
@@ -181,15 +184,17 @@ static void one_case(uint64_t index)
 	bool same;
 
 	diff_generate(&test, seed_of(index));
-	same = run(&test, &outcome, true);
-	endings[result->endless ? 3 :
-		result->kind == MTI_EXIT_PORT ? 0 :
-		result->kind == MTI_EXIT_FAULT ? 1 : 2]++;
+	/* First, should it not come back. */
 	if (options.one >= 0) {
 		printf("case %" PRIu64 ":\n", index);
 		print_start(&test);
 		disassemble(&test);
+		fflush(stdout);
 	}
+	same = run(&test, &outcome, true);
+	endings[result->endless ? 3 :
+		result->kind == MTI_EXIT_PORT ? 0 :
+		result->kind == MTI_EXIT_FAULT ? 1 : 2]++;
 	if (same)
 		return;
 	different++;
@@ -265,7 +270,7 @@ static void all_cases(void **state)
 	diff_clock_start();
 	if (options.one >= 0)
 		one_case((uint64_t)options.one);
-	for (i = 0; options.one < 0 && i < end; i++) {
+	for (i = options.one >= 0; options.one < 0 && i < end; i++) {
 		if (options.seconds &&
 		    (uint64_t)(time(NULL) - start) >= options.seconds)
 			break;

@@ -257,6 +257,8 @@ static void put_immediate(struct random_source *random,
 	case DIFF_IMM_8:
 		if (form->kind & DIFF_SMALL)
 			value = random_below(random, o->bits);
+		if (form->kind & DIFF_THREE)
+			value &= 7;
 		diff_put(insn, value, 1);
 		break;
 	case DIFF_IMM_SIZED:
@@ -281,6 +283,16 @@ void diff_encode(struct random_source *random, const struct diff_form *form,
 	insn->reads = form->reads;
 	insn->defines = form->defines;
 	insn->undefines = form->undefines;
+	insn->aligned = o.memory && form->kind & DIFF_ALIGNED;
+	insn->floats = form->kind & DIFF_FLOAT;
+	insn->twice = form->kind & DIFF_XREG && form->kind & DIFF_XRM &&
+		      !o.memory && o.reg == o.rm;
+	/*
+	 * and $31, %eax; and $31, %edx: with 0x80000000 as a length, Unicorn
+	 * 2.0.1 (pcmp_elen of QEMU 5) reads outside of its tables and crashes.
+	 */
+	if (strncmp(form->name, "pcmpestr", 8) == 0)
+		diff_put(insn, UINT64_C(0x1fe2831fe083), 6);
 	if (o.lock)
 		diff_put(insn, 0xf0, 1);
 	if (o.bits == 16)

@@ -21,6 +21,8 @@ enum diff_kind {
 	DIFF_PLUS = 1024,   /* the register is in the opcode */
 	DIFF_SMALL = 2048,  /* the immediate is below the operand's bits */
 	DIFF_KEEPS = 4096,  /* no general register is written */
+	DIFF_FLOAT = 16384, /* it computes with floats */
+	DIFF_THREE = 8192,  /* three bits of the immediate are used */
 };
 
 enum diff_immediate {

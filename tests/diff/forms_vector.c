@@ -23,9 +23,11 @@
 #define SI(name, prefix, map, opcode) \
 	{ name, prefix, map, opcode, -1, XX, I8, 0, 0, 0 }
 /* In all four formats. */
+#define F(name, prefix, opcode, kind)                                  \
+	{ name, prefix, 1, opcode, -1, (kind) | DIFF_FLOAT, 0, 0, 0, 0 }
 #define FLOAT(name, opcode)                                         \
-	P(name "ps", 0, 1, opcode), P(name "pd", 0x66, 1, opcode), \
-	S(name "ss", 0xf3, 1, opcode), S(name "sd", 0xf2, 1, opcode)
+	F(name "ps", 0, opcode, XA), F(name "pd", 0x66, opcode, XA), \
+	F(name "ss", 0xf3, opcode, XX), F(name "sd", 0xf2, opcode, XX)
 
 const struct diff_form diff_vector_forms[] = {
 	FLOAT("sqrt", 0x51),
@@ -162,10 +164,10 @@ const struct diff_form diff_vector_forms[] = {
 	PI("pshuflw", 0xf2, 1, 0x70),
 	PI("shufps", 0x00, 1, 0xc6),
 	PI("shufpd", 0x66, 1, 0xc6),
-	PI("cmpps", 0x00, 1, 0xc2),
-	PI("cmppd", 0x66, 1, 0xc2),
-	SI("cmpss", 0xf3, 1, 0xc2),
-	SI("cmpsd", 0xf2, 1, 0xc2),
+	{ "cmpps", 0x00, 1, 0xc2, -1, XA | DIFF_THREE, I8, 0, 0, 0 },
+	{ "cmppd", 0x66, 1, 0xc2, -1, XA | DIFF_THREE, I8, 0, 0, 0 },
+	{ "cmpss", 0xf3, 1, 0xc2, -1, XX | DIFF_THREE, I8, 0, 0, 0 },
+	{ "cmpsd", 0xf2, 1, 0xc2, -1, XX | DIFF_THREE, I8, 0, 0, 0 },
 	SI("roundss", 0x66, 3, 0x0a),
 	SI("roundsd", 0x66, 3, 0x0b),
 	SI("insertps", 0x66, 3, 0x21),
@@ -174,12 +176,12 @@ const struct diff_form diff_vector_forms[] = {
 	P("movapd", 0x66, 1, 0x28),
 	P("movdqa", 0x66, 1, 0x6f),
 	P("movdqa", 0x66, 1, 0x7f),
-	P("addsubps", 0xf2, 1, 0xd0),
-	P("addsubpd", 0x66, 1, 0xd0),
-	P("haddps", 0xf2, 1, 0x7c),
-	P("haddpd", 0x66, 1, 0x7c),
-	P("hsubps", 0xf2, 1, 0x7d),
-	P("hsubpd", 0x66, 1, 0x7d),
+	F("addsubps", 0xf2, 0xd0, XA),
+	F("addsubpd", 0x66, 0xd0, XA),
+	F("haddps", 0xf2, 0x7c, XA),
+	F("haddpd", 0x66, 0x7c, XA),
+	F("hsubps", 0xf2, 0x7d, XA),
+	F("hsubpd", 0x66, 0x7d, XA),
 	P("movsldup", 0xf3, 1, 0x12),
 	P("movshdup", 0xf3, 1, 0x16),
 	P("cvtpd2ps", 0x66, 1, 0x5a),
@@ -271,7 +273,6 @@ const struct diff_form diff_vector_forms[] = {
 	  I8, 0, 0, 0 },
 	{ "extractps", 0x66, 3, 0x17, -1, XG,
 	  I8, 0, 0, 0 },
-	{ "stmxcsr", 0, 1, 0xae, 3, M | DIFF_MEM_ONLY, 0, 0, 0, 0 },
 };
 
 const size_t diff_vector_count =
@@ -319,7 +320,6 @@ const struct diff_form diff_x87_forms[] = {
 	MEM("fisttp", 0xdd, 1),
 	MEM("fst", 0xdd, 2),
 	MEM("fstp", 0xdd, 3),
-	MEM("fnstsw", 0xdd, 7),
 	MEM("fild", 0xdf, 0),
 	MEM("fist", 0xdf, 2),
 	MEM("fistp", 0xdf, 3),
