@@ -81,8 +81,9 @@ struct mote_abi_control {
 	uint8_t random[32]; /* seeds: stack protector, malloc, libc */
 	/*
 	 * Written by the host before each entry. The time in the guest is
-	 * this plus the TSC ticks since the entry times tick_ns / 2^32;
-	 * tick_ns is 0 where the TSC cannot be trusted.
+	 * this plus the ticks of the CPU's counter (TSC, CNTVCT_EL0) since
+	 * the entry times tick_ns / 2^32; tick_ns is 0 where that cannot be
+	 * trusted.
 	 */
 	uint64_t clock_monotonic_ns;
 	uint64_t clock_realtime_ns;
@@ -92,7 +93,8 @@ struct mote_abi_control {
 	uint32_t reserved2;
 	/*
 	 * The `syscall` instruction lands in the syscall page, which stores
-	 * the return address here and jumps to the handler in user mode.
+	 * the return address here and jumps to the handler in user mode. For
+	 * AArch64 see trap.h: syscall_return is not used.
 	 */
 	uint64_t syscall_return;
 	uint64_t syscall_handler;
@@ -106,9 +108,17 @@ struct mote_abi_control {
 	 * What the first entry after that loads, see MOTE_SYSCALL_RESTORE:
 	 * as they were when the snapshot was taken.
 	 */
-	uint32_t mxcsr;
-	uint16_t x87_control;
-	uint16_t reserved3;
+	union {
+		struct { /* amd64 */
+			uint32_t mxcsr;
+			uint16_t x87_control;
+			uint16_t reserved3;
+		};
+		struct { /* AArch64 */
+			uint32_t fpcr;
+			uint32_t fpsr;
+		};
+	};
 	/* Written by the host before an entry. */
 	uint32_t trace;     /* 1: spans and events are wanted */
 	uint32_t log_level; /* of modules that log_filter does not name */
@@ -116,7 +126,7 @@ struct mote_abi_control {
 	uint64_t post_dropped; /* by the guest: records lost for want of room */
 	uint32_t log_most; /* by the host: the highest level in the filter */
 	uint32_t reserved4;
-	/* By the guest: its TSC after an entry, and before an exit. */
+	/* By the guest: its counter after an entry, and before an exit. */
 	uint64_t enter_tsc;
 	uint64_t leave_tsc;
 	uint8_t reserved5[72];
@@ -131,13 +141,16 @@ struct mote_abi_control {
 #define MOTE_CONTROL_SYSCALL_HANDLER 120
 #define MOTE_CONTROL_MXCSR 132
 #define MOTE_CONTROL_X87_CONTROL 136
+#define MOTE_CONTROL_FPCR 132
+#define MOTE_CONTROL_FPSR 136
 #define MOTE_CONTROL_TRACE 140
 #define MOTE_CONTROL_LOG_MOST 160
 
 /*
  * Offset in the syscall page of the code that the host enters first after a
- * restore: it clears the segment, vector and x87 registers, loads the
- * control words above, and jumps to r11.
+ * restore: it clears the vector registers (amd64: and those of segments and
+ * x87), loads the control words above, and jumps to r11 (AArch64: x17, and
+ * clears x16).
  */
 #define MOTE_SYSCALL_RESTORE 1024
 
@@ -158,6 +171,10 @@ _Static_assert(offsetof(struct mote_abi_control, mxcsr) ==
 	       "abi");
 _Static_assert(offsetof(struct mote_abi_control, x87_control) ==
 		       MOTE_CONTROL_X87_CONTROL,
+	       "abi");
+_Static_assert(offsetof(struct mote_abi_control, fpcr) == MOTE_CONTROL_FPCR,
+	       "abi");
+_Static_assert(offsetof(struct mote_abi_control, fpsr) == MOTE_CONTROL_FPSR,
 	       "abi");
 _Static_assert(offsetof(struct mote_abi_control, trace) == MOTE_CONTROL_TRACE,
 	       "abi");

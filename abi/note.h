@@ -22,7 +22,7 @@ struct mote_abi_note {
 	int32_t exports_end;
 	int32_t imports_begin;
 	int32_t imports_end;
-	int32_t main; /* distance to main, which is at 0 if there is none */
+	int32_t main; /* distance to main; if it is 0 or leads to 0: none */
 	uint32_t reserved;
 };
 

@@ -1,5 +1,5 @@
 /*
- * How a guest reaches the host: `out` to these I/O ports.
+ * How a guest reaches the host: `out` to these I/O ports. (AArch64: below.)
  *
  * The I/O permission bitmap in the TSS lets user mode use the ports from
  * MOTE_PORT_FIRST to MOTE_PORT_LAST and no other. Each is used by a 4-byte
@@ -27,7 +27,7 @@
 #define MOTE_PORT_FIRST MOTE_PORT_READY
 #define MOTE_PORT_LAST (MOTE_PORT_SERVICE + 3)
 
-/* FS base := rdi; only where the CPU has no user-mode WRFSBASE. */
+/* FS base := rdi; only where an amd64 CPU has no user-mode WRFSBASE. */
 #define MOTE_SERVICE_SET_FS_BASE 1
 /* rdi random bytes, at most MOTE_RANDOM_MAX, at the start of the reply area. */
 #define MOTE_SERVICE_RANDOM 2
@@ -39,16 +39,22 @@
 /*
  * AArch64 has no ports: a doorbell takes their place. User mode stores the
  * 4-byte value to MOTE_GVA_DOORBELL + port, and no host memory is behind that
- * page; x0 and x1 are the arguments. The exception vectors do the same in a
- * page that only they reach: MOTE_GVA_DOORBELL_FAULT + 4 * the number of the
- * vector (Arm ARM, D1.3.2: 0 to 15), with x0 of the guest in TPIDR_EL1.
+ * page; x0 and x1 are the arguments, where rdi and rsi are on amd64. The
+ * exception vectors do the same in a page that only they reach:
+ * MOTE_GVA_DOORBELL_FAULT + 4 * the number of the vector (Arm ARM, D1.3.2: 0
+ * to 15), with x0 of the guest in TPIDR_EL1; what happened is in ESR_EL1 and
+ * FAR_EL1, and the guest's pc, sp and pstate in ELR_EL1, SP_EL0 and SPSR_EL1.
  */
 #define MOTE_GPA_DOORBELL UINT64_C(0xff00000000)
 #define MOTE_GPA_DOORBELL_FAULT UINT64_C(0xff00001000)
+#define MOTE_DOORBELL_VECTORS 16
+/* Of the vectors the one that user mode gets into: synchronous, AArch64. */
+#define MOTE_DOORBELL_SYNCHRONOUS 8
 /*
  * `svc #0` is libc's: EL1 puts the return address into TPIDRRO_EL0 and goes
  * on in user mode at the control page's syscall_handler, all other registers
- * as they were. `svc #1` goes back to TPIDRRO_EL0.
+ * as they were. `svc #1` goes back to TPIDRRO_EL0. EL1 uses TPIDR_EL1 and no
+ * stack; SP_EL1 counts for nothing.
  */
 #define MOTE_SVC_CALL 0
 #define MOTE_SVC_RETURN 1

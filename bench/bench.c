@@ -17,21 +17,14 @@ static const struct group groups[] = {
 	{ "observe", bench_observe }, { "create", bench_create },
 	{ "compute", bench_compute }, { "bytes", bench_bytes },
 	{ "idle", bench_idle },	      { "restore", bench_restore },
-	{ "clone", bench_clone },     { "many", bench_many },
-	{ "peers", bench_peers },     { "sizes", bench_sizes },
+	{ "clone", bench_clone },     { "paging", bench_paging },
+	{ "many", bench_many },	      { "peers", bench_peers },
+	{ "sizes", bench_sizes },
 };
 
 static void usage(FILE *out)
 {
-	fputs("Usage: mote-bench [--json] [--quick]\n"
-	      "\n"
-	      "Measures what Mote costs, as ratios to floors that the same\n"
-	      "process measures in alternation. docs/BENCHMARKS.md explains\n"
-	      "each figure. Takes a minute.\n"
-	      "\n"
-	      "  --json   one JSON object instead of the tables\n"
-	      "  --quick  few samples, seconds: to see that it works\n"
-	      "  --help   this text\n",
+	fputs("usage: mote-bench [--json] [--quick]; see 'mote help bench'\n",
 	      out);
 }
 

@@ -85,6 +85,7 @@ int bench_idle(struct bench *bench);
 int bench_sizes(struct bench *bench);
 int bench_restore(struct bench *bench);
 int bench_clone(struct bench *bench);
+int bench_paging(struct bench *bench);
 int bench_many(struct bench *bench);
 int bench_peers(struct bench *bench);
 

@@ -13,6 +13,7 @@ int cli_cmd_snapshot(int argc, char **argv);
 /* `mote snapshot save`: cmd_run.c, which it is like. */
 int cli_cmd_save(int argc, char **argv);
 int cli_cmd_core(int argc, char **argv);
+int cli_cmd_bench(int argc, char **argv);
 
 /* Prints a help text on standard output; exit status. */
 int cli_print_help(const char *text);
@@ -23,5 +24,6 @@ extern const char cli_inspect_help[];
 extern const char cli_doctor_help[];
 extern const char cli_snapshot_help[];
 extern const char cli_core_help[];
+extern const char cli_bench_help[];
 
 #endif

@@ -82,6 +82,22 @@ static const char *reason_words(uint32_t reason)
 	return "unknown";
 }
 
+#define MISSES_MAX 32
+
+/* What a backend that is ready lacks, by number; NULL: no more. */
+static const char *misses(const mote_backend_info *info, size_t number)
+{
+	mote_backend_info known = MOTE_BACKEND_INFO_INIT;
+
+	if (info->reason != MOTE_BACKEND_READY)
+		return NULL;
+	for (size_t i = 0; i < mote_backend_count(); i++)
+		if (mote_backend_probe(i, &known, NULL) == MOTE_OK &&
+		    strcmp(known.name, info->name) == 0)
+			return mote_backend_limit(i, number);
+	return NULL;
+}
+
 static void print_backends(const struct checkup *it)
 {
 	bool colour = cli_wants_colour(STDOUT_FILENO);
@@ -98,6 +114,8 @@ static void print_backends(const struct checkup *it)
 			       : CLI_RED,
 		       reason_words(info->reason), colour ? CLI_PLAIN : "",
 		       info->text[0] ? ": " : "", info->text);
+		for (size_t j = 0; j < MISSES_MAX && misses(info, j); j++)
+			printf("              %s\n", misses(info, j));
 		cli_diagnose(&it->facts, info, &advice);
 		for (size_t j = 0; j < advice.count; j++) {
 			bool command = advice.lines[j][0] == '$';
@@ -209,6 +227,7 @@ static json_t *json_backends(const struct checkup *it)
 		const mote_backend_info *info = &it->facts.backends[i];
 		json_t *object = json_object();
 		json_t *lines = json_array();
+		json_t *limits = json_array();
 
 		cli_diagnose(&it->facts, info, &advice);
 		for (size_t j = 0; j < advice.count; j++)
@@ -224,6 +243,9 @@ static json_t *json_backends(const struct checkup *it)
 		cli_json_set(object, "text",
 			     cli_json_text(info->text, strlen(info->text)));
 		cli_json_set(object, "advice", lines);
+		for (size_t j = 0; j < MISSES_MAX && misses(info, j); j++)
+			cli_json_append(limits, json_string(misses(info, j)));
+		cli_json_set(object, "limits", limits);
 		cli_json_append(list, object);
 	}
 	return list;
@@ -349,7 +371,11 @@ int cli_cmd_doctor(int argc, char **argv)
 	if (it->failure.exit == CLI_EXIT_DONE) {
 		cli_facts_read(it->root, &it->facts);
 		for (size_t i = 0; i < it->facts.backend_count; i++) {
-			if (it->facts.backends[i].reason == MOTE_BACKEND_READY)
+			const mote_backend_info *info = &it->facts.backends[i];
+
+			/* An emulator does not make a machine ready. */
+			if (info->reason == MOTE_BACKEND_READY &&
+			    strcmp(info->name, "soft") != 0)
 				it->ready = true;
 		}
 	}

@@ -28,7 +28,9 @@ const char cli_run_help[] =
 	"      --stack SIZE      stack of the guest (default 1M)\n"
 	"      --io SIZE         largest message, either way (default 1M)\n"
 	"  -H, --host NAME=TEXT  offer host function NAME; its result is TEXT\n"
-	"  -b, --backend NAME    auto (default) or kvm\n"
+	"  -b, --backend NAME    auto (default), kvm or soft (emulated CPU)\n"
+	"      --memory KIND     auto (default), or paging, to test with: the\n"
+	"                        guest's page tables copy on write\n"
 	"      --trace FILE      write a trace for Perfetto (Chrome JSON)\n"
 	"      --gdb ADDRESS     wait for gdb at unix:PATH or tcp:PORT\n"
 	"      --metrics FILE    write counters as Prometheus text\n"
@@ -182,16 +184,48 @@ static bool fail_engine(struct cli_run *run)
 	return cli_fail_library(&run->failure);
 }
 
+static bool is_soft(const struct cli_run *run)
+{
+	return strcmp(mote_engine_backend(run->engine), "soft") == 0;
+}
+
+/*
+ * Without a hypervisor, and unless one was asked for, the guest runs on the
+ * CPU emulator: one line says so, for it is no isolation.
+ */
+static bool open_engine(struct cli_run *run)
+{
+	const char *name = run->options.backend;
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+	mote_error soft = MOTE_ERROR_INIT;
+	mote_status status;
+
+	options.backend = name;
+	options.memory = run->options.memory;
+	status = mote_engine_new(&options, &run->engine, &run->failure.error);
+	if (status == MOTE_OK)
+		return true;
+	if (status != MOTE_E_NO_HYPERVISOR ||
+	    (name && strcmp(name, "auto") != 0))
+		return fail_engine(run);
+	options.backend = "soft";
+	if (mote_engine_new(&options, &run->engine, &soft) != MOTE_OK) {
+		cli_hint(&run->failure, "nor can it be emulated: %s",
+			 soft.text);
+		return fail_engine(run);
+	}
+	fprintf(stderr,
+		"mote %s: no hypervisor (%s): the guest runs on an emulated CPU, "
+		"which is no isolation\n",
+		cli_run_command(run), run->failure.error.text);
+	run->failure.error = (mote_error)MOTE_ERROR_INIT;
+	return true;
+}
+
 static bool open_guest(struct cli_run *run)
 {
-	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
-
-	if (!read_guest(run))
+	if (!read_guest(run) || !open_engine(run))
 		return false;
-	options.backend = run->options.backend;
-	if (mote_engine_new(&options, &run->engine, &run->failure.error) !=
-	    MOTE_OK)
-		return fail_engine(run);
 	if (!prepare_call(run))
 		return false;
 	/* The image has a copy. */
@@ -427,7 +461,7 @@ static void run_guest(struct cli_run *run)
 	 * saved is written after it, and needs the system calls for it.
 	 */
 	if (!run->options.saves)
-		cli_harden_run(run->gdb.address[0] != '\0');
+		cli_harden_run(run->gdb.address[0] != '\0', is_soft(run));
 	if (make_sandbox(run)) {
 		use_sandbox(run);
 	} else {

@@ -81,6 +81,13 @@ static const int debugger_allowed[] = {
 	SCMP_SYS(rmdir),
 };
 
+/* What it generates it executes; memory of the host is looked at first. */
+static const int emulator_allowed[] = {
+	SCMP_SYS(mmap),
+	SCMP_SYS(mprotect),
+	SCMP_SYS(process_vm_readv),
+};
+
 static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -93,19 +100,24 @@ static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 	return 0;
 }
 
-static int add_rules(scmp_filter_ctx filter, bool debugger)
+static int add_rules(scmp_filter_ctx filter, bool debugger, bool emulator)
 {
 	int error = allow(filter, allowed, sizeof(allowed) / sizeof(int));
 
 	if (error == 0 && debugger)
 		error = allow(filter, debugger_allowed,
 			      sizeof(debugger_allowed) / sizeof(int));
+	if (error == 0 && emulator)
+		error = allow(filter, emulator_allowed,
+			      sizeof(emulator_allowed) / sizeof(int));
 	if (error)
 		return error;
 	if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 			     SCMP_A1(SCMP_CMP_MASKED_EQ, IOCTL_TYPE_MASK,
 				     IOCTL_TYPE_KVM)))
 		return -EINVAL;
+	if (emulator)
+		return 0;
 	if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 			     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)))
 		return -EINVAL;
@@ -113,13 +125,13 @@ static int add_rules(scmp_filter_ctx filter, bool debugger)
 				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
-void cli_harden_run(bool debugger)
+void cli_harden_run(bool debugger, bool emulator)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
 	if (!filter)
 		return;
-	if (add_rules(filter, debugger) == 0)
+	if (add_rules(filter, debugger, emulator) == 0)
 		(void)seccomp_load(filter);
 	seccomp_release(filter);
 }
@@ -131,9 +143,10 @@ bool cli_harden_built_in(void)
 
 #else
 
-void cli_harden_run(bool debugger)
+void cli_harden_run(bool debugger, bool emulator)
 {
 	(void)debugger;
+	(void)emulator;
 }
 
 bool cli_harden_built_in(void)

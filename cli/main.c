@@ -26,6 +26,7 @@ static const char main_help[] =
 	"  inspect DIR[:TAG]            the same of a snapshot\n"
 	"  snapshot save|list|rm|verify keep the state of a guest in a file\n"
 	"  core FILE                    show what is in a core dump of a guest\n"
+	"  bench                        measure what Mote costs here\n"
 	"  doctor                       what this machine can do, and what\n"
 	"                               to do about the rest\n"
 	"  help [COMMAND]               show this, or the options of COMMAND\n"
@@ -44,6 +45,7 @@ static const struct command {
 	{ "inspect", cli_cmd_inspect, cli_inspect_help },
 	{ "snapshot", cli_cmd_snapshot, cli_snapshot_help },
 	{ "core", cli_cmd_core, cli_core_help },
+	{ "bench", cli_cmd_bench, cli_bench_help },
 	{ "doctor", cli_cmd_doctor, cli_doctor_help },
 	{ "help", cmd_help, main_help },
 	{ "version", cmd_version, main_help },

@@ -20,6 +20,7 @@ enum {
 	OPTION_PROFILE,
 	OPTION_HEAP_PROFILE,
 	OPTION_GDB,
+	OPTION_MEMORY,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -38,6 +39,7 @@ static const struct option longs[] = {
 	{ "gdb", required_argument, NULL, OPTION_GDB },
 	{ "repeat", required_argument, NULL, 'n' },
 	{ "backend", required_argument, NULL, 'b' },
+	{ "memory", required_argument, NULL, OPTION_MEMORY },
 	{ "host", required_argument, NULL, 'H' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "stats", no_argument, NULL, 's' },
@@ -135,6 +137,13 @@ static void read_value(int option, struct cli_run_options *options,
 		break;
 	case 'b':
 		options->backend = optarg;
+		break;
+	case OPTION_MEMORY:
+		if (strcmp(optarg, "auto") != 0 &&
+		    strcmp(optarg, "paging") != 0)
+			cli_bad_option(failure, "memory", optarg,
+				       "is not auto or paging");
+		options->memory = optarg;
 		break;
 	case OPTION_TRACE:
 		options->trace = optarg;

@@ -31,6 +31,7 @@ struct cli_run_options {
 	uint64_t io_bytes;
 	uint64_t repeat;
 	const char *backend; /* NULL: auto */
+	const char *memory;  /* the same */
 	const char *trace;   /* NULL: none, as for the next five */
 	const char *metrics;
 	const char *core;

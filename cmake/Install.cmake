@@ -8,6 +8,10 @@ install(TARGETS mote_static EXPORT MoteTargets
 install(TARGETS mote_shared EXPORT MoteTargets
 	LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
 	INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+if(TARGET mote-soft)
+	install(TARGETS mote-soft
+		LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/mote)
+endif()
 install(DIRECTORY include/mote DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
 	FILES_MATCHING PATTERN "*.h")
 
@@ -40,6 +44,14 @@ if(TARGET mote-guest)
 		execute_process(
 			COMMAND \"${CMAKE_COMMAND}\"
 				--install \"${PROJECT_BINARY_DIR}/guest\"
+				--prefix \"\${CMAKE_INSTALL_PREFIX}\"
+			COMMAND_ERROR_IS_FATAL ANY)")
+endif()
+if(TARGET mote-guest-aarch64)
+	install(CODE "
+		execute_process(
+			COMMAND \"${CMAKE_COMMAND}\"
+				--install \"${PROJECT_BINARY_DIR}/guest-aarch64\"
 				--prefix \"\${CMAKE_INSTALL_PREFIX}\"
 			COMMAND_ERROR_IS_FATAL ANY)")
 endif()

@@ -9,4 +9,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/*
+ * A target may have it: prints what no input has reached yet that inputs to
+ * start from must reach, and returns how much that is.
+ */
+size_t fuzz_missing(void) __attribute__((weak));
+
 #endif

@@ -6,6 +6,7 @@
 #include "fuzz.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,21 @@ static const struct mti_pt *const formats[] = {
 	&mti_pt_aarch64_upper,
 };
 
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+/* What an operation came to, by format. */
+static const char *const goals[] = {
+	"translate", "walk", "walk together", "share", "link", "map", "unmap",
+	"clear",
+};
+
+enum goal {
+	TRANSLATE, WALK, WALK_TOGETHER, SHARE, LINK, MAP, UNMAP, CLEAR, GOALS
+};
+
+static bool reached[FORMATS][GOALS];
+static size_t format;
+
 static struct {
 	uint8_t bytes[PAGES * PAGE];
 	bool taken[PAGES];
@@ -34,6 +50,28 @@ static void expect(bool condition)
 {
 	if (!condition)
 		abort();
+}
+
+static void reach(enum goal goal, enum mti_pt_result result)
+{
+	if (result == MTI_PT_OK)
+		reached[format][goal] = true;
+}
+
+size_t fuzz_missing(void)
+{
+	size_t missing = 0;
+	size_t i;
+	size_t j;
+
+	for (i = 0; i < FORMATS; i++)
+		for (j = 0; j < GOALS; j++)
+			if (!reached[i][j]) {
+				fprintf(stderr, "no input can %s with %s\n",
+					goals[j], formats[i]->name);
+				missing++;
+			}
+	return missing;
 }
 
 static bool read_entry(void *context, uint64_t gpa, uint64_t *entry)
@@ -90,9 +128,12 @@ static const struct mti_pt_ops ops = {
 static void translate(const struct mti_pt *pt, uint64_t root, uint64_t gva)
 {
 	struct mti_pt_translation found;
+	enum mti_pt_result result;
 
 	memory.reads = 0;
-	if (mti_pt_translate(pt, &ops, root, gva, &found) == MTI_PT_OK)
+	result = mti_pt_translate(pt, &ops, root, gva, &found);
+	reach(TRANSLATE, result);
+	if (result == MTI_PT_OK)
 		expect(found.span > 0 && found.span <= UINT64_C(1) << 30);
 	expect(memory.reads <= pt->levels);
 }
@@ -107,8 +148,10 @@ static void walk(const struct mti_pt *pt, uint64_t root, uint64_t gva,
 	if (mti_pt_walk_begin(&one, pt, &ops, root, gva, last, 3000) !=
 	    MTI_PT_OK)
 		return;
-	while (mti_pt_walk_next(&one, &page) == MTI_PT_OK)
+	while (mti_pt_walk_next(&one, &page) == MTI_PT_OK) {
+		reach(WALK, MTI_PT_OK);
 		expect(page.gva + (page.size - 1) >= gva && page.gva <= last);
+	}
 	expect(memory.reads <= 3000);
 }
 
@@ -136,13 +179,16 @@ static void walk_together(const struct mti_pt *pt, uint64_t root, uint64_t gva,
 		return;
 	while (mti_pt_spaces_next(&spaces, &found) == MTI_PT_OK) {
 		expect(found.space < 3 && found.owner <= found.space);
+		reach(found.depth ? SHARE : WALK_TOGETHER, MTI_PT_OK);
 		if (found.depth)
 			shared = found;
 	}
 	expect(memory.reads <=
 	       PAGE / pt->entry_bytes * (SEEN + 3 * (2u * pt->levels - 1)));
-	if (shared.depth)
-		(void)mti_pt_link(pt, &ops, &shared, built, 3);
+	if (shared.depth) {
+		built[shared.space] = roots[shared.space];
+		reach(LINK, mti_pt_link(pt, &ops, &shared, built, 3));
+	}
 }
 
 static void edit(const struct mti_pt *pt, uint64_t root, uint64_t gva,
@@ -160,12 +206,13 @@ static void edit(const struct mti_pt *pt, uint64_t root, uint64_t gva,
 
 	memory.reads = 0;
 	memory.writes = 0;
-	(void)mti_pt_map(pt, &ops, root, &mapping);
+	reach(MAP, mti_pt_map(pt, &ops, root, &mapping));
 	expect(memory.reads + memory.writes <= bound);
 	if (flags & MTI_PT_USER)
-		(void)mti_pt_unmap(pt, &ops, root, &mapping);
+		reach(UNMAP, mti_pt_unmap(pt, &ops, root, &mapping));
 	else
-		(void)mti_pt_clear(pt, &ops, root, mapping.gva, mapping.size);
+		reach(CLEAR, mti_pt_clear(pt, &ops, root, mapping.gva,
+					  mapping.size));
 	expect(memory.reads + memory.writes <= 2 * bound);
 }
 
@@ -184,7 +231,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&memory, 0, sizeof(memory));
 	memcpy(memory.bytes, data,
 	       size < INPUT_PAGES * PAGE ? size : INPUT_PAGES * PAGE);
-	pt = formats[header[0] % (sizeof(formats) / sizeof(formats[0]))];
+	format = header[0] % FORMATS;
+	pt = formats[format];
 	gva = header[2];
 	last = header[3];
 	translate(pt, header[1], gva);

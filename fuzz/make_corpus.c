@@ -134,9 +134,9 @@ static void make_config(const char *folder, const struct mti_digest *digest)
 	snap.origin.abi_version = MOTE_ABI_VERSION;
 	memcpy(snap.origin.backend, "kvm", 4);
 	snap.origin.features[0] = 0x201;
-	snap.cpu.fs_base = 0x501000;
-	snap.cpu.mxcsr = 0x1f80;
-	snap.cpu.x87_control = 0x37f;
+	snap.cpu.state.fs_base = 0x501000;
+	snap.cpu.state.mxcsr = 0x1f80;
+	snap.cpu.state.x87_control = 0x37f;
 	snap.cpu.dispatch_pc = 0x400100;
 	snap.cpu.dispatch_sp = MOTE_GVA_STACK_TOP;
 	if (mti_config_new(&snap, digest, &tables, &config, &err) != MOTE_OK) {
@@ -241,7 +241,26 @@ static bool alloc_table(void *context, uint64_t *gpa)
 	return true;
 }
 
-/* Two spaces that share a table, in each format. */
+static void write_tables(const char *folder, const struct mti_pt *pt,
+			 const char *what, uint64_t gva, uint64_t edit)
+{
+	char name[64];
+
+	tables.header[2] = gva;
+	tables.header[3] = gva + 9000;
+	tables.header[4] = edit;
+	snprintf(name, sizeof(name), "%s-%s", pt->name, what);
+	write_file(folder, "pt", name, &tables,
+		   sizeof(tables.header) + tables.used * 4096);
+}
+
+/* How fuzz_pt.c edits: flags, and the number of pages. */
+#define EDIT(flags, pages) ((uint64_t)(flags) << 32 | (pages))
+
+/*
+ * Two spaces that share a table, in each format: what is mapped is replaced,
+ * something new is mapped and unmapped, a large page is marked.
+ */
 static void make_tables(const char *folder)
 {
 	static const struct mti_pt *const formats[] = {
@@ -272,11 +291,13 @@ static void make_tables(const char *folder)
 		memcpy(tables.pages[1], tables.pages[0], 4096);
 		tables.pages[1][5] = 0;
 		tables.header[0] = i;
-		tables.header[2] = mapping.gva + 4096;
-		tables.header[3] = mapping.gva + 9000;
-		tables.header[4] = UINT64_C(0x70000000003);
-		write_file(folder, "pt", formats[i]->name, &tables,
-			   sizeof(tables.header) + tables.used * 4096);
+		write_tables(folder, formats[i], "replace", mapping.gva + 4096,
+			     EDIT(MTI_PT_WRITE, 3));
+		write_tables(folder, formats[i], "new",
+			     mapping.gva + (UINT64_C(64) << 20),
+			     EDIT(MTI_PT_NEW | MTI_PT_USER | MTI_PT_WRITE, 3));
+		write_tables(folder, formats[i], "large", mapping.gva,
+			     EDIT(MTI_PT_LARGE | MTI_PT_COW, 0x200));
 	}
 }
 

@@ -2,7 +2,10 @@
  * Runs a fuzz target without libFuzzer: every file of the given folders (or
  * the given files), then, with --mutate N, N random mutations of them.
  *
- *	fuzz-elf [--mutate N] [--seed N] FILE-OR-FOLDER...
+ *	fuzz-elf [--mutate N] [--seed N] [--reach] FILE-OR-FOLDER...
+ *
+ * With --reach it fails if the inputs alone leave out what the target says
+ * they must reach (fuzz_missing).
  *
  * The round that crashed can be had again with the seed that was printed. Every
  * input is in a block of exactly its size.
@@ -11,6 +14,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +129,8 @@ int main(int argc, char **argv)
 {
 	struct random_source source = { random_seed(argc, argv) };
 	uint64_t rounds = 0;
+	bool reach = false;
+	size_t missing = 0;
 	size_t n;
 	int i;
 
@@ -133,21 +139,25 @@ int main(int argc, char **argv)
 			rounds = strtoull(argv[++i], NULL, 0);
 		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
 			i++;
+		else if (strcmp(argv[i], "--reach") == 0)
+			reach = true;
 		else
 			add_path(argv[i]);
 	}
 	if (input_count == 0) {
 		fprintf(stderr,
-			"usage: %s [--mutate N] [--seed N] "
+			"usage: %s [--mutate N] [--seed N] [--reach] "
 			"FILE-OR-FOLDER...\n",
 			argv[0]);
 		return 2;
 	}
 	for (n = 0; n < input_count; n++)
 		run_exact(inputs[n].data, inputs[n].size);
+	if (reach)
+		missing = fuzz_missing ? fuzz_missing() : 1;
 	run_mutations(&source, rounds);
 	printf("%zu inputs, %" PRIu64 " mutations\n", input_count, rounds);
 	for (n = 0; n < input_count; n++)
 		free(inputs[n].data);
-	return 0;
+	return missing ? 1 : 0;
 }

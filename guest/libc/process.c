@@ -34,6 +34,7 @@ struct kernel_sigaction {
 static uint64_t ignored_signals;
 static uint64_t signal_mask;
 
+#ifdef CPU_HAS_FS_BASE
 long mote_libc_arch_prctl(const uint64_t *args)
 {
 	if (args[0] != ARCH_SET_FS)
@@ -45,6 +46,13 @@ long mote_libc_arch_prctl(const uint64_t *args)
 			     args[1]);
 	return 0;
 }
+#else
+long mote_libc_arch_prctl(const uint64_t *args)
+{
+	(void)args;
+	return -ENOSYS;
+}
+#endif
 
 long mote_libc_getpid(const uint64_t *args)
 {
@@ -268,6 +276,6 @@ long mote_libc_uname(const uint64_t *args)
 	put_text(name->nodename, "guest");
 	put_text(name->release, "1");
 	put_text(name->version, "1");
-	put_text(name->machine, "x86_64");
+	put_text(name->machine, CPU_NAME);
 	return 0;
 }

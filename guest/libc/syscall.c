@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include "syscalls_cpu.h"
+
 #define CASE_SERVED(name, handler) \
 	case SYS_##name:           \
 		return handler(args);

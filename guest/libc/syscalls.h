@@ -44,6 +44,7 @@
 	REFUSED(readlink, ENOENT)                              \
 	REFUSED(readlinkat, ENOENT)                            \
 	REFUSED(rename, ENOENT)                                \
+	REFUSED(renameat, ENOENT)                              \
 	REFUSED(rmdir, ENOENT)                                 \
 	REFUSED(stat, ENOENT)                                  \
 	REFUSED(unlink, ENOENT)                                \
@@ -60,6 +61,7 @@
 	SERVED(set_tid_address, mote_libc_getpid)              \
 	SERVED(gettid, mote_libc_getpid)                       \
 	SERVED(getpid, mote_libc_getpid)                       \
+	SERVED(getpgid, mote_libc_getpid)                      \
 	SERVED(getpgrp, mote_libc_getpid)                      \
 	NOOP(getppid)                                          \
 	SERVED(getuid, mote_libc_getuid)                       \

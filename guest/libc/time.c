@@ -4,6 +4,8 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include "port.h"
+
 #define NS_PER_S UINT64_C(1000000000)
 
 /* 0, or an error if there is no such clock. */
@@ -93,7 +95,7 @@ long mote_libc_time(const uint64_t *args)
 void mote_libc_wait_until(uint64_t ns)
 {
 	while (mote_rt_clock_monotonic() < ns)
-		__builtin_ia32_pause();
+		cpu_relax();
 }
 
 long mote_libc_nanosleep(const uint64_t *args)

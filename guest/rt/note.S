@@ -3,9 +3,11 @@
  */
 #include "rt/asm.h"
 
-	.section mote_exports,"a",@progbits
+#include "note_cpu.h"
+
+	.section mote_exports,"a",%progbits
 	.balign	8
-	.section mote_imports,"a",@progbits
+	.section mote_imports,"a",%progbits
 	.balign	8
 
 	.weak	__start_mote_exports
@@ -19,7 +21,7 @@
 	.weak	main
 	.hidden	main
 
-	.section .note.mote,"a",@note
+	.section .note.mote,"a",%note
 	.balign	4
 	.long	2f - 1f
 	.long	4f - 3f
@@ -32,8 +34,8 @@
 	.long	__stop_mote_exports - .
 	.long	__start_mote_imports - .
 	.long	__stop_mote_imports - .
-	.long	main@PLT
+	.long	FUNCTION_DISTANCE(main)
 	.long	0
 4:
 
-	.section .note.GNU-stack,"",@progbits
+	.section .note.GNU-stack,"",%progbits

@@ -5,9 +5,6 @@
 #include "abi/trap.h"
 #include "port.h"
 
-/* CALL rel32, SDM 2A, "CALL": this byte and a 4-byte distance. */
-#define CALL_OPCODE 0xE8
-
 void mote_rt_exit(uint32_t port, uint32_t value, uint64_t argument)
 {
 	mote_rt_clock_leave();
@@ -29,11 +26,7 @@ void mote_rt_leave(uint32_t port, uint32_t value, uint64_t argument)
  */
 void mote_rt_abort(const void *return_address)
 {
-	const unsigned char *after = return_address;
-
-	if (after[-5] == CALL_OPCODE)
-		after -= 4;
-	mote_rt_die(SIGABRT, after - 1);
+	mote_rt_die(SIGABRT, cpu_call_before(return_address));
 }
 
 void mote_rt_die(int signal, const void *pc)

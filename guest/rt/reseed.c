@@ -19,14 +19,6 @@ extern void weak_srandom(unsigned int seed) __asm__("srandom")
 /* The state of drand48 and its like (musl, src/prng). */
 HIDDEN extern unsigned short __seed48[7] __attribute__((weak));
 
-/* Where compilers look for the stack protector's value: %fs:40. */
-static void set_canary(uint64_t value)
-{
-	/* Of its bytes one is 0, as in musl, so that no text runs over it. */
-	value &= ~UINT64_C(0xff00);
-	__asm__ volatile("movq %0, %%fs:40" : : "r"(value) : "memory");
-}
-
 void mote_rt_reseed(void)
 {
 	struct {
@@ -39,7 +31,8 @@ void mote_rt_reseed(void)
 	_Static_assert(sizeof(from) <= sizeof(control()->random), "seeds");
 	copy_bytes(&from, (const void *)control()->random, sizeof(from));
 	/* No function that is active ever returns: the value may change. */
-	set_canary(from.canary);
+	/* Of its bytes one is 0, as in musl, so that no text runs over it. */
+	cpu_set_canary(from.canary & ~UINT64_C(0xff00));
 	if (weak_srand != NULL)
 		weak_srand(from.srand);
 	if (weak_srandom != NULL)

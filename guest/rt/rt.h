@@ -32,7 +32,7 @@ static inline uint64_t round_up(uint64_t value, uint64_t power)
 	return (value + power - 1) & -power;
 }
 
-/* arch/amd64/start.S */
+/* arch/, start.S */
 HIDDEN NORETURN void mote_rt_ready(void);
 HIDDEN void mote_rt_dispatch_entry(void);
 HIDDEN void mote_rt_syscall_entry(void);

@@ -8,6 +8,7 @@
 
 #include "abi/note.h"
 #include "abi/trap.h"
+#include "port.h"
 #include "rt/asm.h"
 
 _Static_assert(ASM_ABI_VERSION == MOTE_ABI_VERSION, "asm");
@@ -16,6 +17,7 @@ _Static_assert(ASM_PORT_READY == MOTE_PORT_READY, "asm");
 _Static_assert(ASM_SYSCALL_RETURN ==
 		       MOTE_GVA_CONTROL + MOTE_CONTROL_SYSCALL_RETURN,
 	       "asm");
+_Static_assert(ASM_DOORBELL == MOTE_GVA_DOORBELL, "asm");
 
 #define USER_ID 1000
 
@@ -63,7 +65,7 @@ static void relocate(const Elf64_Dyn *entry)
 			size = entry->d_un.d_val;
 	}
 	for (; size >= sizeof(*rela); size -= sizeof(*rela), rela++) {
-		if (ELF64_R_TYPE(rela->r_info) != R_X86_64_RELATIVE)
+		if (ELF64_R_TYPE(rela->r_info) != CPU_RELOCATION)
 			__builtin_trap();
 		*(uint64_t *)(base + rela->r_offset) =
 			base + (uint64_t)rela->r_addend;

@@ -70,6 +70,13 @@ MOTE_API size_t mote_backend_count(void);
 MOTE_API MOTE_MUST_USE mote_status
 mote_backend_probe(size_t index, mote_backend_info *info, mote_error *err);
 
+/*
+ * What a guest or a program misses with backend number index, in a few words
+ * each: number counts from 0, NULL is the end. Static storage. A hypervisor
+ * has none.
+ */
+MOTE_API const char *mote_backend_limit(size_t index, size_t number);
+
 /* --------------------------------------------------------------- engine */
 
 /*
@@ -103,7 +110,10 @@ typedef struct mote_engine_options {
 	 */
 	int32_t kick_signal;
 	/*
-	 * NULL or "auto", or "kvm". "none": images can be opened and looked
+	 * NULL or "auto": a hypervisor that is there; or "kvm". "soft": a CPU
+	 * emulator for machines without one, in a plug-in; never chosen by
+	 * itself, for it is no isolation: a mistake in it is the guest's way
+	 * into this process. "none": images can be opened and looked
 	 * at on any machine; mote_sandbox_new gives MOTE_E_NO_HYPERVISOR and
 	 * no signal handler is installed.
 	 */
@@ -111,6 +121,20 @@ typedef struct mote_engine_options {
 	mote_allocator allocator;
 	uint32_t flags; /* MOTE_ENGINE_* */
 	uint32_t reserved;
+	/*
+	 * Who copies the pages that sandboxes share when one of them writes.
+	 * NULL or "auto": the system's kernel. "paging": the guest's page
+	 * tables, for backends below which it cannot; with "kvm" it is for
+	 * tests, and slower. Neither guests nor snapshots can tell.
+	 * MOTE_E_UNSUPPORTED: the backend has no way to.
+	 */
+	const char *memory;
+	/*
+	 * With "paging": what one sandbox may have of its own, beside
+	 * messages, in pages that it writes and page tables. A guest that
+	 * needs more fails with MOTE_E_GROWTH. 0: as much as there is to write.
+	 */
+	uint64_t scratch_bytes;
 } mote_engine_options;
 
 /* Keep no metrics: all that mote_engine_get_metrics() gives is 0. */
@@ -119,7 +143,7 @@ typedef struct mote_engine_options {
 #define MOTE_ENGINE_OPTIONS_INIT                                           \
 	{                                                                  \
 		(uint32_t)sizeof(mote_engine_options), 0, 0, { 0, 0, 0, 0 }, \
-			0, 0                                               \
+			0, 0, 0, 0                                         \
 	}
 
 /*

@@ -30,6 +30,20 @@ mote_status mote_backend_probe(size_t index, mote_backend_info *info,
 	return mti_record_write(info, &full, sizeof(full), "info", err);
 }
 
+const char *mote_backend_limit(size_t index, size_t number)
+{
+	const char *const *limits;
+	size_t i;
+
+	if (index >= mti_hv_backend_count)
+		return NULL;
+	limits = mti_hv_backends[index]->limits;
+	for (i = 0; limits && limits[i]; i++)
+		if (i == number)
+			return limits[i];
+	return NULL;
+}
+
 static mote_status check_allocator(const mote_allocator *given,
 				   struct mti_allocator *allocator,
 				   mote_error *err)
@@ -52,12 +66,30 @@ static mote_status check_allocator(const mote_allocator *given,
 	return MOTE_OK;
 }
 
+static mote_status check_memory(const mote_engine_options *options,
+				mote_error *err)
+{
+	bool paging = options->memory &&
+		      strcmp(options->memory, "paging") == 0;
+
+	if (!paging && options->memory && strcmp(options->memory, "auto") != 0)
+		return mti_error_set(err, MOTE_E_INVALID, "new engine",
+				     "memory is \"%.40s\", not \"auto\" or "
+				     "\"paging\"",
+				     options->memory);
+	if (!paging && options->scratch_bytes != 0)
+		return mti_error_set(err, MOTE_E_INVALID, "new engine",
+				     "scratch_bytes is %llu, and memory is not "
+				     "\"paging\"",
+				     (unsigned long long)options->scratch_bytes);
+	return MOTE_OK;
+}
+
 mote_status mote_engine_new(const mote_engine_options *options,
 			    mote_engine **engine, mote_error *err)
 {
 	mote_engine_options full = MOTE_ENGINE_OPTIONS_INIT;
 	struct mti_allocator allocator;
-	const char *backend;
 	mote_status status;
 
 	if (!engine)
@@ -76,11 +108,12 @@ mote_status mote_engine_new(const mote_engine_options *options,
 	status = check_allocator(&full.allocator, &allocator, err);
 	if (status != MOTE_OK)
 		return status;
-	backend = full.backend;
-	if (backend && strcmp(backend, "auto") == 0)
-		backend = NULL;
-	return mti_engine_new(&allocator, backend, full.kick_signal,
-			      full.flags, engine, err);
+	if (full.backend && strcmp(full.backend, "auto") == 0)
+		full.backend = NULL;
+	status = check_memory(&full, err);
+	if (status != MOTE_OK)
+		return status;
+	return mti_engine_new(&allocator, &full, engine, err);
 }
 
 mote_engine *mote_engine_ref(mote_engine *engine)

@@ -105,7 +105,7 @@ mote_status mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
 		return status;
 	snap = snapshot->snap;
 	/* It was taken in this process, so on this machine. */
-	if (!snapshot->from_file)
+	if (!snapshot->from_file && snapshot->image->arch->cpuid)
 		cpu_features(snapshot->image->engine, snap.origin.features);
 	save = (struct mti_save){
 		.allocator = &snapshot->image->engine->allocator,
@@ -132,7 +132,6 @@ static void describe_here(const mote_engine *engine,
 			  struct mti_snap_origin *here)
 {
 	memset(here, 0, sizeof(*here));
-	here->machine = mti_arch_amd64.machine;
 	here->abi_version = MOTE_ABI_VERSION;
 	if (!engine->ops->state_set)
 		return;

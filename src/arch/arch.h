@@ -13,10 +13,38 @@
 
 #include "arch/pt.h"
 
+/*
+ * What of the CPU outlives a call and so belongs to a snapshot. All else is
+ * as after reset, or constant for user-mode guests. The names are amd64's.
+ */
+struct mti_cpu_state {
+	uint64_t fs_base;     /* AArch64: TPIDR_EL0 */
+	uint64_t gs_base;     /* AArch64: 0 */
+	uint32_t mxcsr;       /* AArch64: FPCR */
+	uint32_t x87_control; /* AArch64: FPSR */
+};
+
+enum mti_cpu_part {
+	MTI_CPU_FS_BASE,
+	MTI_CPU_GS_BASE,
+	MTI_CPU_MXCSR,
+	MTI_CPU_X87_CONTROL,
+	MTI_CPU_PARTS
+};
+
+uint64_t mti_cpu_state_get(const struct mti_cpu_state *state,
+			   enum mti_cpu_part part);
+/* What does not fit is cut off. */
+void mti_cpu_state_set(struct mti_cpu_state *state, enum mti_cpu_part part,
+		       uint64_t value);
+
 /* What an architecture needs to tell one fault from another. */
 struct mti_trap {
 	uint32_t vector;
-	/* The end of the interrupt stack's page, where the CPU's frame lies. */
+	/*
+	 * The end of the interrupt stack's page, where the CPU's frame lies;
+	 * AArch64 has none.
+	 */
 	const void *stack_end;
 	uint64_t address; /* the CPU's fault address register */
 	/* [guard, stack) is the unmapped room below the guest's stack. */
@@ -31,6 +59,8 @@ struct mti_trap {
 #define MTI_ARCH_PRSTATUS_MAX 512
 /* The longest instruction. */
 #define MTI_ARCH_CODE_BYTES 15
+/* The longest instruction that is a breakpoint. */
+#define MTI_ARCH_BREAKPOINT_MAX 4
 
 enum mti_step_kind {
 	MTI_STEP_PLAIN,
@@ -42,9 +72,11 @@ enum mti_step_kind {
 
 /* Debugging without the help of a hypervisor. */
 struct mti_arch_debug {
-	uint8_t breakpoint; /* an instruction of one byte */
-	/* Its exception, with the pc behind it. */
+	uint8_t breakpoint[MTI_ARCH_BREAKPOINT_MAX]; /* an instruction */
+	uint32_t breakpoint_size;
+	/* mote_fault.vector of its exception, and how far behind it pc is. */
 	uint32_t breakpoint_vector;
+	uint32_t breakpoint_after;
 	/* After each instruction, while the flag is set. */
 	uint32_t step_vector;
 	uint32_t stack_register;
@@ -56,10 +88,38 @@ struct mti_arch_debug {
 					size_t *length);
 };
 
+/* A page that the CPU can write to and that no memory is behind. */
+struct mti_arch_page {
+	uint64_t gva;
+	uint64_t gpa;
+	uint32_t flags; /* MTI_PT_* */
+};
+
 struct mti_arch {
-	const char *name;
+	const char *name;    /* in files */
+	const char *title;   /* for people */
 	uint32_t machine;    /* e_machine of its ELF files */
 	uint64_t user_limit; /* the first address that is not the guest's */
+	/* What guest-physical memory must stay below; 0: anything. */
+	uint64_t gpa_limit;
+	/*
+	 * Thread-locals: 0 if they end at the thread pointer, else they start
+	 * behind it, after so many bytes for its owner.
+	 */
+	uint32_t tls_head;
+	bool cpuid; /* a snapshot notes which features the host's CPU has */
+
+	/*
+	 * mti_cpu_state by enum mti_cpu_part: the name in files, NULL if it
+	 * is not there; the bits that may be set; whether it must be an
+	 * address of the CPU's (then bits are not looked at).
+	 */
+	struct {
+		const char *name;
+		uint64_t bits;
+		bool address;
+	} state[MTI_CPU_PARTS];
+	struct mti_cpu_state new_state; /* as a program finds it */
 
 	/* Of mote_fault.registers. */
 	const char *const *register_names;
@@ -76,6 +136,8 @@ struct mti_arch {
 	uint32_t dwarf_count;
 	uint32_t dwarf_stack; /* number of the stack pointer */
 	uint32_t dwarf_frame; /* number of the frame pointer */
+	/* Number of the register with a call's return address; 0: none has. */
+	uint32_t dwarf_link;
 	/*
 	 * Whether the bytes before an address end with a call. *target is
 	 * where it goes, 0 if only the CPU knows.
@@ -102,14 +164,21 @@ struct mti_arch {
 	 */
 	uint32_t (*core_vector)(uint8_t *vector, uint32_t size,
 				const uint32_t *offset);
+	/* Of that in NT_FPREGSET; if there is more, all is in another note. */
+	uint32_t core_fp_size;
+	uint32_t core_vector_note;
 
 	/*
-	 * Completes a fault whose registers are those of the exception stub:
-	 * kind, vector, error code, address, pc, and the guest's own registers.
+	 * Completes a fault whose registers are those of the exception stub
+	 * (AArch64: the guest's own, error_code its ESR_EL1): kind, vector,
+	 * error code, address, pc, and the guest's own registers.
 	 */
 	void (*fault)(const struct mti_trap *trap, mote_fault *fault);
 
 	const struct mti_pt *pt; /* of user-mode guests */
+	/* Mapped beside all that is memory. */
+	const struct mti_arch_page *pages;
+	size_t page_count;
 
 	/* Fill the pages at MOTE_GVA_SUPERVISOR and MOTE_GVA_SYSCALL. */
 	void (*supervisor_page)(uint8_t *page);
@@ -117,5 +186,17 @@ struct mti_arch {
 };
 
 extern const struct mti_arch mti_arch_amd64;
+extern const struct mti_arch mti_arch_aarch64;
+
+/* All that have user-mode guests. */
+extern const struct mti_arch *const mti_archs[];
+extern const size_t mti_arch_count;
+
+/* By e_machine, by name; or NULL. */
+const struct mti_arch *mti_arch_find(uint32_t machine);
+const struct mti_arch *mti_arch_named(const char *name);
+/* "62 (x86-64) or 183 (AArch64)", in that many bytes at most. */
+void mti_arch_list(char *text, size_t size);
+#define MTI_ARCH_LIST_BYTES 80
 
 #endif

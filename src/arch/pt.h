@@ -24,6 +24,8 @@
 #define MTI_PT_USER 4u
 /* Not written to, but marked: a write is to be resolved with a copy. */
 #define MTI_PT_COW 8u
+/* No memory: what is stored is seen, in order. Formats may not know it. */
+#define MTI_PT_DEVICE 0x20u
 /* How to map. */
 #define MTI_PT_NEW 0x100u   /* nothing may be there; a failure undoes it all */
 #define MTI_PT_LARGE 0x200u /* large pages wherever both addresses allow */

@@ -19,8 +19,11 @@
 #define MTI_CFI_RANGES_MAX (UINT32_C(1) << 20)
 #define MTI_CFI_PROGRAM_MAX 16384
 
-/* Numbered as by DWARF; amd64 has 17, the last is the return address. */
-#define MTI_CFI_REGISTERS 17
+/*
+ * Numbered as by DWARF: amd64 has 17, the last is the return address; AArch64
+ * has 33, of which the last is never used.
+ */
+#define MTI_CFI_REGISTERS 33
 
 /* One function, in addresses of the file. */
 struct mti_cfi_range {

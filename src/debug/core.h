@@ -89,6 +89,11 @@ struct mti_core {
 	 * it need not be touched. May be NULL.
 	 */
 	bool (*empty)(void *context, const uint8_t *page);
+	/*
+	 * The page at an address of a region if it is not what memory there
+	 * says, else NULL. May be NULL.
+	 */
+	const uint8_t *(*moved)(void *context, uint64_t address);
 	void *context;
 };
 

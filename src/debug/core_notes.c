@@ -27,7 +27,6 @@ enum {
 };
 
 #define PID 1
-#define FXSAVE_BYTES 512
 #define PATH_BYTES 4096
 
 struct writer {
@@ -154,11 +153,12 @@ static void put_all(struct writer *out, const struct mti_core *core)
 	put_signal(out, core);
 	put_auxiliary(out, core);
 	put_files(out, core);
-	if (core->vector_size >= FXSAVE_BYTES)
-		put_note(out, "CORE", NT_FPREGSET, core->vector, FXSAVE_BYTES);
-	if (core->vector_size > FXSAVE_BYTES)
-		put_note(out, "LINUX", NT_X86_XSTATE, core->vector,
-			 core->vector_size);
+	if (core->vector_size >= core->arch->core_fp_size)
+		put_note(out, "CORE", NT_FPREGSET, core->vector,
+			 core->arch->core_fp_size);
+	if (core->vector_size > core->arch->core_fp_size)
+		put_note(out, "LINUX", core->arch->core_vector_note,
+			 core->vector, core->vector_size);
 	put_note(out, MTI_CORE_OWNER, MTI_CORE_TYPE, &core->note,
 		 sizeof(core->note));
 }

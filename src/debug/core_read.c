@@ -40,6 +40,7 @@ static mote_status read_header(struct reader *reader)
 {
 	Elf64_Ehdr *header = &reader->header;
 	const uint64_t size = reader->view->source.size;
+	char known[MTI_ARCH_LIST_BYTES];
 
 	if (!read_at(reader, 0, header, sizeof(*header)) ||
 	    memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
@@ -54,9 +55,12 @@ static mote_status read_header(struct reader *reader)
 	if (header->e_type != ET_CORE)
 		return FAIL(reader, "e_type is %u, not %u (core file)",
 			    header->e_type, ET_CORE);
-	if (header->e_machine != mti_arch_amd64.machine)
-		return FAIL(reader, "e_machine is %u, not %u (x86-64)",
-			    header->e_machine, mti_arch_amd64.machine);
+	reader->view->arch = mti_arch_find(header->e_machine);
+	if (!reader->view->arch) {
+		mti_arch_list(known, sizeof(known));
+		return FAIL(reader, "e_machine is %u, not %s",
+			    header->e_machine, known);
+	}
 	if (header->e_phentsize != sizeof(Elf64_Phdr))
 		return FAIL(reader, "e_phentsize is %u, not %zu",
 			    header->e_phentsize, sizeof(Elf64_Phdr));
@@ -66,7 +70,6 @@ static mote_status read_header(struct reader *reader)
 			    "e_phoff 0x%" PRIx64 ": %u program headers there "
 			    "end beyond the file (0x%" PRIx64 " bytes)",
 			    header->e_phoff, header->e_phnum, size);
-	reader->view->arch = &mti_arch_amd64;
 	return MOTE_OK;
 }
 

@@ -42,9 +42,14 @@ static const uint8_t *page_at(struct plan *plan,
 {
 	const struct mti_core *core = plan->core;
 	const uint8_t *page = region->memory + offset;
+	const uint8_t *moved = NULL;
 	int os;
 
-	if (region->shared) {
+	if (core->moved)
+		moved = core->moved(core->context, region->address + offset);
+	if (moved) {
+		page = moved;
+	} else if (region->shared) {
 		os = mti_os_copy_memory(plan->page, page, MOTE_PAGE_SIZE);
 		if (os < 0 && os != -EFAULT)
 			plan->copy_error = os;
@@ -132,8 +137,10 @@ static mote_status write_segment(struct plan *plan, size_t number,
 	const struct mti_core_region *region = plan->regions[number];
 	const Elf64_Phdr *segment = &plan->headers[number];
 	const uint64_t first = segment->p_vaddr - region->address;
-	const uint64_t most = region->shared ? MOTE_PAGE_SIZE :
-					       WRITE_PAGES * MOTE_PAGE_SIZE;
+	/* Side by side in memory only if nothing has moved. */
+	const uint64_t most = region->shared || plan->core->moved ?
+				      MOTE_PAGE_SIZE :
+				      WRITE_PAGES * MOTE_PAGE_SIZE;
 	mote_status status = MOTE_OK;
 	const uint8_t *page;
 	uint64_t at = 0;

@@ -143,6 +143,10 @@ static enum outcome by_cfi(struct walk *walk)
 		return LOST;
 	if (row.rules[row.return_register].kind == MTI_CFI_UNDEFINED)
 		return NONE;
+	/* A caller has called, and so its own return address is elsewhere. */
+	if (row.rules[row.return_register].kind == MTI_CFI_SAME &&
+	    walk->returns)
+		return LOST;
 	if (!find_cfa(walk, &row, &cfa) || cfa < stack_pointer(walk))
 		return LOST;
 	memset(&caller, 0, sizeof(caller));
@@ -189,6 +193,19 @@ static enum outcome by_frame_pointer(struct walk *walk)
 		return LOST;
 	walk->now.value[number] = saved;
 	leave(walk, pc, frame + 2 * sizeof(saved));
+	return FOUND;
+}
+
+/* The innermost function, if it has not called: a register says who did. */
+static enum outcome by_link(struct walk *walk)
+{
+	const uint32_t number = walk->guest->arch->dwarf_link;
+	uint64_t pc = walk->now.value[number];
+	uint64_t unused;
+
+	if (number == 0 || walk->returns || !behind_call(walk, pc, &unused))
+		return LOST;
+	leave(walk, pc, stack_pointer(walk));
 	return FOUND;
 }
 
@@ -331,11 +348,14 @@ static enum outcome by_guess(struct walk *walk)
 
 static bool step(struct walk *walk)
 {
-	/* A call of nowhere: whoever made it is on top of the stack. */
-	enum outcome outcome = is_code(walk, walk->pc) ?
-				       by_cfi(walk) :
-				       by_search(walk, ANY_CALL, 0, 1);
+	bool in_code = is_code(walk, walk->pc);
+	enum outcome outcome = in_code ? by_cfi(walk) : LOST;
 
+	if (outcome == LOST)
+		outcome = by_link(walk);
+	/* A call of nowhere: whoever made it is on top of the stack. */
+	if (outcome == LOST && !in_code)
+		outcome = by_search(walk, ANY_CALL, 0, 1);
 	if (outcome == LOST)
 		outcome = by_guess(walk);
 	return outcome == FOUND;

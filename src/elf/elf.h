@@ -15,6 +15,7 @@
 #include <mote/error.h>
 
 #include "abi/note.h"
+#include "arch/arch.h"
 #include "base/alloc.h"
 #include "base/signature.h"
 
@@ -68,7 +69,11 @@ struct mti_elf {
 	/* Where the program headers are in the guest; 0: not in a segment. */
 	uint64_t headers;
 	uint32_t header_count;
-	/* Thread-locals start so far below the thread pointer; 0: none. */
+	const struct mti_arch *arch; /* of mti_archs */
+	/*
+	 * Thread-locals start so far below the thread pointer; 0: none.
+	 * "Negative", so a huge number, if they are above it.
+	 */
 	uint64_t tls_below;
 	size_t segment_count;
 	struct mti_elf_segment segments[MTI_ELF_SEGMENTS_MAX];

@@ -187,8 +187,8 @@ static mote_status find_main(const struct mti_elf_file *file,
 	uint64_t address = border(note, offsetof(struct mote_abi_note, main),
 				  note->fields.main);
 
-	/* An absent main is at the file's address 0. */
-	if (address == file->bias)
+	/* An absent main is at the file's address 0, or at no distance. */
+	if (note->fields.main == 0 || address == file->bias)
 		return MOTE_OK;
 	if (!mti_elf_executable(elf, address))
 		return MTI_ELF_FAIL(file,

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "abi/layout.h"
+#include "arch/arch.h"
 #include "base/checked.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -45,6 +46,8 @@ static mote_status check_ident(const struct mti_elf_file *file,
 static mote_status check_header(const struct mti_elf_file *file,
 				const Elf64_Ehdr *header)
 {
+	char known[MTI_ARCH_LIST_BYTES];
+
 	if (header->e_type == ET_REL)
 		return MTI_ELF_FAIL(file,
 				    "e_type is %u: an object file; link "
@@ -55,9 +58,11 @@ static mote_status check_header(const struct mti_elf_file *file,
 				    "e_type is %u, not %u (executable) or %u "
 				    "(static-PIE)",
 				    header->e_type, ET_EXEC, ET_DYN);
-	if (header->e_machine != EM_X86_64)
-		return MTI_ELF_FAIL(file, "e_machine is %u, not %u (x86-64)",
-				    header->e_machine, EM_X86_64);
+	if (!mti_arch_find(header->e_machine)) {
+		mti_arch_list(known, sizeof(known));
+		return MTI_ELF_FAIL(file, "e_machine is %u, not %s",
+				    header->e_machine, known);
+	}
 	if (header->e_version != EV_CURRENT)
 		return MTI_ELF_FAIL(file, "e_version is %" PRIu32 ", not %u",
 				    header->e_version, EV_CURRENT);
@@ -363,16 +368,21 @@ static mote_status scan_notes(const struct mti_elf_file *file,
 }
 
 /*
- * The block of thread-locals ends at the thread pointer, rounded so that it
- * is aligned as in the file ("ELF Handling For Thread-Local Storage", variant
- * II). For debuggers only, so that nonsense is no error.
+ * The block of thread-locals ends at the thread pointer, or begins behind
+ * what the pointer's owner has there, rounded so that it is aligned as in the
+ * file ("ELF Handling For Thread-Local Storage", variants II and I). For
+ * debuggers only, so that nonsense is no error.
  */
-static uint64_t tls_size(const Elf64_Phdr *program)
+static uint64_t tls_below(const struct mti_arch *arch,
+			  const Elf64_Phdr *program)
 {
 	uint64_t align = program->p_align;
+	uint64_t head = arch->tls_head;
 
 	if (align == 0 || (align & (align - 1)) != 0)
 		align = 1;
+	if (head != 0)
+		return 0 - head - ((program->p_vaddr - head) & (align - 1));
 	return program->p_memsz +
 	       ((0 - program->p_memsz - program->p_vaddr) & (align - 1));
 }
@@ -404,7 +414,7 @@ static mote_status read_program(const struct mti_elf_file *file,
 					    number, program->p_flags);
 		return MOTE_OK;
 	case PT_TLS:
-		elf->tls_below = tls_size(program);
+		elf->tls_below = tls_below(elf->arch, program);
 		return MOTE_OK;
 	default:
 		return MOTE_OK;
@@ -475,6 +485,7 @@ static mote_status read_image(struct mti_elf_file *file,
 	status = read_header(file, &header);
 	if (status)
 		return status;
+	elf->arch = mti_arch_find(header.e_machine);
 	elf->position_independent = header.e_type == ET_DYN;
 	file->bias = elf->position_independent ? MOTE_GVA_PIE_BASE : 0;
 	for (i = 0; i < header.e_phnum; i++) {

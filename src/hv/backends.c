@@ -4,9 +4,11 @@
  */
 #include "hv/hv.h"
 #include "hv/kvm/ops.h"
+#include "hv/soft/load.h"
 
 const struct mti_hv_ops *const mti_hv_backends[] = {
 	&mti_hv_kvm_ops,
+	&mti_hv_soft_ops,
 };
 
 const size_t mti_hv_backend_count =

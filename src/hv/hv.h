@@ -68,17 +68,6 @@ enum mti_exit_kind {
 	MTI_EXIT_HALT,	  /* HLT; nothing will ever wake it up */
 };
 
-/*
- * What of the CPU outlives a call and so belongs to a snapshot. All else is
- * as after reset, or constant for user-mode guests.
- */
-struct mti_cpu_state {
-	uint64_t fs_base;
-	uint64_t gs_base;
-	uint32_t mxcsr;
-	uint16_t x87_control;
-};
-
 /* A piece of guest-physical memory beside that of mti_vm_config. */
 struct mti_vm_mapping {
 	uint64_t gpa;
@@ -93,7 +82,10 @@ struct mti_machine {
 	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
 	uint64_t fs_base;
 	uint64_t gs_base;
-	/* amd64: the XSAVE area, standard format (SDM 1, 13.4). */
+	/*
+	 * amd64: the XSAVE area, standard format (SDM 1, 13.4); AArch64:
+	 * V0 to V31, FPSR, FPCR, as struct user_fpsimd_state of Linux.
+	 */
 	uint8_t vector[4096];
 	uint32_t vector_size; /* bytes that are valid */
 	/* amd64: where in it state component i lies, 0: it does not. */
@@ -185,6 +177,17 @@ struct mti_vm;
 
 struct mti_hv_ops {
 	const char *name;
+	/* Only for who asks for it by its name: "auto" passes it by. */
+	bool by_name;
+	/* What guests miss here, each a short text; NULL at the end, or NULL. */
+	const char *const *limits;
+
+	/*
+	 * The backend is in a plug-in: gives the table that is to be used in
+	 * place of this one, which has only probe beside it, for the rest of
+	 * the process. NULL operation: this is the table.
+	 */
+	mote_status (*load)(const struct mti_hv_ops **ops, mote_error *err);
 
 	/* Fills reason, os_errno and text. */
 	void (*probe)(mote_backend_info *info);
@@ -244,7 +247,9 @@ struct mti_hv_ops {
 
 	/*
 	 * After an exit: fills fault->registers as the guest's code left
-	 * them and *fault_address with CR2.
+	 * them and *fault_address with CR2. AArch64: with FAR_EL1, and
+	 * fault->error_code with ESR_EL1; after MTI_EXIT_FAULT the registers
+	 * are what EL1 has kept of the guest's own.
 	 */
 	mote_status (*registers)(struct mti_vm *vm, mote_fault *fault,
 				 uint64_t *fault_address, mote_error *err);
@@ -309,7 +314,8 @@ struct mti_hv_ops {
 	 * those behind the instruction. machine_set makes the next entry,
 	 * without set_entry, go on in user mode with these: flags that user
 	 * mode cannot change are as they must be, and fs_base and gs_base
-	 * count, not what general has of them. MOTE_E_INVALID, and nothing
+	 * count, not what general has of them (AArch64: fs_base is
+	 * TPIDR_EL0, and PSTATE.SS is a step). MOTE_E_INVALID, and nothing
 	 * has changed: no guest can have these.
 	 */
 	mote_status (*machine_get)(struct mti_vm *vm,
@@ -318,6 +324,21 @@ struct mti_hv_ops {
 	mote_status (*machine_set)(struct mti_vm *vm,
 				   const struct mti_machine *machine,
 				   mote_error *err);
+	/*
+	 * User. After MTI_EXIT_FAULT: the next run, without set_entry, goes on
+	 * in user mode with these registers, in the order of
+	 * mti_arch.register_names; all others are as the guest left them.
+	 * They are the guest's word: as machine_set. NULL operation: no guest
+	 * of this backend can go on.
+	 */
+	mote_status (*resume)(struct mti_vm *vm, const uint64_t *general,
+			      mote_error *err);
+	/*
+	 * User. The host has changed entries of the guest's page tables that
+	 * were present, but for those whose use has just ended in a fault. If
+	 * it fails, the VM never runs again. NULL operation: as `changed`.
+	 */
+	mote_status (*remapped)(struct mti_vm *vm, mote_error *err);
 };
 
 #define MTI_VM_SLOTS_MAX 1024

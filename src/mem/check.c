@@ -20,8 +20,8 @@ static void check_page(const struct mti_memory *memory,
 	static const uint8_t zeros[MOTE_PAGE_SIZE];
 	const uint8_t *page = mti_store_page(store, gpa);
 
-	if (memcmp(memory->base + gpa, page ? page : zeros, MOTE_PAGE_SIZE) ==
-	    0)
+	if (memcmp(mti_memory_page(memory, gpa), page ? page : zeros,
+		   MOTE_PAGE_SIZE) == 0)
 		return;
 	fprintf(stderr,
 		"mote: after a restore the page at 0x%llx is not what it was; "
@@ -45,10 +45,25 @@ static void check_extents(const struct mti_memory *memory,
 			check_page(memory, store, extents->extents[i].gpa + at);
 }
 
+static void check_copies(const struct mti_memory *memory,
+			 const struct mti_store *store)
+{
+	const struct mti_cow *cow = memory->cow;
+	size_t i;
+
+	for (i = 0; i < cow->used; i++)
+		if (mti_cow_is_copy(cow->frames[i]) &&
+		    cow->frames[i] < memory->size)
+			check_page(memory, store, cow->frames[i]);
+}
+
 void mti_memory_check(const struct mti_memory *memory,
 		      const struct mti_store *store)
 {
 	struct mti_os_range runs[RUNS];
+	const uint8_t *base = memory->base;
+	size_t size = memory->size;
+	uint64_t home = 0;
 	size_t from = 0;
 	int count = 0;
 	int i;
@@ -60,16 +75,22 @@ void mti_memory_check(const struct mti_memory *memory,
 		check_extents(memory, memory->mapped, store);
 		check_extents(memory, store, store);
 	}
-	while (from < memory->size && count >= 0) {
-		count = mti_os_scan_private(memory->base, memory->size, &from,
-					    runs, RUNS);
+	if (memory->cow) {
+		check_copies(memory, store);
+		home = memory->cow->plan->linear_home;
+		base = mti_cow_at(memory->cow, home);
+		size = memory->cow->plan->linear_size;
+	}
+	while (from < size && count >= 0) {
+		count = mti_os_scan_private(base, size, &from, runs, RUNS);
 		if (count == -ENOTTY)
-			count = mti_os_read_private(memory->base, memory->size,
-						    &from, runs, RUNS);
+			count = mti_os_read_private(base, size, &from, runs,
+						    RUNS);
 		for (i = 0; i < count; i++)
 			for (; runs[i].start < runs[i].end;
 			     runs[i].start += MOTE_PAGE_SIZE)
-				check_page(memory, store, runs[i].start);
+				check_page(memory, store,
+					   home + runs[i].start);
 	}
 }
 

@@ -79,13 +79,27 @@ static bool is_transient(const struct mti_freeze *freeze, uint64_t gpa)
 	return false;
 }
 
+static bool is_replaced(const struct mti_freeze *freeze, uint64_t gpa)
+{
+	return freeze->tables && gpa >= freeze->tables->base_gpa &&
+	       gpa - freeze->tables->base_gpa < freeze->tables->used;
+}
+
+/* A page that the base does not have so. */
+static const uint8_t *own_page(const struct mti_freeze *freeze, uint64_t gpa)
+{
+	if (is_replaced(freeze, gpa))
+		return freeze->tables->pages + (gpa - freeze->tables->base_gpa);
+	return mti_memory_page(freeze->memory, gpa);
+}
+
 /* What becomes of a page that is dirty, or lies in base's second file. */
 static enum piece_kind classify(const struct mti_freeze *freeze, uint64_t gpa,
 				bool dirty)
 {
 	const struct mti_extent *extent = mti_store_find(freeze->base, gpa);
 	const uint8_t *before = mti_store_page(freeze->base, gpa);
-	const uint8_t *now = dirty ? freeze->memory->base + gpa : before;
+	const uint8_t *now = dirty ? own_page(freeze, gpa) : before;
 
 	if (is_transient(freeze, gpa) || !now ||
 	    memcmp(now, zeros, sizeof(zeros)) == 0)
@@ -111,8 +125,14 @@ static bool next_page(const struct mti_freeze *freeze, uint64_t *gpa,
 		extent++;
 	if (extent && extent < base->extents + base->extent_count)
 		second = extent->gpa > *gpa ? extent->gpa : *gpa;
-	*dirty = mti_dirty_next(&freeze->memory->dirty, &run, &size) &&
-		 run <= second;
+	if (!mti_dirty_next(&freeze->memory->dirty, &run, &size))
+		run = UINT64_MAX;
+	if (freeze->tables && *gpa < freeze->tables->base_gpa &&
+	    freeze->tables->base_gpa < run)
+		run = freeze->tables->base_gpa;
+	if (is_replaced(freeze, *gpa))
+		run = *gpa;
+	*dirty = run != UINT64_MAX && run <= second;
 	*gpa = *dirty ? run : second;
 	return *gpa != UINT64_MAX;
 }
@@ -228,10 +248,11 @@ static void join_enough(const struct mti_freeze *freeze, struct pieces *pieces)
 
 /* Adds the pages of one mapping that are not zero. */
 static mote_status append_mapping(const struct mti_mapping *mapping,
-				  uint8_t *buffer, struct pieces *out,
-				  mote_error *err)
+				  const struct mti_cow *cow, uint8_t *buffer,
+				  struct pieces *out, mote_error *err)
 {
 	const uint8_t *from = mapping->memory;
+	const uint8_t *page;
 	uint64_t at;
 
 	for (at = 0; at < mapping->size; at += MOTE_PAGE_SIZE) {
@@ -252,7 +273,10 @@ static mote_status append_mapping(const struct mti_mapping *mapping,
 			return mti_error_os(err, MOTE_E_OS, operation, -os,
 					    "reading what is mapped at 0x%llx",
 					    (unsigned long long)mapping->gva);
-		if (memcmp(buffer + within, zeros, sizeof(zeros)) != 0 &&
+		page = cow ? mti_cow_at(cow, piece.gpa) : NULL;
+		if (!page)
+			page = buffer + within;
+		if (memcmp(page, zeros, sizeof(zeros)) != 0 &&
 		    !append(out, &piece))
 			return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 					     "no memory for the list of pages");
@@ -293,7 +317,8 @@ static mote_status append_window(const struct mti_freeze *freeze,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 				     "no memory to read what is mapped");
 	while (mapping && status == MOTE_OK) {
-		status = append_mapping(mapping, buffer, out, err);
+		status = append_mapping(mapping, freeze->memory->cow, buffer,
+					out, err);
 		mapping = next_mapping(freeze->window, mapping->gpa + 1);
 	}
 	mti_free(freeze->allocator, buffer);
@@ -391,10 +416,17 @@ static int put(struct batch *batch, const uint8_t *bytes, uint64_t size,
 static const uint8_t *page_at(const struct mti_freeze *freeze, uint64_t gpa,
 			      const struct mti_mapping **last)
 {
+	const struct mti_cow *cow = freeze->memory->cow;
+	const uint8_t *copy;
+
 	if (gpa < freeze->memory->size)
-		return mti_dirty_has(&freeze->memory->dirty, gpa) ?
-			       freeze->memory->base + gpa :
+		return mti_dirty_has(&freeze->memory->dirty, gpa) ||
+				       is_replaced(freeze, gpa) ?
+			       own_page(freeze, gpa) :
 			       mti_store_page(freeze->base, gpa);
+	copy = cow ? mti_cow_at(cow, gpa) : NULL;
+	if (copy)
+		return copy;
 	if (!freeze->window)
 		return NULL;
 	if (!*last || gpa < (*last)->gpa || gpa - (*last)->gpa >= (*last)->size)

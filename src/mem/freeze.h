@@ -6,6 +6,7 @@
 
 #include "mem/memory.h"
 #include "mem/store.h"
+#include "mem/tables.h"
 #include "mem/window.h"
 
 struct mti_freeze {
@@ -24,6 +25,8 @@ struct mti_freeze {
 	 * for it. NULL: nothing is.
 	 */
 	const struct mti_window *window;
+	/* What becomes of the page tables, or NULL: they are as they were. */
+	const struct mti_tables *tables;
 };
 
 /*

@@ -32,6 +32,14 @@
  */
 #define MTI_WINDOW_TABLES 512
 
+/*
+ * Where scratch is, whatever the sizes, if page tables copy on write (see
+ * cow.c); nothing else is ever there: 36 bits are what the first CPUs had,
+ * and not enough for the largest guests.
+ */
+#define MTI_SCRATCH_FIRST (UINT64_C(128) << 30)
+#define MTI_SCRATCH_LIMIT (UINT64_C(256) << 30)
+
 /* A piece of the program; page ranges of parts do not overlap. */
 struct mti_part {
 	uint64_t gva;

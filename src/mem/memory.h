@@ -6,6 +6,9 @@
  * lies in pages of the process's own. Those stay its own, also when they have
  * been given the store's bytes again: to write to a page that is there is
  * cheap, to fault it in is not. `dirty` is the set of them, or a superset.
+ *
+ * With `cow` nobody writes to what is mapped: pages of its own are in scratch,
+ * and addresses here are those of their homes.
  */
 #ifndef MTI_MEM_MEMORY_H
 #define MTI_MEM_MEMORY_H
@@ -15,6 +18,7 @@
 
 #include <mote/error.h>
 
+#include "mem/cow.h"
 #include "mem/dirty.h"
 #include "mem/layout.h"
 #include "mem/store.h"
@@ -31,11 +35,18 @@ struct mti_memory {
 	struct mti_dirty dirty;
 	/* Of them, those that a settling restore has found changed. */
 	struct mti_dirty busy;
+	struct mti_cow *cow; /* owned; NULL: the kernel copies on write */
 };
 
 mote_status mti_memory_init(struct mti_memory *memory,
 			    const struct mti_allocator *allocator,
 			    struct mti_store *store, mote_error *err);
+/* The same, with plan, which outlives it; NULL: the kernel copies. */
+mote_status mti_memory_init_cow(struct mti_memory *memory,
+				const struct mti_allocator *allocator,
+				struct mti_store *store,
+				const struct mti_cow_plan *plan,
+				mote_error *err);
 void mti_memory_fini(struct mti_memory *memory);
 
 /*
@@ -72,7 +83,16 @@ void mti_memory_give_back(struct mti_memory *memory, uint64_t gpa,
 /* Adds all private pages to the set, for who has no better way. */
 mote_status mti_memory_scan(struct mti_memory *memory, mote_error *err);
 
-/* The host's address of an area; region->size bytes are there. */
+/* The guest has written to that page, as the hypervisor says. */
+void mti_memory_written(struct mti_memory *memory, uint64_t gpa);
+
+/* The bytes of a page as they are now, to be read. */
+const uint8_t *mti_memory_page(const struct mti_memory *memory, uint64_t gpa);
+
+/*
+ * The host's address of a region, region->size bytes: with cow as it was
+ * mapped, but for areas that are written where they are.
+ */
 void *mti_memory_region(const struct mti_memory *memory,
 			const struct mti_region *region);
 

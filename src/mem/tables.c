@@ -77,6 +77,8 @@ bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 	uint64_t root;
 	size_t i;
 
+	if (arch->gpa_limit && layout->memory_size > arch->gpa_limit)
+		return false;
 	memset(tables, 0, sizeof(*tables));
 	tables->allocator = allocator;
 	tables->base_gpa = layout->page_table_gpa;
@@ -96,6 +98,18 @@ bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 		if (!mti_range_ok(region->gva, region->size,
 				  arch->user_limit) ||
 		    mti_pt_map(arch->pt, &ops, root, &mapping) != MTI_PT_OK)
+			return false;
+	}
+	/* tables_bound() has room for these in what it reckons for others. */
+	for (i = 0; i < arch->page_count; i++) {
+		const struct mti_pt_mapping mapping = {
+			.gva = arch->pages[i].gva,
+			.gpa = arch->pages[i].gpa,
+			.size = MOTE_PAGE_SIZE,
+			.flags = arch->pages[i].flags | MTI_PT_NEW,
+		};
+
+		if (mti_pt_map(arch->pt, &ops, root, &mapping) != MTI_PT_OK)
 			return false;
 	}
 	return true;

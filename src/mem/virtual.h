@@ -21,6 +21,24 @@ struct mti_virtual {
 	uint64_t root; /* of the page tables */
 };
 
+enum mti_virtual_copied {
+	MTI_VIRTUAL_COPIED,
+	MTI_VIRTUAL_NOT_MARKED, /* no write there is to be resolved so */
+	MTI_VIRTUAL_FULL,	/* there is no frame for it */
+	MTI_VIRTUAL_GONE,	/* what is mapped is not there any more */
+};
+
+/*
+ * With memory->cow: resolves a write of the program to that address with a
+ * copy of the page.
+ */
+enum mti_virtual_copied mti_virtual_copy(const struct mti_virtual *space,
+					 uint64_t address);
+
+/* With memory->cow: the page there, if it is one of scratch, or NULL. */
+const uint8_t *mti_virtual_scratch(const struct mti_virtual *space,
+				   uint64_t address);
+
 /*
  * Copies what is mapped from address on, at most size bytes, up to the first
  * that is not; how many.

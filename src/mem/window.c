@@ -139,6 +139,11 @@ static void choose_gpa(const struct mti_window *window,
 			gpa += align;
 		gpa = (gpa & ~(align - 1)) | within;
 		passed = 0;
+		if (gpa < MTI_SCRATCH_LIMIT &&
+		    MTI_SCRATCH_FIRST < gpa + mapping->size) {
+			gpa = MTI_SCRATCH_LIMIT;
+			passed++;
+		}
 		for (i = 0; i < window->count; i++) {
 			const struct mti_mapping *other = &window->mappings[i];
 

@@ -129,6 +129,10 @@ static void free_table(void *context, uint64_t gpa)
 
 static struct mti_pt_ops operations(const struct mti_window_tables *tables)
 {
+	if (tables->memory->cow) {
+		tables->memory->cow->edited = true;
+		return mti_cow_ops(tables->memory->cow);
+	}
 	return (struct mti_pt_ops){
 		.context = (void *)(uintptr_t)tables,
 		.read = read_entry,
@@ -138,15 +142,41 @@ static struct mti_pt_ops operations(const struct mti_window_tables *tables)
 	};
 }
 
-static struct mti_pt_mapping table_entries(const struct mti_mapping *mapping)
+static uint64_t root_of(const struct mti_window_tables *tables)
 {
+	return tables->memory->cow ? mti_cow_root(tables->memory->cow) :
+				     tables->layout->page_table_gpa;
+}
+
+static struct mti_pt_mapping table_entries(
+	const struct mti_window_tables *tables,
+	const struct mti_mapping *mapping)
+{
+	uint32_t write = tables->memory->cow ? MTI_PT_COW : MTI_PT_WRITE;
+
 	return (struct mti_pt_mapping){
 		.gva = mapping->gva,
 		.gpa = mapping->gpa,
 		.size = mapping->size,
 		.flags = MTI_PT_NEW | MTI_PT_LARGE | MTI_PT_USER |
-			 (mapping->writable ? MTI_PT_WRITE : 0),
+			 (mapping->writable ? write : 0),
 	};
+}
+
+/*
+ * Where copies may have taken the place of what was mapped: whatever is
+ * there goes, and the copies with it.
+ */
+static enum mti_pt_result clear(const struct mti_window_tables *tables,
+				const struct mti_mapping *mapping)
+{
+	const struct mti_pt_ops ops = operations(tables);
+	enum mti_pt_result result;
+
+	result = mti_pt_clear(tables->arch->pt, &ops, root_of(tables),
+			      mapping->gva, mapping->size);
+	mti_cow_forget(tables->memory->cow, mapping->gpa, mapping->size);
+	return result;
 }
 
 static mote_status no_memory(mote_error *err)
@@ -159,12 +189,19 @@ mote_status mti_window_show(const struct mti_window_tables *tables,
 			    const struct mti_mapping *mapping, mote_error *err)
 {
 	const struct mti_pt_ops ops = operations(tables);
-	const struct mti_pt_mapping wanted = table_entries(mapping);
+	const struct mti_pt_mapping wanted = table_entries(tables, mapping);
 
-	if (!know_tables(tables))
+	if (tables->arch->gpa_limit &&
+	    !mti_range_ok(mapping->gpa, mapping->size, tables->arch->gpa_limit))
+		return mti_error_set(err, MOTE_E_INVALID, "map into guest",
+				     "0x%llx bytes are more than %s can have "
+				     "beside the sandbox's memory",
+				     (unsigned long long)mapping->size,
+				     tables->arch->title);
+	if (!tables->memory->cow && !know_tables(tables))
 		return no_memory(err);
-	if (mti_pt_map(tables->arch->pt, &ops, tables->layout->page_table_gpa,
-		       &wanted) == MTI_PT_OK)
+	if (mti_pt_map(tables->arch->pt, &ops, root_of(tables), &wanted) ==
+	    MTI_PT_OK)
 		return MOTE_OK;
 	return mti_error_set(err, MOTE_E_NO_MEMORY, "map into guest",
 			     "the sandbox has no room for the page tables of "
@@ -177,12 +214,17 @@ mote_status mti_window_hide(const struct mti_window_tables *tables,
 			    const struct mti_mapping *mapping, mote_error *err)
 {
 	const struct mti_pt_ops ops = operations(tables);
-	const struct mti_pt_mapping known = table_entries(mapping);
+	const struct mti_pt_mapping known = table_entries(tables, mapping);
+	enum mti_pt_result result;
 
-	if (!know_tables(tables))
+	if (!tables->memory->cow && !know_tables(tables))
 		return no_memory(err);
-	if (mti_pt_unmap(tables->arch->pt, &ops, tables->layout->page_table_gpa,
-			 &known) == MTI_PT_OK)
+	if (tables->memory->cow)
+		result = clear(tables, mapping);
+	else
+		result = mti_pt_unmap(tables->arch->pt, &ops, root_of(tables),
+				      &known);
+	if (result == MTI_PT_OK)
 		return MOTE_OK;
 	return mti_error_set(
 		err, MOTE_E_PROTOCOL, "unmap from guest",

@@ -5,9 +5,11 @@
  */
 #include "os/os.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,6 +51,42 @@ int mti_os_open_folder_at(int dir, const char *name)
 int mti_os_make_folder_at(int dir, const char *name)
 {
 	return result(mkdirat(dir, name, FOLDER_MODE));
+}
+
+static int first_other(DIR *entries, const char *except, char *name,
+		       size_t size)
+{
+	const struct dirent *entry;
+
+	for (errno = 0; (entry = readdir(entries)) != NULL; errno = 0) {
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0 ||
+		    strcmp(entry->d_name, except) == 0)
+			continue;
+		snprintf(name, size, "%s", entry->d_name);
+		return 1;
+	}
+	return -errno;
+}
+
+int mti_os_folder_other(int dir, const char *except, char *name, size_t size)
+{
+	/* A descriptor of its own: where it stands is not shared with dir. */
+	int fd = openat(dir, ".", FOLDER);
+	DIR *entries;
+	int found;
+
+	if (fd < 0)
+		return -errno;
+	entries = fdopendir(fd);
+	if (!entries) {
+		found = -errno;
+		close(fd);
+		return found;
+	}
+	found = first_other(entries, except, name, size);
+	closedir(entries);
+	return found;
 }
 
 int mti_os_open_at(int dir, const char *name)

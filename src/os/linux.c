@@ -235,6 +235,17 @@ int mti_os_reserve(size_t size, void **address)
 	return 0;
 }
 
+int mti_os_try_code(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	munmap(memory, size);
+	return 0;
+}
+
 int mti_os_map_zero(void *address, size_t size)
 {
 	void *p = mmap(address, size, PROT_READ | PROT_WRITE,
@@ -453,13 +464,26 @@ int mti_os_signal_install(int signal, void (*handler)(int))
 	return result(sigaction(signal, &action, NULL));
 }
 
-int mti_os_signal_unblock(int signal)
+static int change_mask(int how, int signal)
 {
 	sigset_t set;
+	sigset_t before;
+	int error;
 
 	sigemptyset(&set);
 	sigaddset(&set, signal);
-	return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	error = pthread_sigmask(how, &set, &before);
+	return error ? -error : sigismember(&before, signal);
+}
+
+int mti_os_signal_unblock(int signal)
+{
+	return change_mask(SIG_UNBLOCK, signal);
+}
+
+int mti_os_signal_block(int signal)
+{
+	return change_mask(SIG_BLOCK, signal);
 }
 
 int32_t mti_os_thread_id(void)

@@ -51,6 +51,8 @@ int mti_os_make_folder(const char *path);
 int mti_os_open_folder_at(int dir, const char *name);
 int mti_os_make_folder_at(int dir, const char *name);
 int mti_os_open_at(int dir, const char *name);
+/* 1 and the name of an entry that is not except, or 0: there is none. */
+int mti_os_folder_other(int dir, const char *except, char *name, size_t size);
 /* For writing; -EEXIST if anything of that name is there. */
 int mti_os_create_at(int dir, const char *name);
 /* Replaces what is at the new name. */
@@ -68,6 +70,8 @@ int mti_os_memfd_seal(int fd);
 
 /* Memory that is zero and reserves no swap. */
 int mti_os_reserve(size_t size, void **address);
+/* Whether that much could be had now that is writable and executable. */
+int mti_os_try_code(size_t size);
 /* Makes a piece of such memory as it was first. */
 int mti_os_map_zero(void *address, size_t size);
 /* Replaces a piece of it by private copies of a file's pages. */
@@ -144,7 +148,9 @@ void mti_os_timer_free(timer_t timer);
  * handles or ignores it, -EINVAL if the CPU raises it for faults.
  */
 int mti_os_signal_install(int signal, void (*handler)(int));
+/* For the calling thread. 1: it was blocked. */
 int mti_os_signal_unblock(int signal);
+int mti_os_signal_block(int signal);
 
 /* For mti_os_thread_signal. */
 int32_t mti_os_thread_id(void);
@@ -164,6 +170,18 @@ int mti_os_signal_pending(sigset_t *set);
  */
 #define MTI_CPU_FEATURE_WORDS 8
 void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
+/*
+ * Program files (library.c). The folder of the one that an address is in, with
+ * links resolved.
+ */
+int mti_os_folder_of(const void *address, char *folder, size_t size);
+/*
+ * Loads a program file for the rest of the process and finds an object in it.
+ * -ENOENT: it is not there; -ENOEXEC: text says what is wrong with it.
+ */
+int mti_os_load(const char *path, const char *symbol, const void **object,
+		char *text, size_t size);
+
 /*
  * Sockets (socket.c): close-on-exec, and none of these blocks. A path is
  * for the user alone; a port is one of 127.0.0.1.

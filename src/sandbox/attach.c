@@ -68,6 +68,8 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 	box->memory = seat.memory;
 	box->vm = seat.vm;
 	box->clean = seat.clean;
+	/* A seat that was used may hold another store now. */
+	mti_sandbox_changed(box);
 	box->control = area(box, MTI_AREA_CONTROL);
 	box->post = area(box, MTI_AREA_POST);
 	box->call = area(box, MTI_AREA_CALL);
@@ -95,7 +97,7 @@ void mti_sandbox_mark(struct mti_mark *mark, size_t used)
 
 static void found(void *context, uint64_t gpa)
 {
-	mti_dirty_add(context, gpa, MOTE_PAGE_SIZE);
+	mti_memory_written(context, gpa);
 }
 
 mote_status mti_sandbox_collect(mote_sandbox *box, mote_error *err)
@@ -107,7 +109,7 @@ mote_status mti_sandbox_collect(mote_sandbox *box, mote_error *err)
 
 	mti_dirty_add(dirty, control->gpa, control->size);
 	if (ops_of(box)->tracks(box->vm))
-		status = ops_of(box)->dirty(box->vm, found, dirty, err);
+		status = ops_of(box)->dirty(box->vm, found, &box->memory, err);
 	else
 		status = mti_memory_scan(&box->memory, err);
 	if (status == MOTE_OK && dirty->lost)
@@ -175,12 +177,20 @@ static mote_status put_back(mote_sandbox *box, mote_error *err)
 				 err);
 }
 
+void mti_sandbox_changed(mote_sandbox *box)
+{
+	if (ops_of(box)->changed)
+		ops_of(box)->changed(box->vm);
+}
+
 mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 			       mote_error *err)
 {
 	mote_status status;
 
+	mti_sandbox_changed(box);
 	if (!box->memory.mapped || store != box->store ||
+	    (box->memory.cow && box->memory.cow->edited) ||
 	    mti_sandbox_collect(box, NULL) != MOTE_OK) {
 		status = remap(box, store, err);
 		if (status != MOTE_OK || store == box->store)
@@ -217,8 +227,9 @@ static mote_status put_control(mote_sandbox *box,
 	control->post_size = settings->post_size;
 	control->tick_ns = settings->tick_ns;
 	control->reseed = random == MTI_RANDOM_RESEED;
-	control->mxcsr = cpu->mxcsr;
-	control->x87_control = (uint16_t)cpu->x87_control;
+	/* What all of the union is; on amd64 the half of it is reserved. */
+	control->fpcr = cpu->state.mxcsr;
+	control->fpsr = cpu->state.x87_control;
 	control->trace = settings->trace;
 	control->log_level = settings->log_level;
 	control->log_most = settings->log_most;
@@ -237,16 +248,10 @@ mote_status mti_sandbox_resume(mote_sandbox *box,
 			       enum mti_random random, mote_error *err)
 {
 	const struct mti_hv_ops *ops = ops_of(box);
-	const struct mti_cpu_state state = {
-		.fs_base = cpu->fs_base,
-		.gs_base = cpu->gs_base,
-		.mxcsr = cpu->mxcsr,
-		.x87_control = (uint16_t)cpu->x87_control,
-	};
 	mote_status status = put_control(box, cpu, random, err);
 
 	if (status == MOTE_OK)
-		status = ops->state_set(box->vm, &state, box->clean, err);
+		status = ops->state_set(box->vm, &cpu->state, box->clean, err);
 	if (status != MOTE_OK)
 		return status;
 	box->dispatch_pc = cpu->dispatch_pc;

@@ -18,8 +18,11 @@ void mti_seat_free(mote_engine *engine, struct mti_seat *seat)
 	if (seat->vm)
 		engine->ops->vm_free(seat->vm);
 	/* A child has no guest memory; what is there now is not ours. */
-	if (seat->generation != mti_fork_generation())
+	if (seat->generation != mti_fork_generation()) {
 		seat->memory.base = NULL;
+		if (seat->memory.cow)
+			mti_cow_disown(seat->memory.cow);
+	}
 	mti_memory_fini(&seat->memory);
 	mti_store_unref(seat->store);
 	mti_template_unref(seat->template);
@@ -30,17 +33,27 @@ static mote_status new_seat(mote_engine *engine, struct mti_template *template,
 			    mote_error *err)
 {
 	struct mti_vm_config config = { 0 };
+	const struct mti_cow_plan *cow = template->cow;
 	mote_status status;
 
-	status = mti_memory_init(&seat->memory, &engine->allocator, store, err);
+	status = mti_memory_init_cow(&seat->memory, &engine->allocator, store,
+				     cow, err);
 	if (status != MOTE_OK)
 		return status;
 	config.arch = template->arch;
 	config.ranges[0].memory = seat->memory.base;
 	config.ranges[0].size = seat->memory.size;
-	config.ranges[0].writable = true;
+	config.ranges[0].writable = !cow;
 	config.range_count = 1;
 	config.page_table_gpa = template->layout.page_table_gpa;
+	if (cow) {
+		config.ranges[1].gpa = cow->scratch_gpa;
+		config.ranges[1].memory = seat->memory.cow->scratch;
+		config.ranges[1].size = cow->scratch_size;
+		config.ranges[1].writable = true;
+		config.range_count = 2;
+		config.page_table_gpa = mti_cow_root(seat->memory.cow);
+	}
 	status = engine->ops->vm_new(engine->hv, &config, &seat->vm, err);
 	if (status != MOTE_OK) {
 		mti_memory_fini(&seat->memory);

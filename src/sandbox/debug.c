@@ -314,10 +314,13 @@ static uint8_t signal_of(mote_fault_kind kind)
 static bool was_ours(mote_sandbox *box, uint64_t address)
 {
 	const struct mti_virtual access = mti_inspect_space(box);
-	uint8_t byte;
+	const struct mti_arch_debug *arch = arch_of(box);
+	uint8_t code[MTI_ARCH_BREAKPOINT_MAX];
 
-	return mti_virtual_read(&access, address, &byte, 1) == 1 &&
-	       byte != arch_of(box)->breakpoint;
+	return mti_virtual_read(&access, address, code,
+				arch->breakpoint_size) ==
+		       arch->breakpoint_size &&
+	       memcmp(code, arch->breakpoint, arch->breakpoint_size) != 0;
 }
 
 static mote_status fault_exit(mote_sandbox *box, uint32_t vector,
@@ -332,6 +335,7 @@ static mote_status fault_exit(mote_sandbox *box, uint32_t vector,
 	mote_fault fault = { 0 };
 	mote_status status = load(box, err);
 	uint64_t *pc = pc_of(box);
+	uint64_t at;
 
 	if (status != MOTE_OK)
 		return status;
@@ -341,21 +345,22 @@ static mote_status fault_exit(mote_sandbox *box, uint32_t vector,
 	       fault.register_count * sizeof(fault.registers[0]));
 	debug->changed = true;
 	*verdict = MTI_DEBUG_TAKEN;
-	if (vector == arch->breakpoint_vector && debug->stepping_over &&
-	    *pc - 1 == debug->over.address) {
-		*pc -= 1;
+	at = *pc - arch->breakpoint_after;
+	if (fault.vector == arch->breakpoint_vector && debug->stepping_over &&
+	    at == debug->over.address) {
+		*pc = at;
 		return stepped(box, err);
 	}
-	if (vector == arch->breakpoint_vector &&
-	    mti_debug_has(debug, *pc - 1)) {
-		*pc -= 1;
+	if (fault.vector == arch->breakpoint_vector &&
+	    mti_debug_has(debug, at)) {
+		*pc = at;
 		return halt_as(box, &at_breakpoint, err);
 	}
-	if (vector == arch->breakpoint_vector && was_ours(box, *pc - 1)) {
-		*pc -= 1;
+	if (fault.vector == arch->breakpoint_vector && was_ours(box, at)) {
+		*pc = at;
 		return MOTE_OK;
 	}
-	if (vector == arch->step_vector && debug->flag_set)
+	if (fault.vector == arch->step_vector && debug->flag_set)
 		return stepped(box, err);
 	return crash(box, signal_of((mote_fault_kind)fault.kind), verdict, err);
 }

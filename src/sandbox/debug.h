@@ -51,7 +51,8 @@ void mti_debug_end(mote_sandbox *box, mote_status status);
 struct mti_debug_breakpoint {
 	uint64_t address;
 	bool planted;
-	uint8_t original; /* what the breakpoint has replaced */
+	/* What the breakpoint has replaced. */
+	uint8_t original[MTI_ARCH_BREAKPOINT_MAX];
 };
 
 struct mti_debug_watch {

@@ -83,6 +83,7 @@ static bool can_break(mote_sandbox *box, uint64_t address)
 	const struct mti_virtual access = mti_inspect_space(box);
 
 	return address < MOTE_GVA_PROGRAM_LIMIT &&
+	       address % access.arch->debug->breakpoint_size == 0 &&
 	       mti_virtual_executable(&access, address);
 }
 
@@ -236,12 +237,14 @@ static void detach(void *context)
 static void plant(const struct mti_virtual *access,
 		  struct mti_debug_breakpoint *breakpoint)
 {
-	const uint8_t *code = &access->arch->debug->breakpoint;
+	const struct mti_arch_debug *arch = access->arch->debug;
+	size_t size = arch->breakpoint_size;
 
 	breakpoint->planted =
 		mti_virtual_read(access, breakpoint->address,
-				&breakpoint->original, 1) == 1 &&
-		mti_virtual_write(access, breakpoint->address, code, 1);
+				 breakpoint->original, size) == size &&
+		mti_virtual_write(access, breakpoint->address,
+				  arch->breakpoint, size);
 }
 
 static void lift(const struct mti_virtual *access,
@@ -249,7 +252,8 @@ static void lift(const struct mti_virtual *access,
 {
 	if (breakpoint->planted)
 		(void)mti_virtual_write(access, breakpoint->address,
-				       &breakpoint->original, 1);
+					breakpoint->original,
+					access->arch->debug->breakpoint_size);
 	breakpoint->planted = false;
 }
 
@@ -263,6 +267,8 @@ void mti_debug_plant(mote_sandbox *box)
 		plant(&access, &debug->breakpoints[i]);
 	if (debug->stepping_over)
 		plant(&access, &debug->over);
+	/* Also what gdb has written. */
+	mti_sandbox_changed(box);
 }
 
 /* In the other order: two may be at one address. */
@@ -276,6 +282,7 @@ void mti_debug_lift(mote_sandbox *box)
 		lift(&access, &debug->over);
 	for (i = debug->breakpoint_count; i > 0; i--)
 		lift(&access, &debug->breakpoints[i - 1]);
+	mti_sandbox_changed(box);
 }
 
 static void add_auxv(struct mti_gdb_program *program, uint64_t type,

@@ -170,6 +170,13 @@ static bool is_empty(void *context, const uint8_t *page)
 	       !in_area(box, MTI_AREA_REPLY, gpa);
 }
 
+static const uint8_t *moved(void *context, uint64_t address)
+{
+	const struct mti_virtual space = mti_inspect_space(context);
+
+	return mti_virtual_scratch(&space, address);
+}
+
 static mote_status write_core(mote_sandbox *box, int fd,
 			      struct mti_core_region *regions, mote_error *err)
 {
@@ -191,14 +198,15 @@ static mote_status write_core(mote_sandbox *box, int fd,
 	fill_files(box->image, &core);
 	fill_regions(box, &core, regions);
 	mti_image_path(box->image, path, sizeof(path));
+	core.context = box;
+	if (box->memory.cow)
+		core.moved = moved;
 	core.signal = mti_core_signal(
 		(mote_status)core.note.status,
 		(mote_fault_kind)core.note.fault_kind);
 	/* Else all pages are looked at. */
-	if (box->memory.mapped && mti_sandbox_collect(box, NULL) == MOTE_OK) {
+	if (box->memory.mapped && mti_sandbox_collect(box, NULL) == MOTE_OK)
 		core.empty = is_empty;
-		core.context = box;
-	}
 	return mti_core_write(&core, fd, mti_sandbox_allocator(box), err);
 }
 

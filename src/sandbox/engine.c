@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,13 +7,84 @@
 #include "sandbox/kick.h"
 #include "sandbox/sandbox.h"
 
+/* Appends to a text, as far as it fits. */
+static void add(char *text, size_t size, const char *format, ...)
+	MOTE_PRINTF(3, 4);
+
+static void add(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text + used, size - used, format, list);
+	va_end(list);
+}
+
+/* Which backends there are, but for that one, and why not the others. */
+static void list_others(const char *name, char *text, size_t size)
+{
+	mote_backend_info info;
+	size_t i;
+
+	for (i = 0; i < mti_hv_backend_count; i++) {
+		const struct mti_hv_ops *ops = mti_hv_backends[i];
+
+		if (strcmp(name, ops->name) == 0)
+			continue;
+		info = (mote_backend_info)MOTE_BACKEND_INFO_INIT;
+		ops->probe(&info);
+		if (info.reason == MOTE_BACKEND_READY)
+			add(text, size, "; \"%s\" is ready", ops->name);
+		else
+			add(text, size, "; \"%s\" is not: %s", ops->name,
+			    info.text);
+	}
+}
+
+static mote_status refuse(const char *name, bool known,
+			  const char *reasons, int os_errno, mote_error *err)
+{
+	char others[MOTE_ERROR_TEXT_MAX] = "";
+
+	if (!name) {
+		mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine", "%s",
+			      reasons);
+	} else {
+		list_others(name, others, sizeof(others));
+		if (known)
+			mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine",
+				      "%s%s", reasons, others);
+		else
+			mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine",
+				      "there is no backend \"%s\" in this "
+				      "library%s",
+				      name, others);
+	}
+	mti_error_put_errno(err, os_errno);
+	return MOTE_E_NO_HYPERVISOR;
+}
+
+static mote_status open_one(mote_engine *engine, const struct mti_hv_ops *ops,
+			    mote_error *err)
+{
+	mote_status status = MOTE_OK;
+
+	if (ops->load)
+		status = ops->load(&ops, err);
+	if (status == MOTE_OK)
+		status = ops->open(&engine->allocator, &engine->hv, err);
+	if (status == MOTE_OK)
+		engine->ops = ops;
+	return status;
+}
+
 /* The backend of that name, or the first that opens. */
 static mote_status open_backend(mote_engine *engine, const char *name,
 				mote_error *err)
 {
 	mote_error reason = MOTE_ERROR_INIT;
 	char reasons[MOTE_ERROR_TEXT_MAX] = "";
-	size_t used = 0;
 	bool known = false;
 	size_t i;
 
@@ -24,35 +96,37 @@ static mote_status open_backend(mote_engine *engine, const char *name,
 		const struct mti_hv_ops *ops = mti_hv_backends[i];
 		mote_status status;
 
-		if (name && strcmp(name, ops->name) != 0)
+		if (name ? strcmp(name, ops->name) != 0 : ops->by_name)
 			continue;
 		known = true;
-		status = ops->open(&engine->allocator, &engine->hv, &reason);
-		if (status == MOTE_OK) {
-			engine->ops = ops;
+		status = open_one(engine, ops, &reason);
+		if (status == MOTE_OK)
 			return MOTE_OK;
-		}
 		if (status != MOTE_E_NO_HYPERVISOR)
 			return mti_error_set(err, status, reason.operation,
 					     "%s", reason.text);
-		if (used < sizeof(reasons))
-			used += (size_t)snprintf(reasons + used,
-						 sizeof(reasons) - used, "%s%s",
-						 used ? "; " : "", reason.text);
+		add(reasons, sizeof(reasons), "%s%s", reasons[0] ? "; " : "",
+		    reason.text);
 	}
-	if (!known)
-		return mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine",
-				     "there is no backend \"%s\" in this "
-				     "library",
-				     name);
-	mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine", "%s", reasons);
-	mti_error_put_errno(err, reason.os_errno);
-	return MOTE_E_NO_HYPERVISOR;
+	return refuse(name, known, reasons, known ? reason.os_errno : 0, err);
+}
+
+/* What the guest's page tables need of a backend; "none" runs nothing. */
+static mote_status check_memory(const mote_engine *engine, mote_error *err)
+{
+	const struct mti_hv_ops *ops = engine->ops;
+
+	if (!engine->paging || ops->resume || ops == &mti_hv_none_ops)
+		return MOTE_OK;
+	return mti_error_set(err, MOTE_E_UNSUPPORTED, "new engine",
+			     "memory is \"paging\", and the backend \"%s\" "
+			     "cannot go on after a fault",
+			     ops->name);
 }
 
 mote_status mti_engine_new(const struct mti_allocator *allocator,
-			   const char *backend, int kick_signal,
-			   uint32_t flags, mote_engine **out, mote_error *err)
+			   const mote_engine_options *options,
+			   mote_engine **out, mote_error *err)
 {
 	mote_engine *engine = mti_alloc(allocator, 1, sizeof(*engine));
 	mote_status status;
@@ -62,17 +136,21 @@ mote_status mti_engine_new(const struct mti_allocator *allocator,
 				     "no memory for the engine");
 	engine->references = 1;
 	engine->allocator = *allocator;
-	engine->flags = flags;
+	engine->flags = options->flags;
+	engine->paging = options->memory &&
+			 strcmp(options->memory, "paging") == 0;
+	engine->scratch_bytes = options->scratch_bytes;
 	engine->generation = mti_fork_generation();
 	mti_metrics_init(&engine->metrics);
 	status = mti_fork_watch(err);
 	if (status == MOTE_OK)
-		status = open_backend(engine, backend, err);
+		status = open_backend(engine, options->backend, err);
 	if (status != MOTE_OK)
 		goto fail;
+	status = check_memory(engine, err);
 	/* For the whole process and for good: only if there is need of it. */
-	if (engine->ops->kick)
-		status = mti_kick_install(kick_signal, err);
+	if (status == MOTE_OK && engine->ops->kick)
+		status = mti_kick_install(options->kick_signal, err);
 	if (status != MOTE_OK)
 		goto fail_close;
 	mti_cache_init(&engine->cache);

@@ -4,15 +4,18 @@
 #include "base/error.h"
 #include "sandbox/sandbox.h"
 
-static void read_registers(mote_sandbox *box, mote_fault *fault,
-			   uint64_t *fault_address)
+static mote_status read_registers(mote_sandbox *box, mote_fault *fault,
+				  uint64_t *fault_address, mote_error *err)
 {
+	mote_status status;
+
 	fault->machine = box->image->arch->machine;
-	/* A fault without registers is still worth reporting. */
 	*fault_address = 0;
-	if (box->image->engine->ops->registers(box->vm, fault, fault_address,
-					       NULL) != MOTE_OK)
+	status = box->image->engine->ops->registers(box->vm, fault,
+						    fault_address, err);
+	if (status != MOTE_OK)
 		fault->register_count = 0;
+	return status;
 }
 
 static bool has_address(const mote_fault *fault)
@@ -29,7 +32,8 @@ static bool has_address(const mote_fault *fault)
 	}
 }
 
-void mti_fault_read(mote_sandbox *box, uint32_t vector, mote_fault *fault)
+mote_status mti_fault_take(mote_sandbox *box, uint32_t vector,
+			   mote_fault *fault, mote_error *err)
 {
 	const struct mti_region *regions = box->template->layout.regions;
 	const struct mti_region *stack = &regions[MTI_AREA_STACK];
@@ -42,9 +46,17 @@ void mti_fault_read(mote_sandbox *box, uint32_t vector, mote_fault *fault)
 		.guard = stack->gva - MTI_STACK_GUARD_BYTES,
 		.stack = stack->gva,
 	};
+	mote_status status;
 
-	read_registers(box, fault, &trap.address);
+	status = read_registers(box, fault, &trap.address, err);
 	box->image->arch->fault(&trap, fault);
+	return status;
+}
+
+void mti_fault_read(mote_sandbox *box, uint32_t vector, mote_fault *fault)
+{
+	/* A fault without registers is still worth reporting. */
+	(void)mti_fault_take(box, vector, fault, NULL);
 }
 
 mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
@@ -76,7 +88,7 @@ mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
 	mote_fault fault = { 0 };
 	uint64_t unused;
 
-	read_registers(box, &fault, &unused);
+	(void)read_registers(box, &fault, &unused, NULL);
 	fault.kind = kind;
 	fault.vector = UINT32_MAX;
 	fault.pc = pc ? *pc : fault.registers[box->image->arch->pc_register];
@@ -91,9 +103,9 @@ mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
 
 const char *mti_fault_register_name(const mote_fault *fault, uint32_t index)
 {
-	const struct mti_arch *arch = &mti_arch_amd64;
+	const struct mti_arch *arch = mti_arch_find(fault->machine);
 
-	if (fault->machine != arch->machine || index >= arch->register_count ||
+	if (!arch || index >= arch->register_count ||
 	    index >= fault->register_count)
 		return NULL;
 	return arch->register_names[index];

@@ -22,8 +22,7 @@ mote_status mti_image_new(mote_engine *engine, uint8_t *file, size_t size,
 		return status;
 	}
 	image->references = 1;
-	/* The ELF reader takes no other. */
-	image->arch = &mti_arch_amd64;
+	image->arch = image->elf.arch;
 	image->engine = engine;
 	mti_engine_ref(engine);
 	image->file = file;

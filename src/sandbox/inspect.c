@@ -26,11 +26,14 @@ mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err)
 
 struct mti_virtual mti_inspect_space(mote_sandbox *box)
 {
+	const struct mti_cow *cow = box->memory.cow;
+
 	return (struct mti_virtual){
 		.arch = box->image->arch,
 		.memory = &box->memory,
 		.window = &box->window,
-		.root = box->template->layout.page_table_gpa,
+		.root = cow ? mti_cow_root(cow) :
+			      box->template->layout.page_table_gpa,
 	};
 }
 

@@ -332,6 +332,7 @@ static mote_status start(struct mti_kick *call, uint64_t now_ns,
 		if (os < 0)
 			return mti_error_os(err, MOTE_E_OS, "arm deadline",
 					    -os, "pthread_sigmask");
+		call->unblocked = os > 0;
 	}
 	/* The time of the call around this one may be up. */
 	if (mti_kick_stopped(call, now_ns) != MOTE_OK) {
@@ -371,6 +372,9 @@ bool mti_kick_end(struct mti_kick *call)
 
 	set_current(call->outer);
 	unmask(call);
+	if (call->unblocked)
+		(void)mti_os_signal_block(kick_signal);
+	call->unblocked = false;
 	return cancelled;
 }
 

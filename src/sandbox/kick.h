@@ -101,6 +101,7 @@ struct mti_kick {
 	uint64_t check_ns;
 	uint64_t sample_at_ns; /* the next one */
 	bool masked; /* ops->block was used */
+	bool unblocked; /* the kick signal, for this call */
 	struct mti_kick *outer;
 };
 

@@ -48,7 +48,8 @@ static mote_status show(mote_sandbox *box, const struct mti_mapping *mapping,
 		.gpa = mapping->gpa,
 		.memory = mapping->memory,
 		.size = mapping->size,
-		.writable = mapping->writable,
+		/* Else a write is a fault, and resolved with a copy. */
+		.writable = mapping->writable && !box->memory.cow,
 	};
 	mote_status status = mti_window_show(&tables, mapping, err);
 

@@ -179,11 +179,36 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 	return status;
 }
 
+/*
+ * Pages are copied on the way, as the kernel does it elsewhere: no exit for
+ * anybody. There are only so many; and a kick ends the next run at once.
+ */
+static mote_status run_on(mote_sandbox *box, struct mti_exit *exit,
+			  mote_error *err)
+{
+	const struct mti_hv_ops *ops = box->image->engine->ops;
+	mote_status status;
+	bool resolved;
+
+	do {
+		resolved = false;
+		status = MOTE_OK;
+		if (box->memory.cow)
+			status = mti_copy_enter(box, err);
+		if (status == MOTE_OK)
+			status = ops->run(box->vm, exit, err);
+		if (status == MOTE_OK && box->memory.cow &&
+		    exit->kind == MTI_EXIT_FAULT)
+			status = mti_copy_fault(box, exit->number, &resolved,
+						err);
+	} while (resolved);
+	return status;
+}
+
 /* One entry. An exit may be the debugger's affair alone. */
 static mote_status enter(mote_sandbox *box, struct mti_exit *exit,
 			 enum mti_debug_verdict *verdict, mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
 	mote_status status = MOTE_OK;
 
 	*verdict = MTI_DEBUG_PASS;
@@ -193,7 +218,7 @@ static mote_status enter(mote_sandbox *box, struct mti_exit *exit,
 		return status;
 	box->stats.vm_entries++;
 	mti_observe_enter(&box->observe);
-	status = ops->run(box->vm, exit, err);
+	status = run_on(box, exit, err);
 	if (status != MOTE_OK)
 		return status;
 	mti_observe_exit(&box->observe, box->control, exit);

@@ -10,12 +10,6 @@
 #include "sandbox/mapping.h"
 #include "sandbox/profile.h"
 
-/* Of a CPU as a program finds it. */
-static const struct mti_snap_cpu new_cpu = {
-	.mxcsr = 0x1f80,
-	.x87_control = 0x37f,
-};
-
 /* Runs the runtime's start and the program's constructors. */
 static mote_status run_init(mote_sandbox *box, mote_error *err)
 {
@@ -33,11 +27,14 @@ static mote_status run_from_start(mote_sandbox *box,
 				  const mote_sandbox_options *options,
 				  mote_error *err)
 {
+	const struct mti_snap_cpu cpu = {
+		.state = box->image->arch->new_state,
+	};
 	mote_status status = mti_sandbox_attach(box, template, template->store,
 						err);
 
 	if (status == MOTE_OK)
-		status = mti_sandbox_resume(box, &new_cpu, MTI_RANDOM_FIRST,
+		status = mti_sandbox_resume(box, &cpu, MTI_RANDOM_FIRST,
 					    err);
 	if (status == MOTE_OK)
 		status = mti_mapping_add_all(box, options->mappings,

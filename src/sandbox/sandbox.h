@@ -9,11 +9,10 @@
 #include "mem/virtual.h"
 #include "sandbox/types.h"
 
-/* engine.c: backend is NULL for the first that is ready. */
+/* engine.c: options are checked; backend NULL: the first that is ready. */
 mote_status mti_engine_new(const struct mti_allocator *allocator,
-			   const char *backend, int kick_signal,
-			   uint32_t flags, mote_engine **engine,
-			   mote_error *err);
+			   const mote_engine_options *options,
+			   mote_engine **engine, mote_error *err);
 void mti_engine_ref(mote_engine *engine);
 void mti_engine_unref(mote_engine *engine);
 
@@ -37,11 +36,11 @@ void mti_image_path(mote_image *image, char *path, size_t size);
 mote_status mti_template_get(mote_image *image,
 			     const struct mti_layout_sizes *sizes,
 			     struct mti_template **out, mote_error *err);
-/* Of a plan that is there; references store. NULL if memory ran out. */
-struct mti_template *mti_template_new(const struct mti_allocator *allocator,
-				      const struct mti_arch *arch,
-				      const struct mti_layout *layout,
-				      struct mti_store *store);
+/* Of a plan that is there, for that program; references store. */
+mote_status mti_template_new(const mote_image *image,
+			     const struct mti_layout *layout,
+			     struct mti_store *store,
+			     struct mti_template **out, mote_error *err);
 void mti_template_ref(struct mti_template *plan);
 void mti_template_unref(struct mti_template *plan);
 
@@ -75,6 +74,8 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 			       struct mti_store *store, mote_error *err);
 /* Takes them away, if box has any. */
 void mti_sandbox_detach(mote_sandbox *box);
+/* The host has written what the guest may execute. */
+void mti_sandbox_changed(mote_sandbox *box);
 /* The host has written the first bytes of an area. */
 void mti_sandbox_mark(struct mti_mark *mark, size_t used);
 /* Every page that was written is in the set of box->memory. */
@@ -191,8 +192,20 @@ mote_status mti_host_resolve(mote_sandbox *box,
 			     const mote_sandbox_options *options,
 			     mote_error *err);
 
+/*
+ * copy.c: where page tables copy on write: whether that is what an exception
+ * stub ran for. The guest then goes on with the next run. Fails if it cannot.
+ */
+mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
+			   mote_error *err);
+/* Before each run: what the host has changed in the tables counts. */
+mote_status mti_copy_enter(mote_sandbox *box, mote_error *err);
+
 /* fault.c: an exception stub ran. What is known of the fault. */
 void mti_fault_read(mote_sandbox *box, uint32_t vector, mote_fault *fault);
+/* The same for who cannot do without its registers. */
+mote_status mti_fault_take(mote_sandbox *box, uint32_t vector,
+			   mote_fault *fault, mote_error *err);
 /* The same, told to the caller. Fills err, returns MOTE_E_GUEST_FAULT. */
 mote_status mti_fault_report(mote_sandbox *box, uint32_t vector,
 			     mote_error *err);

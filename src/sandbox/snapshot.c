@@ -16,10 +16,39 @@ static const enum mti_area transient[] = {
 
 #define TRANSIENT (sizeof(transient) / sizeof(transient[0]))
 
+/*
+ * The guest's tables are not those that a snapshot has: these are of its plan,
+ * and say where the homes of pages are. The base has them but for what is
+ * mapped.
+ */
+static mote_status frozen_tables(const mote_sandbox *box,
+				 struct mti_tables *tables, mote_error *err)
+{
+	const struct mti_allocator *allocator = mti_sandbox_allocator(box);
+	struct mti_layout *layout = mti_alloc_raw(allocator, 1,
+						  sizeof(*layout));
+	bool built = false;
+
+	tables->allocator = allocator;
+	tables->pages = NULL;
+	if (layout) {
+		*layout = box->template->layout;
+		mti_window_extend(&box->window, layout);
+		built = mti_tables_build(tables, box->image->arch, layout,
+					 allocator);
+	}
+	mti_free(allocator, layout);
+	if (built)
+		return MOTE_OK;
+	return mti_error_set(err, MOTE_E_NO_MEMORY, "take snapshot",
+			     "no memory for its page tables");
+}
+
 static mote_status freeze_memory(mote_sandbox *box, struct mti_store **store,
 				 mote_error *err)
 {
 	const struct mti_region *regions[TRANSIENT];
+	struct mti_tables tables;
 	struct mti_freeze freeze = {
 		.allocator = mti_sandbox_allocator(box),
 		.memory = &box->memory,
@@ -35,7 +64,14 @@ static mote_status freeze_memory(mote_sandbox *box, struct mti_store **store,
 		return status;
 	for (i = 0; i < TRANSIENT; i++)
 		regions[i] = &box->template->layout.regions[transient[i]];
-	return mti_store_freeze(&freeze, store, err);
+	if (!box->memory.cow || box->window.count == 0)
+		return mti_store_freeze(&freeze, store, err);
+	status = frozen_tables(box, &tables, err);
+	freeze.tables = &tables;
+	if (status == MOTE_OK)
+		status = mti_store_freeze(&freeze, store, err);
+	mti_tables_fini(&tables);
+	return status;
 }
 
 static void describe_origin(const mote_sandbox *box,
@@ -52,20 +88,17 @@ static void describe_origin(const mote_sandbox *box,
 mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 			  mote_error *err)
 {
-	struct mti_cpu_state state = { 0 };
 	mote_status status;
 
-	status = box->image->engine->ops->state_get(box->vm, &state, err);
+	memset(&snap->cpu.state, 0, sizeof(snap->cpu.state));
+	status = box->image->engine->ops->state_get(box->vm, &snap->cpu.state,
+						    err);
 	if (status == MOTE_OK)
 		status = freeze_memory(box, &snap->store, err);
 	if (status != MOTE_OK)
 		return status;
 	snap->layout = box->template->layout;
 	mti_window_extend(&box->window, &snap->layout);
-	snap->cpu.fs_base = state.fs_base;
-	snap->cpu.gs_base = state.gs_base;
-	snap->cpu.mxcsr = state.mxcsr;
-	snap->cpu.x87_control = state.x87_control;
 	snap->cpu.dispatch_pc = box->dispatch_pc;
 	snap->cpu.dispatch_sp = box->dispatch_sp;
 	describe_origin(box, &snap->origin);
@@ -116,18 +149,10 @@ static uint32_t new_files(const struct mti_store *store,
 static mote_status take_plan(const mote_sandbox *box, mote_snapshot *snapshot,
 			     mote_error *err)
 {
-	if (box->window.count > 0) {
-		snapshot->template =
-			mti_template_new(mti_sandbox_allocator(box),
-					 box->image->arch,
-					 &snapshot->snap.layout,
-					 snapshot->snap.store);
-		if (!snapshot->template)
-			return mti_error_set(err, MOTE_E_NO_MEMORY,
-					     "take snapshot",
-					     "no memory for the plan");
-		return MOTE_OK;
-	}
+	if (box->window.count > 0)
+		return mti_template_new(box->image, &snapshot->snap.layout,
+					snapshot->snap.store,
+					&snapshot->template, err);
 	snapshot->template = box->template;
 	mti_template_ref(box->template);
 	return MOTE_OK;
@@ -204,10 +229,11 @@ mote_status mti_snapshot_from_parts(mote_image *image,
 
 	if (status != MOTE_OK)
 		goto fail;
-	template = mti_template_new(&image->engine->allocator, image->arch,
-				    &snap->layout,
-				    snap->store);
-	made = template ? new_snapshot(image) : NULL;
+	status = mti_template_new(image, &snap->layout, snap->store, &template,
+				  err);
+	if (status != MOTE_OK)
+		goto fail;
+	made = new_snapshot(image);
 	if (!made) {
 		status = mti_error_set(err, MOTE_E_NO_MEMORY, "load snapshot",
 				       "no memory for the snapshot");

@@ -159,6 +159,16 @@ out:
 	return status;
 }
 
+/* If page tables copy on write. */
+static mote_status plan_cow(const mote_engine *engine,
+			    struct mti_template *plan, mote_error *err)
+{
+	if (!engine->paging)
+		return MOTE_OK;
+	return mti_cow_plan_new(plan->allocator, plan->arch, &plan->layout,
+				engine->scratch_bytes, &plan->cow, err);
+}
+
 static mote_status template_new(const mote_image *image,
 				const struct mti_layout_sizes *sizes,
 				struct mti_template **out, mote_error *err)
@@ -176,6 +186,8 @@ static mote_status template_new(const mote_image *image,
 	status = plan(&image->elf, sizes, &made->layout, err);
 	if (status == MOTE_OK)
 		status = build(made, image, err);
+	if (status == MOTE_OK)
+		status = plan_cow(image->engine, made, err);
 	if (status != MOTE_OK) {
 		mti_template_unref(made);
 		return status;
@@ -184,22 +196,31 @@ static mote_status template_new(const mote_image *image,
 	return MOTE_OK;
 }
 
-struct mti_template *mti_template_new(const struct mti_allocator *allocator,
-				      const struct mti_arch *arch,
-				      const struct mti_layout *layout,
-				      struct mti_store *store)
+mote_status mti_template_new(const mote_image *image,
+			     const struct mti_layout *layout,
+			     struct mti_store *store,
+			     struct mti_template **out, mote_error *err)
 {
+	const struct mti_allocator *allocator = &image->engine->allocator;
 	struct mti_template *made = mti_alloc(allocator, 1, sizeof(*made));
+	mote_status status;
 
 	if (!made)
-		return NULL;
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "plan snapshot",
+				     "no memory for the plan");
 	made->references = 1;
 	made->allocator = allocator;
-	made->arch = arch;
+	made->arch = image->arch;
 	made->layout = *layout;
 	made->store = store;
 	mti_store_ref(store);
-	return made;
+	status = plan_cow(image->engine, made, err);
+	if (status != MOTE_OK) {
+		mti_template_unref(made);
+		return status;
+	}
+	*out = made;
+	return MOTE_OK;
 }
 
 void mti_template_ref(struct mti_template *plan)
@@ -214,6 +235,7 @@ void mti_template_unref(struct mti_template *plan)
 		return;
 	mti_store_unref(plan->store);
 	mti_store_unref(plan->started.store);
+	mti_cow_plan_free(plan->cow);
 	mti_free(plan->allocator, plan);
 }
 

@@ -64,6 +64,8 @@ struct mote_engine {
 	struct mti_cache cache;
 	struct mti_entropy entropy;
 	uint32_t flags;      /* MOTE_ENGINE_* */
+	bool paging; /* page tables copy on write, not the kernel */
+	uint64_t scratch_bytes; /* then: of each sandbox, 0: enough */
 	uint32_t generation; /* of the process that made it, see fork.c */
 	struct mti_metrics metrics;
 };
@@ -78,6 +80,7 @@ struct mti_template {
 	const struct mti_arch *arch;
 	struct mti_layout layout;
 	struct mti_store *store; /* a reference */
+	struct mti_cow_plan *cow; /* owned, or NULL: the kernel copies */
 	/*
 	 * The state after init, for MOTE_SANDBOX_SHARE_INIT; its store is a
 	 * reference, or NULL. Under the image's lock.

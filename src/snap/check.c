@@ -11,10 +11,6 @@
 #include "base/checked.h"
 #include "snap/config.h"
 
-/* What the CPU has of MXCSR; another bit is an exception (SDM 1, 10.2.3). */
-#define MXCSR_BITS UINT32_C(0xffff)
-#define X87_CONTROL_BITS UINT32_C(0xffff)
-
 /*
  * All areas and programs as large as they can be, and what may be mapped.
  * Some KVMs take memory for each page of a guest's, touched or not.
@@ -187,18 +183,23 @@ static void check_cpu(const struct mti_json_node *root,
 		      const struct mti_snap_cpu *cpu,
 		      const struct mti_arch *arch)
 {
-	if (!canonical(cpu->fs_base))
-		mti_json_fail(root, "state.fs_base: 0x%" PRIx64
-			      " is no address", cpu->fs_base);
-	if (!canonical(cpu->gs_base))
-		mti_json_fail(root, "state.gs_base: 0x%" PRIx64
-			      " is no address", cpu->gs_base);
-	if (cpu->mxcsr & ~MXCSR_BITS)
-		mti_json_fail(root, "state.mxcsr: 0x%" PRIx32
-			      " has bits that do not exist", cpu->mxcsr);
-	if (cpu->x87_control & ~X87_CONTROL_BITS)
-		mti_json_fail(root, "state.x87_control: 0x%" PRIx32
-			      " has bits that do not exist", cpu->x87_control);
+	enum mti_cpu_part part;
+
+	for (part = 0; part < MTI_CPU_PARTS; part++) {
+		uint64_t value = mti_cpu_state_get(&cpu->state, part);
+
+		if (!arch->state[part].name)
+			continue;
+		if (arch->state[part].address && !canonical(value))
+			mti_json_fail(root, "state.%s: 0x%" PRIx64
+				      " is no address",
+				      arch->state[part].name, value);
+		else if (!arch->state[part].address &&
+			 value & ~arch->state[part].bits)
+			mti_json_fail(root, "state.%s: 0x%" PRIx64
+				      " has bits that do not exist",
+				      arch->state[part].name, value);
+	}
 	if (cpu->dispatch_pc >= arch->user_limit)
 		mti_json_fail(root, "state.dispatch_pc: 0x%" PRIx64
 			      " is not the guest's", cpu->dispatch_pc);
@@ -242,7 +243,17 @@ static void check_extents(const struct mti_json_node *root,
 void mti_config_check(const struct mti_json_node *root,
 		      const struct mti_config *config)
 {
+	const struct mti_arch *arch = mti_arch_find(config->origin.machine);
+
+	/* Else it has not come so far. */
+	if (!arch)
+		return;
 	check_layout(root, &config->layout);
-	check_cpu(root, &config->cpu, &mti_arch_amd64);
+	if (arch->gpa_limit && config->layout.memory_size > arch->gpa_limit)
+		mti_json_fail(root,
+			      "memory.size: %" PRIu64
+			      " is more than %s can have",
+			      config->layout.memory_size, arch->title);
+	check_cpu(root, &config->cpu, arch);
 	check_extents(root, config);
 }

@@ -32,17 +32,15 @@ static const char *const extent_keys[] = { "gpa", "size", "layer", "offset",
 					   NULL };
 static const char *const region_keys[] = { "name", "gva", "gpa", "size",
 					   "flags", NULL };
-static const char *const state_keys[] = { "fs_base",	 "gs_base",
-					  "mxcsr",	 "x87_control",
-					  "dispatch_pc", "dispatch_sp",
-					  NULL };
 static const char *const export_keys[] = { "name", "signature", NULL };
 static const char *const import_keys[] = { "name", "signature", "posted",
 					   NULL };
 
 static const char *arch_name(uint32_t machine)
 {
-	return machine == mti_arch_amd64.machine ? mti_arch_amd64.name : NULL;
+	const struct mti_arch *arch = mti_arch_find(machine);
+
+	return arch ? arch->name : NULL;
 }
 
 /* ------------------------------------------------------------- reading */
@@ -98,6 +96,20 @@ static void read_backend(const struct mti_json_node *root,
 		memcpy(origin->backend, text, length);
 }
 
+static void read_arch(const struct mti_json_node *root,
+		      struct mti_snap_origin *origin)
+{
+	const char *text = mti_json_text(root, "arch");
+	const struct mti_arch *arch = mti_arch_named(text);
+
+	if (arch)
+		origin->machine = arch->machine;
+	else
+		mti_json_fail(root,
+			      "arch: \"%.32s\" is none that this library has",
+			      text);
+}
+
 static void read_origin(const struct mti_json_node *root,
 			const struct mti_snap_origin *here,
 			struct mti_snap_origin *origin)
@@ -107,7 +119,7 @@ static void read_origin(const struct mti_json_node *root,
 
 	*origin = *here;
 	(void)mti_json_text(root, "mote");
-	mti_json_expect(root, "arch", arch_name(here->machine));
+	read_arch(root, origin);
 	number = mti_json_number(root, "abi", UINT32_MAX);
 	if (number != here->abi_version)
 		mti_json_fail(root,
@@ -244,19 +256,38 @@ static void read_sizes(const struct mti_json_node *root,
 	mti_json_only(&node, size_keys);
 }
 
-static void read_state(const struct mti_json_node *root,
+/* Of those that are 32 bits. */
+static uint64_t state_max(enum mti_cpu_part part)
+{
+	return part == MTI_CPU_MXCSR || part == MTI_CPU_X87_CONTROL ?
+		       UINT32_MAX :
+		       UINT64_MAX;
+}
+
+static void read_state(const struct mti_json_node *root, uint32_t machine,
 		       struct mti_snap_cpu *cpu)
 {
 	struct mti_json_node node = mti_json_get(root, "state", JSON_OBJECT);
+	const struct mti_arch *arch = mti_arch_find(machine);
+	const char *keys[MTI_CPU_PARTS + 3];
+	enum mti_cpu_part part;
+	size_t count = 0;
 
-	cpu->fs_base = mti_json_hex(&node, "fs_base", UINT64_MAX);
-	cpu->gs_base = mti_json_hex(&node, "gs_base", UINT64_MAX);
-	cpu->mxcsr = (uint32_t)mti_json_hex(&node, "mxcsr", UINT32_MAX);
-	cpu->x87_control = (uint32_t)mti_json_hex(&node, "x87_control",
-						  UINT32_MAX);
+	for (part = 0; arch && part < MTI_CPU_PARTS; part++) {
+		const char *name = arch->state[part].name;
+
+		if (!name)
+			continue;
+		mti_cpu_state_set(&cpu->state, part,
+				  mti_json_hex(&node, name, state_max(part)));
+		keys[count++] = name;
+	}
 	cpu->dispatch_pc = mti_json_hex(&node, "dispatch_pc", UINT64_MAX);
 	cpu->dispatch_sp = mti_json_hex(&node, "dispatch_sp", UINT64_MAX);
-	mti_json_only(&node, state_keys);
+	keys[count++] = "dispatch_pc";
+	keys[count++] = "dispatch_sp";
+	keys[count] = NULL;
+	mti_json_only(&node, keys);
 }
 
 static void read_program(const struct mti_json_node *root,
@@ -286,7 +317,7 @@ void mti_config_read(struct mti_json_reader *reader, const void *data,
 	read_sizes(&root, &config->layout.sizes);
 	read_memory(&root, config);
 	read_regions(&root, &config->layout);
-	read_state(&root, &config->cpu);
+	read_state(&root, config->origin.machine, &config->cpu);
 	read_program(&root, &config->program);
 	(void)mti_json_get(&root, "exports", JSON_ARRAY);
 	(void)mti_json_get(&root, "imports", JSON_ARRAY);
@@ -446,15 +477,18 @@ static json_t *new_regions(const struct mti_layout *layout)
 	return finish(array, bad);
 }
 
-static json_t *new_state(const struct mti_snap_cpu *cpu)
+static json_t *new_state(const struct mti_snap_cpu *cpu,
+			 const struct mti_arch *arch)
 {
 	json_t *object = json_object();
+	enum mti_cpu_part part;
 	int bad = 0;
 
-	bad |= set(object, "fs_base", mti_json_hex_new(cpu->fs_base));
-	bad |= set(object, "gs_base", mti_json_hex_new(cpu->gs_base));
-	bad |= set(object, "mxcsr", mti_json_hex_new(cpu->mxcsr));
-	bad |= set(object, "x87_control", mti_json_hex_new(cpu->x87_control));
+	for (part = 0; part < MTI_CPU_PARTS; part++)
+		if (arch->state[part].name)
+			bad |= set(object, arch->state[part].name,
+				   mti_json_hex_new(mti_cpu_state_get(
+					   &cpu->state, part)));
 	bad |= set(object, "dispatch_pc", mti_json_hex_new(cpu->dispatch_pc));
 	bad |= set(object, "dispatch_sp", mti_json_hex_new(cpu->dispatch_sp));
 	return finish(object, bad);
@@ -505,7 +539,7 @@ static json_t *new_root(const struct mti_snap *snap,
 			     (json_int_t)sizes->io));
 	bad |= set(root, "memory", new_memory(snap));
 	bad |= set(root, "regions", new_regions(&snap->layout));
-	bad |= set(root, "state", new_state(&snap->cpu));
+	bad |= set(root, "state", new_state(&snap->cpu, mti_arch_find(snap->origin.machine)));
 	bad |= set(root, "program", json_string(digest));
 	bad |= set(root, "exports",
 		   new_table(tables->exports, tables->export_count, false));

@@ -293,22 +293,22 @@ static mote_status make_blobs(struct mti_folder *folder, mote_error *err)
 	return open_blobs(folder, err);
 }
 
+/* In a folder that is empty, or in which this was broken off before. */
 static mote_status make_layout(const struct mti_folder *folder,
 			       mote_error *err)
 {
-	struct mti_content index;
-	mote_status status;
+	char other[256];
 	bool replaced;
+	int os = mti_os_folder_other(folder->dir, MTI_FILE_PARTIAL, other,
+				     sizeof(other));
 
-	status = mti_folder_read(folder, MTI_FILE_INDEX, &index, err);
-	if (status != MOTE_OK)
-		return status;
-	if (index.data) {
-		mti_free(folder->allocator, index.data);
+	if (os < 0)
+		return os_error(folder, MTI_FILE_LAYOUT, os, err);
+	if (os > 0)
 		return mti_folder_bad(folder, MTI_FILE_LAYOUT, err,
-				      "is missing, but there is an "
-				      MTI_FILE_INDEX);
-	}
+				      "is missing, but there is %s: no layout "
+				      "is made among other files",
+				      other);
 	return mti_folder_write(folder, MTI_FILE_LAYOUT, LAYOUT_TEXT,
 				strlen(LAYOUT_TEXT), &replaced, err);
 }

@@ -10,16 +10,14 @@
 
 #include <mote/error.h>
 
+#include "arch/arch.h"
 #include "base/alloc.h"
 #include "mem/layout.h"
 #include "mem/store.h"
 
 /* Registers and runtime state; not trusted when they come from a file. */
 struct mti_snap_cpu {
-	uint64_t fs_base;
-	uint64_t gs_base;
-	uint32_t mxcsr;
-	uint32_t x87_control;
+	struct mti_cpu_state state;
 	uint64_t dispatch_pc;
 	uint64_t dispatch_sp;
 };

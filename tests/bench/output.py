@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """
-output.py MOTE-BENCH
+output.py MOTE
 
-`mote-bench --quick --json` is one object with every figure that is promised,
+`mote bench --quick --json` is one object with every figure that is promised,
 and the table has a row for each. The values are not judged: a test that
 fails because a neighbour was busy is worth nothing.
 """
@@ -47,6 +47,10 @@ RATIOS = {
     "clone_file": 1.5,
     "clone_file_warm": 1.5,
     "pool": 1.05,
+    "paging_call": None,
+    "paging_restore_10": None,
+    "paging_first_10": None,
+    "paging_create": None,
     "many_1000_kib": 96,
     "scale_2": 1.9,
     "compute_sha256": None,
@@ -94,6 +98,10 @@ FIGURES = {
     "clone_warm_us": "us",
     "clone_cold_us": "us",
     "load": "us",
+    "paging_call_us": "us",
+    "paging_restore_10_us": "us",
+    "paging_first_10_us": "us",
+    "paging_create_us": "us",
     "many_1000_call": "us",
     "library_size": "KiB",
     "guest_size": "KiB",
@@ -101,9 +109,9 @@ FIGURES = {
 NO_HYPERVISOR = 5
 
 
-def run(bench, *options):
+def run(mote, *options):
     return subprocess.run(
-        [bench, *options], capture_output=True, text=True, timeout=100
+        [mote, "bench", *options], capture_output=True, text=True, timeout=100
     )
 
 
@@ -165,19 +173,19 @@ def check_table(text):
 
 
 def main():
-    bench = sys.argv[1]
-    result = run(bench, "--quick", "--json")
+    mote = sys.argv[1]
+    result = run(mote, "--quick", "--json")
     if result.returncode == NO_HYPERVISOR:
         print(result.stderr)
         sys.exit(1 if os.environ.get("MOTE_REQUIRE_HV") else 77)
     check(result.returncode == 0, f"status {result.returncode}\n"
           + result.stderr)
     check_json(result.stdout)
-    result = run(bench, "--quick")
+    result = run(mote, "--quick")
     check(result.returncode == 0, result.stderr)
     check_table(result.stdout)
-    check(run(bench, "--help").returncode == 0, "--help")
-    result = run(bench, "--slow")
+    check(run(mote, "--help").returncode == 0, "--help")
+    result = run(mote, "--slow")
     check(result.returncode == 2, "an unknown option is not refused")
     check(result.stdout == "", "an unknown option prints to stdout")
     check("--slow" in result.stderr, "an unknown option is not named")

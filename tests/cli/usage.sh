@@ -16,7 +16,7 @@ for words in help --help -h; do
 	err ''
 done
 
-for command in run debug inspect core doctor; do
+for command in run debug inspect core bench doctor; do
 	run help $command
 	status 0
 	out_has "usage: mote $command"

@@ -67,6 +67,8 @@ const struct mti_hv_ops *diff_backend(const char *name,
 {
 	size_t length = strcspn(name, "+");
 	const char *rest = name + length;
+	const struct mti_hv_ops *ops = find(name, length);
+	mote_error err = MOTE_ERROR_INIT;
 
 	if (strcmp(rest, "+fresh") == 0)
 		*origin = DIFF_FRESH;
@@ -76,7 +78,10 @@ const struct mti_hv_ops *diff_backend(const char *name,
 		*origin = DIFF_USED;
 	else
 		return NULL;
-	return find(name, length);
+	/* Where it cannot be loaded its probe says why. */
+	if (ops && ops->load)
+		(void)!ops->load(&ops, &err);
+	return ops;
 }
 
 static void open_machine(struct diff_target *target)
@@ -162,7 +167,7 @@ void diff_target_reset(struct diff_target *target, const struct diff_case *test)
 	control->syscall_handler = DIFF_CODE;
 	/* As machine_restore leaves them. */
 	control->mxcsr = machine_new_state.mxcsr;
-	control->x87_control = machine_new_state.x87_control;
+	control->fpsr = machine_new_state.x87_control;
 	if (target->origin == DIFF_RESTORED) {
 		machine_restore(machine, &machine_new_state, false);
 		vm_expect(target->ops->machine_get(machine->vm,

@@ -5,18 +5,14 @@
 #include <unistd.h>
 
 #include "abi/trap.h"
-#include "arch/amd64/boot.h"
 #include "arch/arch.h"
 #include "harness/unit.h"
 #include "harness/vm.h"
+#include "hv/kvm/kvm.h"
 #include "hv/kvm/ops.h"
+#include "hv/soft/load.h"
 #include "mem/tables.h"
 #include "os/os.h"
-
-const struct mti_cpu_state machine_new_state = {
-	.mxcsr = MTI_MXCSR_RESET,
-	.x87_control = MTI_X87_CONTROL_RESET,
-};
 
 static void expect_ok(struct machine *machine, mote_status status)
 {
@@ -27,7 +23,10 @@ void machine_open_hv(struct machine *machine)
 {
 	memset(machine, 0, sizeof(*machine));
 	machine->err.struct_size = sizeof(machine->err);
-	machine->ops = &mti_hv_kvm_ops;
+	machine->ops = vm_soft() ? &mti_hv_soft_ops : &mti_hv_kvm_ops;
+	if (machine->ops->load)
+		expect_ok(machine,
+			  machine->ops->load(&machine->ops, &machine->err));
 	expect_ok(machine, machine->ops->open(&mti_allocator_libc, &machine->hv,
 					      &machine->err));
 }
@@ -66,17 +65,17 @@ static void map_memory(struct machine *machine,
 	size_t i;
 	int fd;
 
-	assert_true(mti_tables_build(&tables, &mti_arch_amd64, layout,
+	assert_true(mti_tables_build(&tables, mti_kvm_arch, layout,
 				     &mti_allocator_libc));
 	fd = mti_os_memfd("machine", tables.base_gpa + tables.used);
 	assert_true(fd >= 0);
 	memset(page, 0, sizeof(page));
-	mti_amd64_supervisor_page(page);
+	mti_kvm_arch->supervisor_page(page);
 	assert_int_equal(mti_os_pwrite(fd, page, sizeof(page),
 				       regions[MTI_AREA_SUPERVISOR].gpa),
 			 0);
 	memset(page, 0, sizeof(page));
-	mti_amd64_syscall_page(page);
+	mti_kvm_arch->syscall_page(page);
 	assert_int_equal(mti_os_pwrite(fd, page, sizeof(page),
 				       regions[MTI_AREA_SYSCALL].gpa),
 			 0);
@@ -110,7 +109,7 @@ void machine_open_parts(struct machine *machine,
 	plan(machine, parts, count, sizes);
 	map_memory(machine, parts, count);
 	machine->code = parts[0].bytes;
-	config.arch = &mti_arch_amd64;
+	config.arch = mti_kvm_arch;
 	config.ranges[0].memory = machine->memory;
 	config.ranges[0].size = machine->layout.memory_size;
 	config.ranges[0].writable = true;
@@ -215,8 +214,9 @@ void machine_restore(struct machine *machine, const struct mti_cpu_state *state,
 	struct mote_abi_control *control =
 		machine_at(machine, MOTE_GVA_CONTROL);
 
-	control->mxcsr = state->mxcsr;
-	control->x87_control = state->x87_control;
+	/* Of amd64 they are in the same place. */
+	control->fpcr = state->mxcsr;
+	control->fpsr = state->x87_control;
 	expect_ok(machine, machine->ops->state_set(machine->vm, state, clean,
 						   &machine->err));
 }

@@ -1,7 +1,8 @@
 /*
  * For tests of the hypervisor's operations themselves: a VM of the KVM
  * backend without a sandbox around it. Memory is laid out as a sandbox's is,
- * page tables and system pages are real, the program is one blob of code.
+ * page tables and system pages are real, the program is one blob of code for
+ * the processor that all this is compiled for.
  */
 #ifndef HARNESS_MACHINE_H
 #define HARNESS_MACHINE_H
@@ -12,6 +13,7 @@
 
 #include "abi/layout.h"
 #include "hv/hv.h"
+#include "hv/kvm/kvm.h"
 #include "mem/layout.h"
 
 #define MACHINE_CODE UINT64_C(0x400000)
@@ -75,6 +77,6 @@ void machine_call(struct machine *machine, const void *label,
 void machine_restore(struct machine *machine, const struct mti_cpu_state *state,
 		     bool clean);
 
-extern const struct mti_cpu_state machine_new_state;
+#define machine_new_state (mti_kvm_arch->new_state)
 
 #endif

@@ -67,10 +67,10 @@ static void describe(struct snap_sample *sample)
 	origin->features[7] = 7;
 	sample->here = *origin;
 	sample->here.features[2] = 1 << 5; /* AVX2: one more */
-	cpu->fs_base = 0x501000;
-	cpu->gs_base = UINT64_C(0xffff800000000000);
-	cpu->mxcsr = 0x1f80;
-	cpu->x87_control = 0x37f;
+	cpu->state.fs_base = 0x501000;
+	cpu->state.gs_base = UINT64_C(0xffff800000000000);
+	cpu->state.mxcsr = 0x1f80;
+	cpu->state.x87_control = 0x37f;
 	cpu->dispatch_pc = 0x400100;
 	cpu->dispatch_sp = MOTE_GVA_STACK_TOP - 0x100;
 }

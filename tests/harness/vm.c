@@ -129,11 +129,26 @@ int vm_require(void)
 		block_kick_signal();
 	for (i = 0; i < mote_backend_count(); i++)
 		if (mote_backend_probe(i, &info, &err) == MOTE_OK &&
-		    info.reason == MOTE_BACKEND_READY)
+		    info.reason == MOTE_BACKEND_READY &&
+		    strcmp(info.name, vm_backend() ? vm_backend() : "kvm") == 0)
 			return 0;
 	printf("no hypervisor: %s\n", info.text);
 	fflush(stdout);
 	return required && *required ? 1 : VM_SKIP;
+}
+
+const char *vm_backend(void)
+{
+	const char *name = getenv("MOTE_TEST_BACKEND");
+
+	return name && *name ? name : NULL;
+}
+
+bool vm_soft(void)
+{
+	const char *name = vm_backend();
+
+	return name && strcmp(name, "soft") == 0;
 }
 
 static bool emulated(void)
@@ -145,17 +160,18 @@ static bool emulated(void)
 
 unsigned int vm_slow(void)
 {
-	return emulated() ? 20 : 1;
+	return emulated() || vm_soft() ? 20 : 1;
 }
 
 uint64_t vm_patience_ns(void)
 {
-	return UINT64_C(1000000000) * vm_slow();
+	/* Each page that is written first is an exit. */
+	return UINT64_C(1000000000) * vm_slow() * (vm_paging() ? 10 : 1);
 }
 
 bool vm_differs(const char *reason)
 {
-	if (!emulated())
+	if (!emulated() && !vm_soft())
 		return false;
 	printf("=== differs %s\n", reason);
 	fflush(stdout);
@@ -165,7 +181,7 @@ bool vm_differs(const char *reason)
 void vm_watchdog(unsigned int seconds)
 {
 	/* Its default action is what is wanted. */
-	alarm(seconds * vm_slow());
+	alarm(seconds * vm_slow() * (vm_paging() ? 3 : 1));
 }
 
 void vm_expect_(mote_status status, mote_status expected,
@@ -214,6 +230,7 @@ void vm_open(struct vm *vm, const char *path)
 	vm_allocator_init(&vm->allocator);
 	vm->before = vm_resources_now();
 	options.allocator = vm->allocator.public;
+	options.backend = vm_backend();
 	vm_expect(mote_engine_new(&options, &vm->engine, &vm->err), MOTE_OK,
 		  &vm->err);
 	if (path)
@@ -272,6 +289,13 @@ static const char *origin(void)
 uint64_t vm_first_calls(void)
 {
 	return origin()[0] ? 0 : 1;
+}
+
+bool vm_paging(void)
+{
+	const char *value = getenv("MOTE_TEST_MEMORY");
+
+	return value && strcmp(value, "paging") == 0;
 }
 
 bool vm_pooled(void)

@@ -65,21 +65,29 @@ struct vm {
 	mote_error err;
 };
 
+/*
+ * The backend that MOTE_TEST_BACKEND names, or NULL: the library's choice.
+ * soft: of the CPU emulator. What it does otherwise by its nature a test says
+ * where it is so, with vm_soft().
+ */
+const char *vm_backend(void);
+bool vm_soft(void);
+
 /* cmocka's group setup does not skip: call this first in main. */
 #define VM_SKIP 77
 int vm_require(void);
 
 /*
- * How much slower than a CPU what the tests run on is: 1, or more inside
- * QEMU (tools/test-svm), where MOTE_TEST_CPU=qemu. For patience and for how
+ * How much slower than a CPU what the tests run on is: 1, or more with the
+ * backend "soft" and inside QEMU (tools/test-svm), where MOTE_TEST_CPU=qemu. For patience and for how
  * often something is tried, never for what is asserted.
  */
 unsigned int vm_slow(void);
 /* A deadline that nothing should reach; MOTE_SANDBOX_OPTIONS_INIT has 1 s. */
 uint64_t vm_patience_ns(void);
 /*
- * Whether the CPU is QEMU's emulation and so differs from processors: says
- * so, for tools/test-svm to count, and the test leaves out what depends on it.
+ * Whether the CPU is QEMU's emulation, which that of "soft" is too, and so
+ * differs from processors: says so, for tools/test-svm to count, and the test leaves out what depends on it.
  */
 bool vm_differs(const char *reason);
 
@@ -120,6 +128,8 @@ void vm_expect_text_(const mote_error *err, const char *part, const char *file,
  * from a snapshot, see origin.c.
  */
 uint64_t vm_first_calls(void);
+/* Whether page tables copy on write: see memory.c. */
+bool vm_paging(void);
 /* Whether new sandboxes are those of pools, which only pools may free. */
 bool vm_pooled(void);
 

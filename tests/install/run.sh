@@ -163,6 +163,14 @@ check_commands() {
 	if [ -x "$1/bin/mote" ]; then
 		quietly "$1/bin/mote" --version
 	fi
+	if [ -x "$1/libexec/mote/mote-bench" ]; then
+		said=$("$1/bin/mote" bench --slow 2>&1) &&
+			die "mote bench --slow: $said"
+		case $said in
+		mote-bench:*--slow*) ;;
+		*) die "mote bench does not find mote-bench: $said" ;;
+		esac
+	fi
 	if [ -x "$1/bin/mote-cc" ]; then
 		quietly "$1/bin/mote-cc" -O2 -Wall -Wextra -Werror \
 			"$use/guest.c" -o "$work/guest.elf"

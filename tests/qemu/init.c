@@ -1,7 +1,8 @@
 /*
- * The first process of the machine that tools/test-svm boots: loads KVM, runs
+ * The first process of a machine that tools/test-qemu boots: loads KVM, runs
  * the programs of /list one after the other, says how each ended, powers off.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -29,15 +30,27 @@ static void make_mount(const char *type, const char *path)
 
 static void load_module(const char *name)
 {
-	char path[128];
+	char path[280];
 	int fd;
 
-	snprintf(path, sizeof(path), "/modules/%s.ko", name);
+	snprintf(path, sizeof(path), "/modules/%s", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) != 0)
 		printf("%s: %s\n", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+}
+
+/* By the order of their names. */
+static void load_modules(void)
+{
+	struct dirent **entries;
+	int count = scandir("/modules", &entries, NULL, alphasort);
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (entries[i]->d_name[0] != '.')
+			load_module(entries[i]->d_name);
 }
 
 /*
@@ -131,11 +144,8 @@ static void run(char *line)
 
 int main(void)
 {
-	static const char *const modules[] = { "irqbypass", "kvm", "ccp",
-					       "kvm-amd" };
 	char line[512];
 	FILE *list;
-	size_t i;
 
 	make_mount("devtmpfs", "/dev");
 	make_mount("proc", "/proc");
@@ -143,8 +153,7 @@ int main(void)
 	make_mount("tmpfs", "/tmp");
 	use_console();
 	set_child_signal(SIG_BLOCK);
-	for (i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
-		load_module(modules[i]);
+	load_modules();
 	hold_vm();
 	list = fopen("/list", "re");
 	while (list && fgets(line, sizeof(line), list))

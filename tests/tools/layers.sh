@@ -41,7 +41,7 @@ check="$tools/check-layers $work/tree"
 		>>tools/layers-allow
 	rejects "boot.h' is no longer needed" $check
 
-	layered src/hv/kvm/vm.c '"hv/hv.h"' '"hv/kvm/kvm.h"' '"mem/region.h"'
+	layered src/hv/kvm/vm.c '"hv/hv.h"' '"hv/kvm/kvm.h"'
 	accepts $check
 
 	layered src/hv/kvm/vm.c '"hv/soft/soft.h"'

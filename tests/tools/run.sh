@@ -88,8 +88,8 @@ tells() {
 	esac
 }
 
-for part in layers size banned text docs snippets errors claims symbols count \
-	setup install step svm ci; do
+for part in layers size banned text docs snippets errors claims conformance \
+	coverage symbols count setup install step svm ci; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

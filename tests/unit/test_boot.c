@@ -349,7 +349,7 @@ static void test_names(void **state)
 {
 	const mote_fault fault = { .machine = 62, /* EM_X86_64 */
 				   .register_count = MTI_AMD64_REGISTERS };
-	const mote_fault foreign = { .machine = 183,
+	const mote_fault foreign = { .machine = 243,
 				     .register_count = MTI_AMD64_REGISTERS };
 	const mote_fault none = { .machine = 62 };
 	uint32_t i;

@@ -5,6 +5,7 @@
 
 #include "harness/unit.h"
 
+#include "abi/layout.h"
 #include "abi/trap.h"
 #include "hv/port.h"
 
@@ -91,11 +92,57 @@ static void test_reads_and_strings(void **state)
 	}
 }
 
+static void check_bell(uint64_t gpa, uint32_t size, bool write)
+{
+	const struct mti_doorbell_access access = {
+		.gpa = gpa,
+		.size = size,
+		.write = write,
+		.value = 0x12345678,
+	};
+	struct mti_exit exit = { .kind = MTI_EXIT_HALT };
+	uint32_t offset = (uint32_t)(gpa - MOTE_GPA_DOORBELL);
+	bool ours = mti_doorbell_exit(&access, &exit);
+
+	assert_int_equal(ours, offset < 2 * MOTE_PAGE_SIZE);
+	if (!ours) {
+		assert_int_equal(exit.kind, MTI_EXIT_HALT);
+	} else if (write && size == 4 && is_ours(offset)) {
+		assert_int_equal(exit.kind, MTI_EXIT_PORT);
+		assert_int_equal(exit.number, offset);
+		assert_int_equal(exit.value, 0x12345678);
+	} else if (write && size == 4 && offset >= MOTE_PAGE_SIZE &&
+		   offset < MOTE_PAGE_SIZE + 64 && offset % 4 == 0) {
+		assert_int_equal(exit.kind, MTI_EXIT_FAULT);
+		assert_int_equal(exit.number, (offset - MOTE_PAGE_SIZE) / 4);
+	} else {
+		assert_int_equal(exit.kind, MTI_EXIT_BAD_IO);
+		assert_int_equal(exit.detail, offset % MOTE_PAGE_SIZE);
+	}
+}
+
+/* In and around the pages of AArch64. */
+static void test_doorbells(void **state)
+{
+	const uint64_t around = MOTE_GPA_DOORBELL - MOTE_PAGE_SIZE;
+	uint64_t offset;
+	uint32_t size;
+
+	(void)state;
+	for (offset = 0; offset < 4 * (uint64_t)MOTE_PAGE_SIZE; offset++) {
+		for (size = 1; size <= 8; size *= 2) {
+			check_bell(around + offset, size, true);
+			check_bell(around + offset, size, false);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_writes),
 		cmocka_unit_test(test_reads_and_strings),
+		cmocka_unit_test(test_doorbells),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -341,6 +341,31 @@ static void test_index_without_layout(void **state)
 	assert_non_null(strstr(err.text, "oci-layout: is missing, but"));
 }
 
+/* Nothing is put among the files of somebody who mistyped a path. */
+static void test_other_files(void **state)
+{
+	char *kept = files_path(sample.folder, "kept");
+	char *mine = files_path(sample.layout, "mine");
+	char *partial = files_path(sample.layout, ".mote-partial");
+
+	(void)state;
+	assert_int_equal(rename(sample.layout, kept), 0);
+	assert_int_equal(mkdir(sample.layout, 0700), 0);
+	files_write(mine, "x", 1);
+	assert_int_equal(save(), MOTE_E_SNAPSHOT);
+	assert_non_null(strstr(err.text, "oci-layout: is missing, but there is "
+					 "mine"));
+	assert_int_equal(unlink(mine), 0);
+	assert_int_equal(rmdir(sample.layout), 0);
+	/* What was broken off is taken up again. */
+	assert_int_equal(mkdir(sample.layout, 0700), 0);
+	files_write(partial, "x", 1);
+	assert_int_equal(save(), MOTE_OK);
+	free(kept);
+	free(mine);
+	free(partial);
+}
+
 /* The path itself: no folder, not there, a link to one. */
 static void test_folder(void **state)
 {
@@ -543,6 +568,7 @@ int main(void)
 		TEST(test_save_spares_link_target),
 		TEST(test_save_refuses),
 		TEST(test_index_without_layout),
+		TEST(test_other_files),
 		TEST(test_folder),
 		TEST(test_blob_folders),
 		TEST(test_altered_blobs),

@@ -179,5 +179,10 @@ uint64_t state_sum(mote_sandbox *box, uint32_t count, uint32_t stride)
 
 bool state_holds(const mote_sandbox *box, const void *bytes, size_t size)
 {
-	return memmem(box->memory.base, box->memory.size, bytes, size) != NULL;
+	const struct mti_cow *cow = box->memory.cow;
+
+	/* All of scratch: also what is out of use. */
+	return memmem(box->memory.base, box->memory.size, bytes, size) ||
+	       (cow && memmem(cow->scratch, cow->plan->scratch_size, bytes,
+			      size));
 }

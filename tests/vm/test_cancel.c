@@ -273,6 +273,8 @@ static void test_after_fault(void **state)
 
 	(void)state;
 	open_box();
+	/* Its pages are copied, where that is an exit. */
+	expect_answer(box);
 	pause_at.after_exit = cancel;
 	vm_expect(evil_call(box, "EvilI64", &evil, NULL, &vm.err),
 		  MOTE_E_GUEST_FAULT, &vm.err);

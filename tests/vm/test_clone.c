@@ -256,7 +256,9 @@ static void test_cache(void **state)
 	assert_int_equal(state_i32(boxes[0], "Count"), 101);
 	state_expect_text(boxes[0], "");
 	mote_sandbox_free(boxes[0]);
-	assert_true(vm_resources_now().descriptors > before.descriptors);
+	/* Only of KVM one can be seen from outside. */
+	assert_true(vm_soft() ||
+		    vm_resources_now().descriptors > before.descriptors);
 	mote_snapshot_unref(snapshot);
 	state_close(&host);
 }

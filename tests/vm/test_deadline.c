@@ -70,8 +70,13 @@ static void test_loops(void **state)
 	vm_open(&vm, GUEST_bare_villain);
 	witness = new_box(LONG_NS);
 	for (i = 0; i < sizeof(loops) / sizeof(loops[0]); i++) {
-		mote_sandbox *box = new_box(LONG_NS);
+		mote_sandbox *box;
 		uint64_t start;
+
+		if (vm_soft() && strcmp(loops[i], "SpinVmmcall") == 0 &&
+		    vm_differs("VMMCALL is #UD"))
+			continue;
+		box = new_box(LONG_NS);
 
 		vm_expect(mote_sandbox_set_deadline(box, 50 * MS, &vm.err),
 			  MOTE_OK, &vm.err);

@@ -22,7 +22,7 @@ static void open_host(void)
 	state_open(&host, GUEST_vm_state);
 }
 
-/* As in guests/state.c, struct dump. */
+/* As in guests/state.h, struct dump. */
 struct registers {
 	unsigned char area[8192];
 	uint64_t fs_base;
@@ -338,14 +338,27 @@ static void test_messages(void **state)
 	state_close(&host);
 }
 
+#if defined(__aarch64__) /* FPCR, FPSR */
+#define KEPT_MXCSR 0x02c00000
+#define KEPT_X87 0x1f
+#define KEPT_GS_BASE 0
+#define NEW_MXCSR 0
+#define NEW_X87 0
+#else
+#define KEPT_MXCSR (0x1f80 | 0x8040)
+#define KEPT_X87 0x0f7f
+#define KEPT_GS_BASE UINT64_C(0x123456789000)
+#define NEW_MXCSR 0x1f80
+#define NEW_X87 0x37f
+#endif
+
 /* What belongs to the snapshot comes back: control words and bases. */
 static void test_kept(void **state)
 {
-	const uint64_t gs_base = 0x123456789000;
-	const mote_value arguments[] = { MOTE_U32(0x1f80 | 0x8040),
-					 MOTE_U32(0x0f7f),
-					 MOTE_U64(gs_base) };
-	const mote_value others[] = { MOTE_U32(0x1f80), MOTE_U32(0x37f),
+	const mote_value arguments[] = { MOTE_U32(KEPT_MXCSR),
+					 MOTE_U32(KEPT_X87),
+					 MOTE_U64(KEPT_GS_BASE) };
+	const mote_value others[] = { MOTE_U32(NEW_MXCSR), MOTE_U32(NEW_X87),
 				      MOTE_U64(0) };
 	struct registers registers;
 	mote_snapshot *snapshot;
@@ -364,13 +377,13 @@ static void test_kept(void **state)
 	clone = state_clone(&host, snapshot);
 	for (i = 0; i < 4; i++) {
 		registers = registers_of(i % 2 ? clone : box);
-		assert_int_equal(registers.gs_base, gs_base);
-		assert_int_equal(registers.mxcsr, 0x1f80 | 0x8040);
-		assert_int_equal(registers.x87_control, 0x0f7f);
+		assert_int_equal(registers.gs_base, KEPT_GS_BASE);
+		assert_int_equal(registers.mxcsr, KEPT_MXCSR);
+		assert_int_equal(registers.x87_control, KEPT_X87);
 		vm_expect(mote_call(box, "SetControl", others, 3, NULL, err),
 			  MOTE_OK, err);
 		registers = registers_of(box);
-		assert_int_equal(registers.mxcsr, 0x1f80);
+		assert_int_equal(registers.mxcsr, NEW_MXCSR);
 		assert_int_equal(registers.gs_base, 0);
 		if (i == 1)
 			state_fail(box, "Crash", MOTE_E_GUEST_FAULT);

@@ -149,7 +149,9 @@ static void test_blocked_pending(void **state)
 		pthread_kill(pthread_self(), KICK);
 	before = vm_stats(box);
 	vm_expect(call("Answer"), MOTE_OK, &vm.err);
-	assert_in_range(vm_stats(box).interrupted - before.interrupted, 3, 6);
+	/* Without ops->block they are taken before the guest starts. */
+	assert_in_range(vm_stats(box).interrupted - before.interrupted,
+			vm_soft() ? 1 : 3, 6);
 	assert_false(is_pending(KICK));
 	set_deadline(30 * MS);
 	vm_expect(call("Spin"), MOTE_E_DEADLINE, &vm.err);

@@ -11,7 +11,11 @@
 #include "harness/vm.h"
 #include "hv/kvm/kvm.h"
 #include "os/os.h"
+#if defined(__aarch64__)
+#include "vm/guests/machine_aarch64.h"
+#else
 #include "vm/guests/machine.h"
+#endif
 
 #define PAGE ((size_t)MOTE_PAGE_SIZE)
 #define GAP_PAGES (MACHINE_GAP_BYTES / MOTE_PAGE_SIZE)

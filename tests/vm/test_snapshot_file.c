@@ -557,8 +557,12 @@ static void test_machine(void **state)
 	edit("cpu.features/7.edx", "\"0x80000000\"");
 	refused("used", MOTE_E_SNAPSHOT, "lacks 7.edx bit 31");
 	use_and_save("used");
+	/* The registers of a snapshot are those of its architecture. */
 	edit("arch", "\"aarch64\"");
-	refused("used", MOTE_E_SNAPSHOT, "arch: is \"aarch64\"");
+	refused("used", MOTE_E_SNAPSHOT, "state.tpidr_el0: is missing");
+	use_and_save("used");
+	edit("arch", "\"riscv64\"");
+	refused("used", MOTE_E_SNAPSHOT, "arch: \"riscv64\" is none");
 }
 
 /* Without a hypervisor a snapshot, whoever made it, can be looked at. */

@@ -11,6 +11,7 @@
 
 #define DESC_VALID (UINT64_C(1) << 0)
 #define DESC_TABLE (UINT64_C(1) << 1)	     /* of the last level: a page */
+#define DESC_DEVICE (UINT64_C(1) << 2)	     /* AttrIndx 1, not 0 */
 #define DESC_AP_USER (UINT64_C(1) << 6)	     /* AP[1] */
 #define DESC_AP_READ_ONLY (UINT64_C(1) << 7) /* AP[2] */
 #define DESC_INNER_SHAREABLE (UINT64_C(3) << 8)
@@ -113,6 +114,8 @@ static uint64_t leaf(unsigned int level, uint64_t gpa, uint32_t flags)
 		bits |= DESC_COW;
 	if (flags & MTI_PT_USER)
 		bits |= DESC_AP_USER;
+	if (flags & MTI_PT_DEVICE)
+		bits |= DESC_DEVICE;
 	if (!(flags & MTI_PT_EXECUTE))
 		bits |= DESC_PXN;
 	/* Without UXN, EL0 may execute even what it may not read. */

@@ -10,8 +10,21 @@
 
 const struct mti_arch mti_arch_amd64 = {
 	.name = "amd64",
+	.title = "x86-64",
 	.machine = EM_X86_64,
 	.user_limit = UINT64_C(1) << 47,
+	.cpuid = true,
+	.state = {
+		[MTI_CPU_FS_BASE] = { "fs_base", 0, true },
+		[MTI_CPU_GS_BASE] = { "gs_base", 0, true },
+		/* Another bit is an exception (SDM 1, 10.2.3). */
+		[MTI_CPU_MXCSR] = { "mxcsr", 0xffff, false },
+		[MTI_CPU_X87_CONTROL] = { "x87_control", 0xffff, false },
+	},
+	.new_state = {
+		.mxcsr = MTI_MXCSR_RESET,
+		.x87_control = MTI_X87_CONTROL_RESET,
+	},
 	.register_names = mti_amd64_register_names,
 	.register_count = MTI_AMD64_REGISTERS,
 	.pc_register = MTI_RIP,
@@ -25,6 +38,8 @@ const struct mti_arch mti_arch_amd64 = {
 	.prstatus = mti_amd64_prstatus,
 	.prstatus_read = mti_amd64_prstatus_read,
 	.core_vector = mti_amd64_core_vector,
+	.core_fp_size = 512, /* FXSAVE */
+	.core_vector_note = NT_X86_XSTATE,
 	.debug = &mti_amd64_debug,
 	.fault = mti_amd64_fault,
 	.pt = &mti_pt_amd64,

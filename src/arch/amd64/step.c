@@ -51,8 +51,10 @@ static enum mti_step_kind step_kind(const uint8_t *code, size_t size,
 }
 
 const struct mti_arch_debug mti_amd64_debug = {
-	.breakpoint = OPCODE_INT3,
+	.breakpoint = { OPCODE_INT3 },
+	.breakpoint_size = 1,
 	.breakpoint_vector = 3,
+	.breakpoint_after = 1,
 	.step_vector = 1,
 	.stack_register = MTI_RSP,
 	.step_flag = FLAG_TRAP,

@@ -1,56 +1,42 @@
 /*
  * Finding out what KVM can do here, once per engine.
  */
-#include <asm/hwcap2.h>
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/auxv.h>
 
-#include "arch/amd64/boot.h"
-#include "base/checked.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
 #include "os/os.h"
 
 #define DEVICE "/dev/kvm"
-#define HYPERVISOR_LEAF 0x40000000
-#define TSS_AVAILABLE 9
-#define TSS_BUSY 11
-/* EBX of CPUID leaf 0: "Hygo"; <cpuid.h> of gcc 12 does not name it. */
-#define SIGNATURE_HYGON_EBX 0x6f677948
 
-struct needed {
-	int capability;
-	unsigned int bits;
-	const char *name;
-};
-
-static const struct needed needs[] = {
+/* On every processor. */
+static const struct kvm_need needs[] = {
 	{ KVM_CAP_USER_MEMORY, 0, "KVM_CAP_USER_MEMORY" },
 	{ KVM_CAP_IMMEDIATE_EXIT, 0, "KVM_CAP_IMMEDIATE_EXIT" },
-	{ KVM_CAP_EXT_CPUID, 0, "KVM_CAP_EXT_CPUID" },
-	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS,
-	  "KVM_CAP_SYNC_REGS" },
+	{ 0, 0, NULL },
 };
 
 /* NULL, or the name of what is missing. */
-static const char *missing_capability(int fd)
+static const char *missing_of(int fd, const struct kvm_need *need)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-		int value = mti_os_ioctl_value(
-			fd, KVM_CHECK_EXTENSION,
-			(unsigned long)needs[i].capability);
+	for (; need->name; need++) {
+		int value = mti_os_ioctl_value(fd, KVM_CHECK_EXTENSION,
+					       (unsigned long)need->capability);
 
 		if (value <= 0 ||
-		    ((unsigned int)value & needs[i].bits) != needs[i].bits)
-			return needs[i].name;
+		    ((unsigned int)value & need->bits) != need->bits)
+			return need->name;
 	}
 	return NULL;
+}
+
+static const char *missing_capability(int fd)
+{
+	const char *missing = missing_of(fd, needs);
+
+	return missing ? missing : missing_of(fd, mti_kvm_needs);
 }
 
 static void set_reason(mote_backend_info *info, mote_backend_reason reason,
@@ -70,20 +56,20 @@ static int open_device(mote_backend_info *info)
 
 	if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO) {
 		set_reason(info, MOTE_BACKEND_NO_DEVICE, -fd,
-			   fd == -ENOENT ?
-				   "there is no " DEVICE :
-				   DEVICE " is there, but no KVM behind it");
+			   fd == -ENOENT ? "there is no " DEVICE
+					 : DEVICE
+				   " is there, but no KVM behind it");
 		return -1;
 	}
 	if (fd < 0) {
 		bool denied = fd == -EACCES || fd == -EPERM;
 
 		set_reason(info,
-			   denied ? MOTE_BACKEND_NO_PERMISSION :
-				    MOTE_BACKEND_BROKEN,
+			   denied ? MOTE_BACKEND_NO_PERMISSION
+				  : MOTE_BACKEND_BROKEN,
 			   -fd,
-			   denied ? "no permission to open " DEVICE :
-				    DEVICE " cannot be opened");
+			   denied ? "no permission to open " DEVICE
+				  : DEVICE " cannot be opened");
 		return -1;
 	}
 	version = mti_os_ioctl_value(fd, KVM_GET_API_VERSION, 0);
@@ -96,8 +82,12 @@ static int open_device(mote_backend_info *info)
 	missing = missing_capability(fd);
 	if (missing) {
 		set_reason(info, MOTE_BACKEND_TOO_OLD, 0, "");
-		snprintf(info->text, sizeof(info->text),
-			 "this KVM lacks %s", missing);
+		snprintf(info->text, sizeof(info->text), "this KVM lacks %s",
+			 missing);
+		goto fail;
+	}
+	if (mti_kvm_cpu_unfit()) {
+		set_reason(info, MOTE_BACKEND_BROKEN, 0, mti_kvm_cpu_unfit());
 		goto fail;
 	}
 	set_reason(info, MOTE_BACKEND_READY, 0, DEVICE);
@@ -110,190 +100,6 @@ fail:
 void mti_kvm_probe(mote_backend_info *info)
 {
 	mti_os_close(open_device(info));
-}
-
-/* What the CPU answers for a leaf that it does not have (SDM 2A, CPUID). */
-static bool says_nothing(const struct kvm_cpuid_entry2 *entry)
-{
-	return !(entry->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) &&
-	       !(entry->eax | entry->ebx | entry->ecx | entry->edx);
-}
-
-/*
- * The guest sees the CPU, but neither virtualisation, nor an interrupt
- * controller it does not have, nor performance counters. Of the hypervisor's
- * leaves only the name is left, where nobody looks for it without the bit of
- * leaf 1: KVM_SET_CPUID2 searches the table 256 times if it is absent. Each
- * leaf costs there too, so those that say nothing are not listed.
- */
-static bool keep_leaf(struct kvm_cpuid_entry2 *entry)
-{
-	switch (entry->function) {
-	case 0x1:
-		entry->ecx &= ~(1u << 5 | 1u << 21 | 1u << 24 | 1u << 31);
-		return true;
-	case 0xa:
-		return false;
-	case HYPERVISOR_LEAF:
-		entry->eax = HYPERVISOR_LEAF;
-		return true;
-	case 0x80000001:
-		entry->ecx &= ~(1u << 2);
-		return true;
-	case 0x8000000a:
-		return false;
-	default:
-		return (entry->function < HYPERVISOR_LEAF ||
-			entry->function >= 0x50000000) &&
-		       !says_nothing(entry);
-	}
-}
-
-static const struct kvm_cpuid_entry2 *
-find_leaf(const struct kvm_cpuid_table *table, uint32_t function,
-	  uint32_t index)
-{
-	uint32_t i;
-
-	for (i = 0; i < table->count; i++)
-		if (table->entries[i].function == function &&
-		    table->entries[i].index == index)
-			return &table->entries[i];
-	return NULL;
-}
-
-static mote_status read_cpuid(struct mti_hv *hv, mote_error *err)
-{
-	struct kvm_cpuid_table *table = &hv->cpuid;
-	uint32_t kept = 0;
-	uint32_t i;
-	int status;
-
-	table->count = KVM_CPUID_ENTRIES_MAX;
-	status = mti_os_ioctl(hv->fd, KVM_GET_SUPPORTED_CPUID, table);
-	if (status < 0)
-		return mti_error_os(err, MOTE_E_NO_HYPERVISOR, "open kvm",
-				    -status, "KVM_GET_SUPPORTED_CPUID");
-	for (i = 0; i < table->count; i++)
-		if (keep_leaf(&table->entries[i]))
-			table->entries[kept++] = table->entries[i];
-	table->count = kept;
-	return MOTE_OK;
-}
-
-/* CR4 bits worth having that this CPU or its KVM claims to have. */
-static uint32_t wanted_cr4(const struct mti_hv *hv)
-{
-	const struct kvm_cpuid_entry2 *leaf1 = find_leaf(&hv->cpuid, 1, 0);
-	const struct kvm_cpuid_entry2 *leaf7 = find_leaf(&hv->cpuid, 7, 0);
-	uint32_t cr4 = MTI_CR4_BASE;
-
-	if (leaf7 && leaf7->ecx & (1u << 2))
-		cr4 |= MTI_CR4_UMIP;
-	/*
-	 * kvm-pvm runs with the CR4 of the host's kernel, whatever its table
-	 * says.
-	 */
-	if ((leaf1 && leaf1->ecx & (1u << 26)) || hv->host_osxsave)
-		cr4 |= MTI_CR4_OSXSAVE;
-	if ((leaf7 && leaf7->ebx & 1u) ||
-	    getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
-		cr4 |= MTI_CR4_FSGSBASE;
-	return cr4;
-}
-
-/*
- * VMX demands a busy TSS (SDM 3C, Checks on Guest Segment Registers); an SVM
- * implementation may ignore the I/O bitmap of one (seen with QEMU TCG).
- */
-static uint8_t tss_type(const struct mti_hv *hv)
-{
-	const struct kvm_cpuid_entry2 *vendor = find_leaf(&hv->cpuid, 0, 0);
-
-	/* "GenuineIntel", "CentaurHauls", "  Shanghai  " have VMX. */
-	if (vendor && (vendor->ebx == signature_AMD_ebx ||
-		       vendor->ebx == SIGNATURE_HYGON_EBX))
-		return TSS_AVAILABLE;
-	return TSS_BUSY;
-}
-
-/* SDM 1, "Guidelines for Writing to the MXCSR Register". */
-static uint32_t mxcsr_mask(void)
-{
-	struct {
-		_Alignas(16) uint8_t bytes[512];
-	} area = { { 0 } };
-	uint32_t mask;
-
-	__asm__ volatile("fxsave %0" : "+m"(area));
-	memcpy(&mask, area.bytes + 28, sizeof(mask));
-	return mask ? mask : 0xffbf;
-}
-
-/* The first that this KVM has; they differ for other architectures only. */
-static uint32_t ring_capability(int fd)
-{
-	static const uint32_t names[] = { KVM_CAP_DIRTY_LOG_RING_ACQ_REL,
-					  KVM_CAP_DIRTY_LOG_RING };
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (mti_os_ioctl_value(fd, KVM_CHECK_EXTENSION, names[i]) > 0)
-			return names[i];
-	return 0;
-}
-
-/* x87, SSE, AVX, AVX-512 (SDM 1, XSAVE-Supported Features). */
-#define XSAVE_COMPONENTS 0xe7u
-#define XSAVE_COMPONENTS_MIN 0x3u
-/* The legacy part and the header alone; all that KVM hands out. */
-#define XSAVE_BYTES_MIN 576
-#define XSAVE_BYTES_MAX sizeof(((struct mti_machine *)NULL)->vector)
-
-/* The XSAVE area as leaf 0xd has it (SDM 2A, CPUID). */
-static void read_xsave(struct mti_hv *hv)
-{
-	const struct kvm_cpuid_entry2 *leaf = find_leaf(&hv->cpuid, 0xd, 0);
-	uint32_t i;
-
-	hv->xsave_size = XSAVE_BYTES_MIN;
-	hv->xsave_components = XSAVE_COMPONENTS_MIN;
-	for (i = 2; leaf && i < 8; i++) {
-		const struct kvm_cpuid_entry2 *part =
-			find_leaf(&hv->cpuid, 0xd, i);
-
-		if (!(leaf->eax & XSAVE_COMPONENTS & 1u << i) || !part ||
-		    part->ebx < XSAVE_BYTES_MIN ||
-		    !mti_range_ok(part->ebx, part->eax, XSAVE_BYTES_MAX))
-			continue;
-		hv->xsave_components |= 1u << i;
-		hv->xsave_offset[i] = part->ebx;
-		if (hv->xsave_size < part->ebx + part->eax)
-			hv->xsave_size = part->ebx + part->eax;
-	}
-}
-
-static void read_cpu(struct mti_hv *hv)
-{
-	const struct kvm_cpuid_entry2 *address =
-		find_leaf(&hv->cpuid, 0x80000008, 0);
-	const struct kvm_cpuid_entry2 *leaf1 = find_leaf(&hv->cpuid, 1, 0);
-	const struct kvm_cpuid_entry2 *xsave = find_leaf(&hv->cpuid, 0xd, 0);
-
-	hv->physical_bits = address ? address->eax & 0xff : 36;
-	/* KVM lists the components that the host's kernel has enabled. */
-	hv->host_osxsave = xsave && xsave->eax != 0;
-	hv->mxcsr_mask = mxcsr_mask();
-	hv->ring_capability = ring_capability(hv->fd);
-	hv->cr4 = wanted_cr4(hv);
-	hv->tss_type = tss_type(hv);
-	read_xsave(hv);
-	if (xsave && leaf1 && leaf1->ecx & (1u << 26) &&
-	    mti_os_ioctl_value(hv->fd, KVM_CHECK_EXTENSION, KVM_CAP_XCRS) > 0) {
-		hv->has_xcrs = true;
-		hv->xcr0 = xsave->eax & XSAVE_COMPONENTS;
-	}
-	hv->tick_ns = UINT64_MAX;
 }
 
 mote_status mti_kvm_open(const struct mti_allocator *allocator,
@@ -327,10 +133,10 @@ mote_status mti_kvm_open(const struct mti_allocator *allocator,
 		goto fail;
 	}
 	hv->run_size = (size_t)size;
-	status = read_cpuid(hv, err);
+	hv->tick_ns = UINT64_MAX;
+	status = mti_kvm_cpu_read(hv, err);
 	if (status != MOTE_OK)
 		goto fail;
-	read_cpu(hv);
 	*out = hv;
 	return MOTE_OK;
 fail:

@@ -47,7 +47,7 @@ uint32_t mti_kvm_dirty_enable(struct mti_vm *vm)
 
 void mti_kvm_dirty_mapped(struct mti_vm *vm)
 {
-	if (vm->map_size > RING_OFFSET)
+	if (vm->map_size > vm->hv->run_size)
 		vm->ring = (void *)((char *)vm->run + RING_OFFSET);
 }
 

@@ -9,14 +9,26 @@
 
 #include "hv/hv.h"
 
-#define KVM_CPUID_ENTRIES_MAX 256
 /* Behind those that the caller may use. */
 #define KVM_SECOND_SLOT (MTI_VM_SLOTS_MAX + 1)
+/* Never there for long: see mti_kvm_remapped. */
+#define KVM_PASSING_SLOT (MTI_VM_SLOTS_MAX + 2)
 
 /* Linux 6.8, with EFAULT or EHWPOISON: 64 bits of flags, the address, size. */
 #ifndef KVM_EXIT_MEMORY_FAULT
 #define KVM_EXIT_MEMORY_FAULT 39
 #endif
+
+/* A capability without which nothing goes, with what its value must have. */
+struct kvm_need {
+	int capability;
+	unsigned int bits;
+	const char *name; /* NULL ends a list */
+};
+
+#if defined(__x86_64__)
+
+#define KVM_CPUID_ENTRIES_MAX 256
 
 /* struct kvm_cpuid2 with room; its flexible array stays unused. */
 struct kvm_cpuid_table {
@@ -25,17 +37,25 @@ struct kvm_cpuid_table {
 	struct kvm_cpuid_entry2 entries[KVM_CPUID_ENTRIES_MAX];
 };
 
+#endif
+
 struct mti_hv {
 	const struct mti_allocator *allocator;
 	int fd; /* /dev/kvm */
 	size_t run_size;
 	uint32_t physical_bits;
+	uint32_t ring_capability; /* KVM_CAP_DIRTY_LOG_RING*; 0: none */
+	/*
+	 * Not asked yet: UINT64_MAX. Of this and cr4 threads may find out the
+	 * same at once; each word says all by itself.
+	 */
+	_Atomic uint64_t tick_ns;
+#if defined(__x86_64__)
 	/* Of all state that a guest can have: bytes, bits of XCR0, places. */
 	uint32_t xsave_size;
 	uint32_t xsave_components;
 	uint32_t xsave_offset[8];
 	uint32_t mxcsr_mask; /* bits of MXCSR that are not reserved */
-	uint32_t ring_capability; /* KVM_CAP_DIRTY_LOG_RING*; 0: none */
 	uint8_t tss_type;
 	bool has_xcrs;
 	bool host_osxsave; /* programs of this host may use XSAVE, and so AVX */
@@ -43,12 +63,11 @@ struct mti_hv {
 	/*
 	 * CR4 bits that KVM accepts on this machine: tried at the first VM,
 	 * because kvm-pvm takes bits that its CPUID table does not list and
-	 * other KVMs refuse those. Of this and the next one threads may find
-	 * out the same at once; each word says all by itself.
+	 * other KVMs refuse those.
 	 */
 	_Atomic uint32_t cr4;
-	_Atomic uint64_t tick_ns; /* UINT64_MAX: not asked yet */
 	struct kvm_cpuid_table cpuid;
+#endif
 };
 
 /* A piece of guest-physical memory. */
@@ -79,18 +98,25 @@ struct mti_vm {
 	/* state_set was called, and nothing was entered since. */
 	bool restoring;
 	struct mti_cpu_state state;
-	/* While restoring: set_entry was called. */
+	/* set_entry was called; amd64: while restoring. */
 	bool entering;
 	struct mti_entry entry;
 	/* The dirty ring; NULL: there is none. Indexes are free-running. */
 	struct kvm_dirty_gfn *ring;
 	uint32_t ring_next;  /* the first entry that was not read */
 	uint32_t ring_reset; /* the first that KVM was not given back */
-	bool pending;        /* some slot has pending pages */
+	bool pending;	     /* some slot has pending pages */
 	/* The memory it was made with: slot 0, and slot KVM_SECOND_SLOT. */
 	struct kvm_slot memory[MTI_VM_RANGES_MAX];
+	uint64_t memory_address; /* of the first, in this process */
 	struct kvm_slot *mapped; /* from slot 1 */
 	uint32_t mapped_count;
+#if defined(__aarch64__)
+	uint64_t page_table_gpa;
+	/* KVM has yet to put PC behind the instruction of the last exit. */
+	bool incomplete;
+	bool stepping; /* MDSCR_EL1.SS is set */
+#endif
 };
 
 /* caps.c */
@@ -103,50 +129,87 @@ void mti_kvm_close(struct mti_hv *hv);
 int mti_kvm_set_signal_mask(struct mti_vm *vm, const sigset_t *blocked);
 void mti_kvm_block(struct mti_vm *vm, const sigset_t *blocked);
 
-/* vcpu_amd64.c */
+/*
+ * The processor that this is compiled for: caps_*.c, vcpu_*.c, state_*.c,
+ * debug_*.c.
+ */
+extern const struct mti_arch *const mti_kvm_arch; /* of all guests here */
+extern const struct kvm_need mti_kvm_needs[];
+/* Why no KVM of this machine will do, or NULL. */
+const char *mti_kvm_cpu_unfit(void);
+mote_status mti_kvm_cpu_read(struct mti_hv *hv, mote_error *err);
+uint32_t mti_kvm_cpu_features(const struct mti_hv *hv);
+/* Units of 2^-32 ns. */
+uint64_t mti_kvm_cpu_tick_ns(struct mti_vm *vm);
+
 mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 			      mote_error *err);
-mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
-			     mote_error *err);
 void mti_kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry);
+/* Before KVM_RUN: hands over what set_entry has only noted. */
+mote_status mti_kvm_vcpu_prepare(struct mti_vm *vm, mote_error *err);
+/* Exit reasons that not every processor has. */
+mote_status mti_kvm_vcpu_decode(struct mti_vm *vm, struct mti_exit *exit,
+				mote_error *err);
+/* After a KVM_RUN that failed. */
+uint64_t mti_kvm_vcpu_pc(struct mti_vm *vm);
 mote_status mti_kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,
 				   uint64_t *fault_address, mote_error *err);
 mote_status mti_kvm_vcpu_set_fs_base(struct mti_vm *vm, uint64_t base,
 				     mote_error *err);
-/* Constant values of MSRs and XCR0; 0 or -errno. */
-int mti_kvm_vcpu_set_msrs(struct mti_vm *vm);
-int mti_kvm_vcpu_set_xcr0(struct mti_vm *vm);
-
-/* state.c */
-bool mti_kvm_canonical(uint64_t address);
-/*
- * Completes the instruction that led to the last exit. discard: whatever
- * becomes of the registers, a string instruction at its last element. 0 or
- * -errno.
- */
-int mti_kvm_finish(struct mti_vm *vm, bool discard);
-/* No exception or interrupt waits for delivery. */
-int mti_kvm_clear_events(struct mti_vm *vm);
 mote_status mti_kvm_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 			      mote_error *err);
 mote_status mti_kvm_state_set(struct mti_vm *vm,
 			      const struct mti_cpu_state *state, bool clean,
 			      mote_error *err);
-/* What the next entry begins with, for it to go on at regs->rip. */
-void mti_kvm_state_enter(const struct mti_vm *vm, struct kvm_regs *regs);
 /*
  * Now, and not at the next entry, and without its code: for when there will
  * be registers to go on with. Those of set_entry stay.
  */
 mote_status mti_kvm_state_flush(struct mti_vm *vm, mote_error *err);
-
-/* debug.c */
-void mti_kvm_general_get(const struct kvm_regs *regs, uint64_t *out);
 mote_status mti_kvm_machine_get(struct mti_vm *vm, struct mti_machine *machine,
 				mote_error *err);
 mote_status mti_kvm_machine_set(struct mti_vm *vm,
 				const struct mti_machine *machine,
 				mote_error *err);
+mote_status mti_kvm_resume(struct mti_vm *vm, const uint64_t *general,
+			   mote_error *err);
+
+#if defined(__x86_64__)
+/* Constant values of MSRs and XCR0; 0 or -errno. */
+int mti_kvm_vcpu_set_msrs(struct mti_vm *vm);
+int mti_kvm_vcpu_set_xcr0(struct mti_vm *vm);
+bool mti_kvm_canonical(uint64_t address);
+/*
+ * mti_kvm_complete. discard: whatever becomes of the registers, a string
+ * instruction at its last element.
+ */
+int mti_kvm_finish(struct mti_vm *vm, bool discard);
+/* No exception or interrupt waits for delivery. */
+int mti_kvm_clear_events(struct mti_vm *vm);
+/* What the next entry begins with, for it to go on at regs->rip. */
+void mti_kvm_state_enter(const struct mti_vm *vm, struct kvm_regs *regs);
+void mti_kvm_general_get(const struct kvm_regs *regs, uint64_t *out);
+#elif defined(__aarch64__)
+/* One register; 0 or -errno. */
+int mti_kvm_get(struct mti_vm *vm, uint64_t id, void *value);
+int mti_kvm_set(struct mti_vm *vm, uint64_t id, const void *value);
+int mti_kvm_set_word(struct mti_vm *vm, uint64_t id, uint64_t value);
+/* mti_kvm_complete, if there is anything to. */
+int mti_kvm_finish(struct mti_vm *vm);
+/* All system registers that make up the machine. */
+int mti_kvm_vcpu_set_system(struct mti_vm *vm);
+/* KVM_ARM_VCPU_INIT: as after reset. */
+int mti_kvm_vcpu_reset(struct mti_vm *vm);
+int mti_kvm_vcpu_set_stepping(struct mti_vm *vm, bool on);
+#endif
+
+/* vcpu.c */
+mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
+			     mote_error *err);
+void mti_kvm_machine_exit(struct mti_exit *exit, const char *text,
+			  uint64_t detail);
+/* Completes the instruction that led to the last exit; 0 or -errno. */
+int mti_kvm_complete(struct mti_vm *vm);
 
 /* dirty.c */
 /* Before the virtual CPU is made. The flags of memory that is tracked. */
@@ -168,6 +231,7 @@ struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot);
 mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
 			const struct mti_vm_mapping *mapping, mote_error *err);
 mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
+mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err);
 void mti_kvm_slots_fini(struct mti_vm *vm);
 
 #endif

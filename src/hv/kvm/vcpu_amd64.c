@@ -196,102 +196,48 @@ static void decode_io(const struct kvm_run *run, struct mti_exit *exit)
 	mti_port_exit(&access, exit);
 }
 
-static void machine(struct mti_exit *exit, const char *text, uint64_t detail)
+mote_status mti_kvm_vcpu_decode(struct mti_vm *vm, struct mti_exit *exit,
+				mote_error *err)
 {
-	exit->kind = MTI_EXIT_MACHINE;
-	exit->text = text;
-	exit->detail = detail;
-}
+	const struct kvm_run *run = vm->run;
 
-static mote_status decode(const struct kvm_run *run, struct mti_exit *exit,
-			  mote_error *err)
-{
+	(void)err;
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
 		decode_io(run, exit);
 		return MOTE_OK;
-	case KVM_EXIT_INTR:
-		exit->kind = MTI_EXIT_INTERRUPTED;
-		return MOTE_OK;
 	case KVM_EXIT_SHUTDOWN:
-		machine(exit, "triple fault, exit reason", run->exit_reason);
+		mti_kvm_machine_exit(exit, "triple fault, exit reason",
+				     run->exit_reason);
 		return MOTE_OK;
 	case KVM_EXIT_MMIO:
-		machine(exit, "access outside memory, guest-physical",
-			run->mmio.phys_addr);
+		mti_kvm_machine_exit(exit,
+				     "access outside memory, guest-physical",
+				     run->mmio.phys_addr);
 		return MOTE_OK;
 	case KVM_EXIT_INTERNAL_ERROR:
-		machine(exit,
-			"an instruction the hypervisor cannot emulate, suberror",
-			run->internal.suberror);
+		mti_kvm_machine_exit(exit,
+				     "an instruction the hypervisor cannot "
+				     "emulate, suberror",
+				     run->internal.suberror);
 		return MOTE_OK;
-	case KVM_EXIT_FAIL_ENTRY:
-		return mti_error_set(
-			err, MOTE_E_HYPERVISOR, "run guest",
-			"KVM_EXIT_FAIL_ENTRY, hardware reason 0x%llx",
-			(unsigned long long)run->fail_entry
-				.hardware_entry_failure_reason);
 	default:
-		machine(exit, "unexpected exit reason", run->exit_reason);
+		mti_kvm_machine_exit(exit, "unexpected exit reason",
+				     run->exit_reason);
 		return MOTE_OK;
 	}
 }
 
-/* The caller may want to know how much the guest writes. */
-static mote_status empty_ring(struct mti_vm *vm, struct mti_exit *exit,
-			      mote_error *err)
+mote_status mti_kvm_vcpu_prepare(struct mti_vm *vm, mote_error *err)
 {
-	exit->kind = MTI_EXIT_INTERRUPTED;
-	return mti_kvm_dirty_full(vm, err);
+	(void)vm;
+	(void)err;
+	return MOTE_OK;
 }
 
-/*
- * A file that became shorter, and the like. The instruction has not been
- * executed: its RIP is right.
- */
-static void memory_gone(const struct kvm_run *run, struct mti_exit *exit)
+uint64_t mti_kvm_vcpu_pc(struct mti_vm *vm)
 {
-	uint64_t gpa;
-
-	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT) {
-		memcpy(&gpa, run->padding + 8, sizeof(gpa));
-		machine(exit,
-			"access to memory that the host took away, "
-			"guest-physical",
-			gpa);
-	} else {
-		machine(exit,
-			"access to memory that the host took away, by the "
-			"instruction",
-			run->s.regs.regs.rip);
-	}
-}
-
-mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
-			     mote_error *err)
-{
-	mote_status status = MOTE_OK;
-	int os;
-
-	if (vm->broken)
-		return mti_error_set(err, MOTE_E_HYPERVISOR, "run guest",
-				     "a mapping could not be removed from it");
-	os = mti_os_run(vm->vcpu_fd, KVM_RUN);
-	vm->restoring = false;
-	vm->entering = false;
-	if (os == -EINTR || os == -EAGAIN)
-		exit->kind = MTI_EXIT_INTERRUPTED;
-	else if (os == -EFAULT || os == -EHWPOISON)
-		memory_gone(vm->run, exit);
-	else if (os < 0)
-		status = mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
-				      "KVM_RUN");
-	else if (vm->run->exit_reason == KVM_EXIT_DIRTY_RING_FULL)
-		status = empty_ring(vm, exit, err);
-	else
-		status = decode(vm->run, exit, err);
-	vm->last_exit = status == MOTE_OK ? exit->kind : MTI_EXIT_MACHINE;
-	return status;
+	return vm->run->s.regs.regs.rip;
 }
 
 mote_status mti_kvm_vcpu_registers(struct mti_vm *vm, mote_fault *fault,

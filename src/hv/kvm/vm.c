@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "abi/layout.h"
-#include "arch/amd64/boot.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
@@ -38,8 +37,8 @@ static mote_status set_range(struct mti_vm *vm, uint32_t slot, uint32_t flags,
 	uint32_t bits = vm->hv->physical_bits;
 	int status;
 
-	if (bits < 64 && !mti_range_ok(range->gpa, range->size,
-				       UINT64_C(1) << bits))
+	if (bits < 64 &&
+	    !mti_range_ok(range->gpa, range->size, UINT64_C(1) << bits))
 		return mti_error_set(
 			err, MOTE_E_INVALID, "create VM",
 			"the guest needs %llu bytes at 0x%llx, but this CPU "
@@ -55,6 +54,8 @@ static mote_status set_range(struct mti_vm *vm, uint32_t slot, uint32_t flags,
 				    (unsigned long long)range->gpa);
 	memory->gpa = range->gpa;
 	memory->size = range->size;
+	if (slot == 0)
+		vm->memory_address = region.userspace_addr;
 	return MOTE_OK;
 }
 
@@ -97,24 +98,17 @@ static mote_status create_vcpu(struct mti_vm *vm, mote_error *err)
 	return MOTE_OK;
 }
 
-/* Units of 2^-32 ns, from the frequency of the guest's TSC. */
-static uint64_t read_tick_ns(struct mti_vm *vm)
-{
-	int khz = mti_os_ioctl_value(vm->vcpu_fd, KVM_GET_TSC_KHZ, 0);
-
-	return khz > 0 ? (UINT64_C(1000000) << 32) / (uint64_t)khz : 0;
-}
-
 static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 			  struct mti_vm **out, mote_error *err)
 {
 	struct mti_vm *vm;
 	mote_status status;
 
-	if (config->bare || config->arch != &mti_arch_amd64)
+	if (config->bare || config->arch != mti_kvm_arch)
 		return mti_error_set(err, MOTE_E_UNSUPPORTED, "create VM",
-				     "KVM runs user-mode guests of amd64 here, "
+				     "KVM runs user-mode guests of %s here, "
 				     "not %s guests of %s",
+				     mti_kvm_arch->name,
 				     config->bare ? "bare" : "user-mode",
 				     config->arch->name);
 	vm = mti_alloc_apart(hv->allocator, sizeof(*vm));
@@ -140,7 +134,7 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 	if (status != MOTE_OK)
 		goto fail;
 	if (hv->tick_ns == UINT64_MAX)
-		hv->tick_ns = read_tick_ns(vm);
+		hv->tick_ns = mti_kvm_cpu_tick_ns(vm);
 	*out = vm;
 	return MOTE_OK;
 fail:
@@ -150,7 +144,7 @@ fail:
 
 static uint32_t features(const struct mti_vm *vm)
 {
-	return vm->hv->cr4 & MTI_CR4_FSGSBASE ? MOTE_FEATURE_FSGSBASE : 0;
+	return mti_kvm_cpu_features(vm->hv);
 }
 
 static uint64_t tick_ns(const struct mti_vm *vm)
@@ -187,4 +181,6 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.unmap = mti_kvm_unmap,
 	.machine_get = mti_kvm_machine_get,
 	.machine_set = mti_kvm_machine_set,
+	.resume = mti_kvm_resume,
+	.remapped = mti_kvm_remapped,
 };

@@ -21,15 +21,13 @@ static const char operation[] = "restore CPU";
 
 /* Layout of an XSAVE area (SDM 1, "Legacy Region of an XSAVE Area"). */
 #define XSAVE_FCW 0
+#define X87_CONTROL_BYTES 2 /* the status word is behind it */
 #define XSAVE_MXCSR 24
 #define XSAVE_XSTATE_BV 512
 #define XSTATE_X87_SSE 3u
 
 #define DR6_RESET 0xffff0ff0u
 #define DR7_RESET 0x400u
-
-/* An instruction that moves 16 or 64 bytes is an exit for every 8. */
-#define FINISH_MAX 16
 
 /* With 4-level paging bits 47 to 63 are the same. */
 bool mti_kvm_canonical(uint64_t address)
@@ -41,26 +39,13 @@ bool mti_kvm_canonical(uint64_t address)
 
 int mti_kvm_finish(struct mti_vm *vm, bool discard)
 {
-	volatile uint8_t *immediate_exit = &vm->run->immediate_exit;
-	int status = 0;
-	int i;
-
 	if (discard) {
 		memset(&vm->run->s.regs.regs, 0, sizeof(vm->run->s.regs.regs));
 		vm->run->s.regs.regs.rcx = 1;
 		vm->run->s.regs.regs.rflags = MTI_RFLAGS_USER;
 		vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 	}
-	*immediate_exit = 1;
-	for (i = 0; i < FINISH_MAX && status == 0; i++)
-		status = mti_os_run(vm->vcpu_fd, KVM_RUN);
-	*immediate_exit = 0;
-	/* The signal handler may have come in between; same thread. */
-	if (vm->kicked)
-		*immediate_exit = 1;
-	if (status == -EINTR)
-		return 0;
-	return status < 0 ? status : -ELOOP;
+	return mti_kvm_complete(vm);
 }
 
 int mti_kvm_clear_events(struct mti_vm *vm)
@@ -82,7 +67,7 @@ static int set_vector(struct mti_vm *vm)
 
 	memset(&xsave, 0, sizeof(xsave));
 	memcpy(bytes + XSAVE_FCW, &state->x87_control,
-	       sizeof(state->x87_control));
+	       X87_CONTROL_BYTES);
 	memcpy(bytes + XSAVE_MXCSR, &state->mxcsr, sizeof(state->mxcsr));
 	memcpy(bytes + XSAVE_XSTATE_BV, &present, sizeof(present));
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_XSAVE, &xsave);
@@ -266,7 +251,8 @@ mote_status mti_kvm_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 	state->gs_base = sregs.gs.base;
 	memcpy(&state->mxcsr, (uint8_t *)&xsave + XSAVE_MXCSR,
 	       sizeof(state->mxcsr));
+	state->x87_control = 0;
 	memcpy(&state->x87_control, (uint8_t *)&xsave + XSAVE_FCW,
-	       sizeof(state->x87_control));
+	       X87_CONTROL_BYTES);
 	return MOTE_OK;
 }

@@ -1,0 +1,80 @@
+#include "arch/arch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct mti_arch *const mti_archs[] = {
+	&mti_arch_amd64,
+	&mti_arch_aarch64,
+};
+
+const size_t mti_arch_count = sizeof(mti_archs) / sizeof(mti_archs[0]);
+
+const struct mti_arch *mti_arch_find(uint32_t machine)
+{
+	size_t i;
+
+	for (i = 0; i < mti_arch_count; i++)
+		if (mti_archs[i]->machine == machine)
+			return mti_archs[i];
+	return NULL;
+}
+
+const struct mti_arch *mti_arch_named(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < mti_arch_count; i++)
+		if (strcmp(mti_archs[i]->name, name) == 0)
+			return mti_archs[i];
+	return NULL;
+}
+
+uint64_t mti_cpu_state_get(const struct mti_cpu_state *state,
+			   enum mti_cpu_part part)
+{
+	switch (part) {
+	case MTI_CPU_FS_BASE:
+		return state->fs_base;
+	case MTI_CPU_GS_BASE:
+		return state->gs_base;
+	case MTI_CPU_MXCSR:
+		return state->mxcsr;
+	case MTI_CPU_X87_CONTROL:
+	default:
+		return state->x87_control;
+	}
+}
+
+void mti_cpu_state_set(struct mti_cpu_state *state, enum mti_cpu_part part,
+		       uint64_t value)
+{
+	switch (part) {
+	case MTI_CPU_FS_BASE:
+		state->fs_base = value;
+		break;
+	case MTI_CPU_GS_BASE:
+		state->gs_base = value;
+		break;
+	case MTI_CPU_MXCSR:
+		state->mxcsr = (uint32_t)value;
+		break;
+	case MTI_CPU_X87_CONTROL:
+	default:
+		state->x87_control = (uint32_t)value;
+		break;
+	}
+}
+
+void mti_arch_list(char *text, size_t size)
+{
+	size_t used = 0;
+	size_t i;
+
+	text[0] = '\0';
+	for (i = 0; i < mti_arch_count && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used,
+					 "%s%u (%s)", i == 0 ? "" : " or ",
+					 mti_archs[i]->machine,
+					 mti_archs[i]->title);
+}

@@ -1,0 +1,185 @@
+/*
+ * Registers of a user-mode guest of aarch64.
+ */
+#include <string.h>
+
+#include "arch/aarch64/boot.h"
+#include "arch/aarch64/core.h"
+#include "base/error.h"
+#include "hv/soft/user_aarch64.h"
+
+#define VECTOR_REGISTERS 32
+#define VECTOR_BYTES 16
+
+static int id_of(size_t index)
+{
+	switch (index) {
+	case MTI_AARCH64_X29:
+		return UC_ARM64_REG_X29;
+	case MTI_AARCH64_X30:
+		return UC_ARM64_REG_X30;
+	case MTI_AARCH64_SP:
+		return UC_ARM64_REG_SP;
+	case MTI_AARCH64_PC:
+		return UC_ARM64_REG_PC;
+	case MTI_AARCH64_PSTATE:
+		return UC_ARM64_REG_PSTATE;
+	default:
+		return UC_ARM64_REG_X0 + (int)index;
+	}
+}
+
+/* These registers there are: it cannot fail. */
+void mti_soft_arm_load(struct arm_user *user)
+{
+	void *values[ARM_GENERAL];
+	int ids[ARM_GENERAL];
+	size_t i;
+
+	for (i = 0; i < ARM_GENERAL; i++) {
+		ids[i] = id_of(i);
+		values[i] = &user->general[i];
+	}
+	(void)uc_reg_write_batch(user->vm.uc, ids, values, ARM_GENERAL);
+}
+
+void mti_soft_arm_store(struct arm_user *user)
+{
+	void *values[ARM_GENERAL];
+	int ids[ARM_GENERAL];
+	size_t i;
+
+	memset(user->general, 0, sizeof(user->general));
+	for (i = 0; i < ARM_GENERAL; i++) {
+		ids[i] = id_of(i);
+		values[i] = &user->general[i];
+	}
+	(void)uc_reg_read_batch(user->vm.uc, ids, values, ARM_GENERAL);
+}
+
+static void get(struct arm_user *user, int id, void *value)
+{
+	(void)uc_reg_read(user->vm.uc, id, value);
+}
+
+static void set(struct arm_user *user, int id, const void *value)
+{
+	(void)uc_reg_write(user->vm.uc, id, value);
+}
+
+mote_status mti_soft_arm_registers(struct mti_vm *vm, mote_fault *fault,
+				   uint64_t *fault_address, mote_error *err)
+{
+	struct arm_user *user = arm_user_of(vm);
+
+	(void)err;
+	fault->register_count = MTI_AARCH64_REGISTERS;
+	memcpy(fault->registers, user->general, sizeof(user->general));
+	get(user, UC_ARM64_REG_TPIDR_EL0,
+	    &fault->registers[MTI_AARCH64_TPIDR]);
+	fault->error_code = user->syndrome;
+	*fault_address = user->address;
+	return MOTE_OK;
+}
+
+mote_status mti_soft_arm_state_get(struct mti_vm *vm,
+				   struct mti_cpu_state *state,
+				   mote_error *err)
+{
+	struct arm_user *user = arm_user_of(vm);
+
+	(void)err;
+	memset(state, 0, sizeof(*state));
+	get(user, UC_ARM64_REG_TPIDR_EL0, &state->fs_base);
+	get(user, UC_ARM64_REG_FPCR, &state->mxcsr);
+	get(user, UC_ARM64_REG_FPSR, &state->x87_control);
+	return MOTE_OK;
+}
+
+static mote_status check(const struct mti_cpu_state *state, mote_error *err)
+{
+	if ((state->mxcsr & ~MTI_AARCH64_FPCR_BITS) == 0 &&
+	    (state->x87_control & ~MTI_AARCH64_FPSR_BITS) == 0)
+		return MOTE_OK;
+	return mti_error_set(err, MOTE_E_INVALID, "restore CPU",
+			     "FPCR 0x%x, FPSR 0x%x: bits that do not exist",
+			     state->mxcsr, state->x87_control);
+}
+
+/*
+ * The guest runs no code for it (MOTE_SYSCALL_RESTORE): a copy of the CPU as
+ * new is put in its place.
+ */
+mote_status mti_soft_arm_state_set(struct mti_vm *vm,
+				   const struct mti_cpu_state *state,
+				   bool clean, mote_error *err)
+{
+	struct arm_user *user = arm_user_of(vm);
+	mote_status status = check(state, err);
+	uc_err uc;
+
+	(void)clean;
+	if (status != MOTE_OK)
+		return status;
+	uc = uc_context_restore(vm->uc, user->fresh);
+	if (uc != UC_ERR_OK)
+		return mti_soft_error(err, "restore CPU", "uc_context_restore",
+				      uc);
+	memset(user->general, 0, sizeof(user->general));
+	user->general[MTI_AARCH64_PSTATE] = MTI_AARCH64_PSTATE_USER;
+	user->address = 0;
+	user->syndrome = 0;
+	set(user, UC_ARM64_REG_TPIDR_EL0, &state->fs_base);
+	set(user, UC_ARM64_REG_FPCR, &state->mxcsr);
+	set(user, UC_ARM64_REG_FPSR, &state->x87_control);
+	return MOTE_OK;
+}
+
+mote_status mti_soft_arm_machine_get(struct mti_vm *vm,
+				     struct mti_machine *machine,
+				     mote_error *err)
+{
+	struct arm_user *user = arm_user_of(vm);
+	int i;
+
+	(void)err;
+	memset(machine, 0, sizeof(*machine));
+	memcpy(machine->general, user->general, sizeof(user->general));
+	get(user, UC_ARM64_REG_TPIDR_EL0, &machine->fs_base);
+	machine->general[MTI_AARCH64_TPIDR] = machine->fs_base;
+	for (i = 0; i < VECTOR_REGISTERS; i++)
+		get(user, UC_ARM64_REG_V0 + i,
+		    machine->vector + VECTOR_BYTES * i);
+	get(user, UC_ARM64_REG_FPSR, machine->vector + MTI_AARCH64_FPSIMD_FPSR);
+	get(user, UC_ARM64_REG_FPCR, machine->vector + MTI_AARCH64_FPSIMD_FPCR);
+	machine->vector_size = MTI_AARCH64_FPSIMD_BYTES;
+	return MOTE_OK;
+}
+
+mote_status mti_soft_arm_machine_set(struct mti_vm *vm,
+				     const struct mti_machine *machine,
+				     mote_error *err)
+{
+	struct arm_user *user = arm_user_of(vm);
+	uint64_t *flags = &user->general[MTI_AARCH64_PSTATE];
+	int i;
+
+	if (machine->general[MTI_AARCH64_PC] >= user->arch->user_limit)
+		return mti_error_set(
+			err, MOTE_E_INVALID, "set registers",
+			"pc 0x%llx is not an address of the guest's",
+			(unsigned long long)machine->general[MTI_AARCH64_PC]);
+	memcpy(user->general, machine->general, sizeof(user->general));
+	/* Steps are not for this CPU. */
+	*flags &= MTI_AARCH64_PSTATE_SETTABLE & ~MTI_AARCH64_PSTATE_SS;
+	*flags |= MTI_AARCH64_PSTATE_USER;
+	set(user, UC_ARM64_REG_TPIDR_EL0, &machine->fs_base);
+	if (machine->vector_size < MTI_AARCH64_FPSIMD_BYTES)
+		return MOTE_OK;
+	for (i = 0; i < VECTOR_REGISTERS; i++)
+		set(user, UC_ARM64_REG_V0 + i,
+		    machine->vector + VECTOR_BYTES * i);
+	set(user, UC_ARM64_REG_FPSR, machine->vector + MTI_AARCH64_FPSIMD_FPSR);
+	set(user, UC_ARM64_REG_FPCR, machine->vector + MTI_AARCH64_FPSIMD_FPCR);
+	return MOTE_OK;
+}

@@ -1,0 +1,319 @@
+/*
+ * A VM with a user-mode guest of amd64: its making, its runs.
+ */
+#include "hv/soft/user_amd64.h"
+
+#include <elf.h>
+#include <string.h>
+
+#include "abi/layout.h"
+#include "arch/amd64/boot.h"
+#include "base/error.h"
+#include "os/os.h"
+
+/*
+ * Data breakpoint 0 is on a port: the emulator looks at it right after the
+ * hook of an I/O instruction and so leaves the guest behind it, and not some
+ * instructions later. The hook puts the port there, see exits.c.
+ */
+#define DR7_PORT UINT64_C(0x20403)
+#define DR0_NONE UINT64_MAX
+
+#define CR4_VALUE MTI_CR4_BASE
+/* With it, page faults say whether they fetched (SDM 3A, 4.7). */
+#define CR4_SMEP (UINT64_C(1) << 20)
+
+static void put64(uint8_t *at, uint64_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+static bool takes(const struct mti_vm_config *config)
+{
+	return !config->bare && config->arch->machine == EM_X86_64;
+}
+
+/*
+ * enter:	out %al, $0
+ *		jmp *target(%rip)
+ * descend:	mov %rax, %dr7
+ *		iretq
+ */
+static void put_code(struct soft_user *user)
+{
+	static const uint8_t enter[] = { 0xe6, 0x00, 0xff, 0x25, 0, 0, 0, 0 };
+	static const uint8_t descend[] = { 0x0f, 0x23, 0xf8, 0x48, 0xcf };
+	struct soft_shadow *shadow = &user->shadow;
+	uint8_t *frame = shadow->pool + SOFT_STACK + MOTE_PAGE_SIZE - 40;
+
+	_Static_assert(SOFT_ENTER + sizeof(enter) == SOFT_TARGET,
+		       "the displacement is 0");
+	memcpy(shadow->pool + SOFT_ENTER, enter, sizeof(enter));
+	memcpy(shadow->pool + SOFT_DESCEND, descend, sizeof(descend));
+	put64(shadow->pool + SOFT_TARGET, shadow->base + SOFT_ENTER);
+	put64(frame, shadow->base + SOFT_ENTER);
+	put64(frame + 8, MTI_SELECTOR_USER_CODE);
+	put64(frame + 16, MTI_RFLAGS_USER);
+	put64(frame + 24, 0);
+	put64(frame + 32, MTI_SELECTOR_USER_DATA);
+}
+
+static bool write64(struct soft_user *user, int id, uint64_t value)
+{
+	return uc_reg_write(user->vm.uc, id, &value) == UC_ERR_OK;
+}
+
+static bool put_registers(struct soft_user *user)
+{
+	uc_x86_mmr gdt = { .base = MOTE_GVA_SUPERVISOR + MTI_SUPERVISOR_GDT,
+			   .limit = MTI_GDT_BYTES - 1 };
+	uc_x86_mmr idt = { .base = MOTE_GVA_SUPERVISOR + MTI_SUPERVISOR_IDT,
+			   .limit = MTI_IDT_BYTES - 1 };
+	uint16_t control = MTI_X87_CONTROL_RESET;
+	uint16_t tags = 0xffff;
+	uint32_t mxcsr = MTI_MXCSR_RESET;
+	uc_engine *uc = user->vm.uc;
+	uint64_t base = user->shadow.base;
+
+	return uc_reg_write(uc, UC_X86_REG_GDTR, &gdt) == UC_ERR_OK &&
+	       uc_reg_write(uc, UC_X86_REG_IDTR, &idt) == UC_ERR_OK &&
+	       uc_reg_write(uc, UC_X86_REG_FPCW, &control) == UC_ERR_OK &&
+	       uc_reg_write(uc, UC_X86_REG_FPTAG, &tags) == UC_ERR_OK &&
+	       uc_reg_write(uc, UC_X86_REG_MXCSR, &mxcsr) == UC_ERR_OK &&
+	       write64(user, UC_X86_REG_CR4, CR4_VALUE) &&
+	       write64(user, UC_X86_REG_CR3, base + SOFT_ROOT) &&
+	       write64(user, UC_X86_REG_CR0, MTI_CR0_VALUE) &&
+	       write64(user, UC_X86_REG_DR0, DR0_NONE) &&
+	       write64(user, UC_X86_REG_RAX, DR7_PORT) &&
+	       write64(user, UC_X86_REG_RSP,
+		       base + SOFT_STACK + MOTE_PAGE_SIZE - 40);
+}
+
+/* Into user mode, where it stays; this state is kept. */
+static mote_status descend(struct soft_user *user, mote_error *err)
+{
+	static const char operation[] = "create VM";
+	struct mti_vm *vm = &user->vm;
+	uint64_t base = user->shadow.base;
+	uint64_t selector = 0;
+	uc_err uc;
+
+	put_code(user);
+	/* The descriptors that IRET loads. */
+	(void)mti_soft_shadow_fill(user, MOTE_GVA_SUPERVISOR);
+	if (!put_registers(user))
+		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
+				     "the emulator refuses a register");
+	user->starting = true;
+	vm->kicked = true;
+	uc = uc_emu_start(vm->uc, base + SOFT_DESCEND, 0, 0, 0);
+	mti_soft_run_end(vm);
+	vm->kicked = false;
+	if (uc == UC_ERR_OK)
+		uc = uc_reg_read(vm->uc, UC_X86_REG_CS, &selector);
+	if (uc != UC_ERR_OK || user->event != SOFT_NONE || user->starting ||
+	    (selector & 3) != 3)
+		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
+				     "the emulator does not reach user mode: "
+				     "%s, exception %u at 0x%llx",
+				     uc_strerror(uc), user->vector,
+				     (unsigned long long)user->address);
+	if (!write64(user, UC_X86_REG_CR4, CR4_VALUE | CR4_SMEP))
+		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
+				     "the emulator refuses SMEP");
+	memset(user->general, 0, sizeof(user->general));
+	user->general[MTI_RFLAGS] = MTI_RFLAGS_USER;
+	mti_soft_general_load(user);
+	uc = uc_context_alloc(vm->uc, &user->fresh);
+	if (uc == UC_ERR_OK)
+		uc = uc_context_save(vm->uc, user->fresh);
+	if (uc != UC_ERR_OK)
+		return mti_soft_error(err, operation, "uc_context_save", uc);
+	return MOTE_OK;
+}
+
+/*
+ * The emulator reserves so much for code when it is first used, and ends the
+ * process if it does not get it.
+ */
+#define TRANSLATOR_BYTES (UINT64_C(1) << 30)
+
+static mote_status check_room(mote_error *err)
+{
+	int os = mti_os_try_code(TRANSLATOR_BYTES);
+
+	if (os == 0)
+		return MOTE_OK;
+	return mti_error_os(err, MOTE_E_NO_MEMORY, "create VM", -os,
+			    "1 GiB of addresses for code, for the emulator");
+}
+
+static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
+			mote_error *err)
+{
+	struct soft_user *user = soft_user_of(vm);
+	mote_status status;
+	uc_err uc;
+
+	user->pt = config->arch->pt;
+	user->root = config->page_table_gpa;
+	status = check_room(err);
+	if (status != MOTE_OK)
+		return status;
+	uc = uc_open(UC_ARCH_X86, UC_MODE_64, &vm->uc);
+	if (uc == UC_ERR_OK)
+		uc = uc_context_alloc(vm->uc, &user->scratch);
+	if (uc != UC_ERR_OK)
+		return mti_soft_error(err, "create VM", "uc_open", uc);
+	status = mti_soft_shadow_init(user, err);
+	if (status == MOTE_OK)
+		status = mti_soft_exits_init(user, err);
+	if (status == MOTE_OK)
+		status = descend(user, err);
+	return status;
+}
+
+static void fini(struct mti_vm *vm)
+{
+	struct soft_user *user = soft_user_of(vm);
+
+	if (user->fresh)
+		uc_context_free(user->fresh);
+	if (user->scratch)
+		uc_context_free(user->scratch);
+	if (vm->uc)
+		uc_close(vm->uc);
+	mti_soft_shadow_fini(user);
+}
+
+static void forget(struct mti_vm *vm)
+{
+	mti_soft_shadow_reset(soft_user_of(vm));
+}
+
+static uint32_t features(const struct mti_vm *vm)
+{
+	(void)vm;
+	return 0;
+}
+
+/* The guest reads the host's TSC, of which nobody says how fast it is. */
+static uint64_t tick_ns(const struct mti_vm *vm)
+{
+	(void)vm;
+	return 0;
+}
+
+static void set_entry(struct mti_vm *vm, const struct mti_entry *entry)
+{
+	uint64_t *general = soft_user_of(vm)->general;
+
+	memset(general, 0, sizeof(soft_user_of(vm)->general));
+	general[MTI_RIP] = entry->pc;
+	general[MTI_RSP] = entry->sp;
+	general[MTI_RDI] = entry->argument0;
+	general[MTI_RSI] = entry->argument1;
+	general[MTI_RFLAGS] = MTI_RFLAGS_USER;
+}
+
+static void changed(struct mti_vm *vm)
+{
+	soft_user_of(vm)->changed = true;
+}
+
+/*
+ * What kvm-pvm does: the code at LSTAR serves it at CPL 3 too (see
+ * arch/amd64/boot.c).
+ */
+static void enter_syscall(struct soft_user *user)
+{
+	uint64_t *general = user->general;
+
+	general[MTI_RCX] = general[MTI_RIP];
+	general[MTI_R11] = general[MTI_RFLAGS];
+	general[MTI_RFLAGS] &= ~(uint64_t)MTI_SFMASK_VALUE;
+	general[MTI_RFLAGS] |= MTI_RFLAGS_USER;
+	general[MTI_RIP] = MOTE_GVA_SYSCALL;
+}
+
+static void emulate(struct soft_user *user)
+{
+	struct mti_vm *vm = &user->vm;
+	uint64_t pc = user->general[MTI_RIP];
+
+	if (user->changed)
+		mti_soft_shadow_check_code(user);
+	user->changed = false;
+	user->event = SOFT_NONE;
+	user->starting = true;
+	mti_soft_general_load(user);
+	put64(user->shadow.pool + SOFT_TARGET, pc);
+	(void)uc_emu_start(vm->uc, user->shadow.base + SOFT_ENTER, 0, 0, 0);
+	mti_soft_run_end(vm);
+	mti_soft_shadow_drop_standins(user);
+	if (user->event != SOFT_NONE && user->event != SOFT_SYSCALL)
+		return;
+	mti_soft_general_store(user);
+	/* Stopped before it left our code. */
+	if (user->general[MTI_RIP] - user->shadow.base < MOTE_PAGE_SIZE)
+		user->general[MTI_RIP] = pc;
+}
+
+static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
+		       mote_error *err)
+{
+	struct soft_user *user = soft_user_of(vm);
+
+	if (vm->broken)
+		return mti_error_set(err, MOTE_E_HYPERVISOR, "run guest",
+				     "the emulator did not give memory back");
+	do {
+		emulate(user);
+		if (user->event == SOFT_SYSCALL)
+			enter_syscall(user);
+	} while (user->event == SOFT_SYSCALL);
+	if (user->shadow.full)
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "run guest",
+				     "the emulator has no memory for the "
+				     "guest's page tables");
+	switch (user->event) {
+	case SOFT_IO:
+		mti_soft_decode_io(user, exit);
+		break;
+	case SOFT_FAULT:
+		mti_soft_deliver(user, exit);
+		break;
+	case SOFT_MACHINE:
+		exit->kind = MTI_EXIT_MACHINE;
+		exit->text = user->text;
+		exit->detail = user->detail;
+		break;
+	case SOFT_NONE:
+	case SOFT_SYSCALL:
+		exit->kind = MTI_EXIT_INTERRUPTED;
+		break;
+	}
+	return MOTE_OK;
+}
+
+const struct mti_soft_kind mti_soft_user_amd64 = {
+	.name = "user-mode guests of amd64",
+	.takes = takes,
+	.vm_size = sizeof(struct soft_user),
+	.init = init,
+	.fini = fini,
+	.forget = forget,
+	.ops = {
+		.features = features,
+		.tick_ns = tick_ns,
+		.set_entry = set_entry,
+		.run = run,
+		.changed = changed,
+		.registers = mti_soft_registers,
+		.set_fs_base = mti_soft_set_fs_base,
+		.state_get = mti_soft_state_get,
+		.state_set = mti_soft_state_set,
+		.machine_get = mti_soft_machine_get,
+		.machine_set = mti_soft_machine_set,
+	},
+};

@@ -1,0 +1,87 @@
+/*
+ * Faults of guests whose page tables copy on write (mem/cow.c).
+ *
+ * What the fault says comes from the CPU, and from a frame in guest memory
+ * that user mode cannot reach. If that is forged all the same, a page is
+ * copied that need not have been, or the guest goes on somewhere in user
+ * mode, as it could have anyway.
+ */
+#include "base/error.h"
+#include "sandbox/sandbox.h"
+
+static mote_status full(const mote_sandbox *box, mote_error *err)
+{
+	const struct mti_cow *cow = box->memory.cow;
+
+	if (!mti_cow_full(cow))
+		return mti_error_set(err, MOTE_E_NO_MEMORY, "run guest",
+				     "no memory for the list of its %zu "
+				     "copied pages",
+				     mti_cow_copies(cow));
+	return mti_error_set(err, MOTE_E_GROWTH, "run guest",
+			     "scratch_bytes: all of its %zu pages are in use, "
+			     "%zu for copies and %zu for page tables",
+			     cow->most, mti_cow_copies(cow), cow->tables);
+}
+
+/* What earlier calls had copied is still there, and may not be needed. */
+static bool make_room(mote_sandbox *box)
+{
+	struct mti_memory *memory = &box->memory;
+
+	return memory->cow->kept &&
+	       mti_cow_reclaim(memory->cow, memory->base, memory->size,
+			       &memory->dirty) > 0;
+}
+
+mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
+			   mote_error *err)
+{
+	const struct mti_virtual space = mti_inspect_space(box);
+	enum mti_virtual_copied copied;
+	mote_fault fault = { 0 };
+	mote_status status;
+
+	status = mti_fault_take(box, vector, &fault, err);
+	if (status != MOTE_OK || fault.kind != MOTE_FAULT_WRITE)
+		return status;
+	copied = mti_virtual_copy(&space, fault.address);
+	if (copied == MTI_VIRTUAL_FULL && make_room(box))
+		copied = mti_virtual_copy(&space, fault.address);
+	switch (copied) {
+	case MTI_VIRTUAL_COPIED:
+		status = box->image->engine->ops->resume(
+			box->vm, fault.registers, err);
+		*resolved = status == MOTE_OK;
+		return status;
+	case MTI_VIRTUAL_FULL:
+		return full(box, err);
+	case MTI_VIRTUAL_GONE:
+		return mti_fault_other(box, MOTE_FAULT_MACHINE,
+				       "access to memory that the host took "
+				       "away, address",
+				       fault.address, &fault.pc, err);
+	case MTI_VIRTUAL_NOT_MARKED:
+	default:
+		return MOTE_OK;
+	}
+}
+
+mote_status mti_copy_enter(mote_sandbox *box, mote_error *err)
+{
+	const struct mti_hv_ops *ops = box->image->engine->ops;
+	struct mti_cow *cow = box->memory.cow;
+	mote_status status = MOTE_OK;
+
+	if (!cow->stale)
+		return MOTE_OK;
+	if (ops->remapped)
+		status = ops->remapped(box->vm, err);
+	else if (ops->changed)
+		ops->changed(box->vm);
+	if (status == MOTE_OK)
+		cow->stale = false;
+	else
+		box->vm_lost = true;
+	return status;
+}

@@ -1,0 +1,66 @@
+# shellcheck shell=sh
+# tools/check-conformance; sourced by run.sh.
+
+# page CELL: two backends, one feature.
+page() {
+	put docs/CONFORMANCE.md <<END
+| feature | user amd64 |
+|---|---|
+| calls | $1 |
+
+| in a cell | meaning |
+|---|---|
+| anything | \`really\` |
+
+| feature | user aarch64 |
+|---|---|
+| calls | - |
+END
+}
+
+check="$tools/check-conformance $work/tree"
+
+# shellcheck disable=SC2016 # backquotes of Markdown
+# shellcheck disable=SC2086 # a command and its arguments
+{
+	tree
+	printf 'void test_x(void)\n{\n}\nint a[] = { test_x };\n' |
+		put tests/vm/test_some_calls.c
+	printf 'void test_y(void)\n{\n}\n' | put tests/debug/core.c
+	for name in a b b.memory b.file b.pool some-calls some-calls.soft; do
+		echo "add_test(vm.$name true)"
+	done | put b/CTestTestfile.cmake
+	for cell in - '`vm.a`' '`vm.b`+' '`vm.a`, `vm.b`+; `vm.some-calls`' \
+		'`vm.some-calls` `test_x`' '`vm.some-calls.soft` `test_x`'; do
+		page "$cell"
+		accepts $check b
+	done
+	page '`vm.c`'
+	accepts $check
+	rejects '3: calls: there is no test vm.c' $check b
+	page '`vm.a`+'
+	rejects 'there is no test vm.a.memory' $check b
+	page '`vm.some-calls` `test_y`'
+	rejects 'test_some_calls.c does not run test_y' $check
+	page '`debug.core` `test_y`'
+	rejects 'tests/debug/core.c does not run test_y' $check
+	page '`vm.a` `test_x`'
+	rejects '`test_x`: no source of a test before it' $check
+	page '`test_x`'
+	rejects 'no source of a test before it' $check
+	page yes
+	rejects "'yes' is not the name of a test" $check
+	page ''
+	rejects 'an empty cell' $check
+	page '- | -'
+	rejects '3: 3 cells, not 2' $check
+	page -
+	echo '| more | - |' >>docs/CONFORMANCE.md
+	rejects 'not the features of the first table' $check
+	printf '\n| feature of | x |\n|---|---|\n| walks | `vm.c` |\n' |
+		cat - docs/CONFORMANCE.md | sed '/more/d' >page.md
+	mv page.md docs/CONFORMANCE.md
+	rejects '4: walks: there is no test vm.c' $check b
+	echo nothing | put docs/CONFORMANCE.md
+	rejects 'there is no table of features' $check
+}
