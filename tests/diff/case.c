@@ -50,7 +50,12 @@ static bool lay_out(struct diff_case *test)
 
 	for (i = 0; i < test->count; i++)
 		size += test->insns[i].size;
-	test->start = DIFF_CODE + 64 + test->data_seed % 16;
+	if (size + 64 + 16 + END_MAX > DIFF_SLOT_BYTES)
+		return false;
+	if (test->at_page_end)
+		test->slot = DIFF_SLOT_LAST;
+	test->base = DIFF_CODE + (uint64_t)test->slot * DIFF_SLOT_BYTES;
+	test->start = test->base + 64 + test->data_seed % 16;
 	if (test->at_page_end)
 		test->start = DIFF_CODE + DIFF_CODE_BYTES - size / 2 - 1;
 	size = 0;
@@ -74,9 +79,7 @@ static bool lay_out(struct diff_case *test)
 	test->code_size = size;
 	if (size > DIFF_CODE + DIFF_CODE_BYTES - test->start)
 		test->code_size = DIFF_CODE + DIFF_CODE_BYTES - test->start;
-	memcpy(test->code + (test->start - DIFF_CODE), code, test->code_size);
-	/* Where a syscall goes. */
-	memcpy(test->code, port_end, sizeof(port_end));
+	memcpy(test->code + (test->start - test->base), code, test->code_size);
 	return true;
 }
 
@@ -117,6 +120,12 @@ bool diff_assemble(struct diff_case *test)
 		if (!flow(test, &again))
 			return false;
 	return true;
+}
+
+void diff_no_code(uint8_t *code)
+{
+	memset(code, FILLER, DIFF_CODE_BYTES);
+	memcpy(code, port_end, sizeof(port_end));
 }
 
 uint32_t diff_undefined_at(const struct diff_case *test, uint64_t pc)

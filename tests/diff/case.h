@@ -13,11 +13,20 @@
 #include "harness/random.h"
 
 /*
- * The program's address space: a page of code, two of data, one that is read
- * only, and nothing behind them. Stack and the rest are as a guest has them.
+ * The program's address space: code, two pages of data, one that is read
+ * only, and nothing behind each. Stack and the rest are as a guest has them.
+ *
+ * Code has room for many programs, so that each can go where none was before:
+ * to see that code has changed costs an emulator more than to run it.
  */
 #define DIFF_CODE UINT64_C(0x400000)
-#define DIFF_CODE_BYTES UINT64_C(4096)
+#define DIFF_SLOT_BYTES 1024u
+#define DIFF_SLOTS 512u
+#define DIFF_CODE_BYTES (UINT64_C(512) * DIFF_SLOT_BYTES)
+/* The first one is not for programs: a syscall lands there. */
+#define DIFF_SLOT_FIRST 1u
+/* For those that run into the page that is not there. */
+#define DIFF_SLOT_LAST (DIFF_SLOTS - 1)
 #define DIFF_DATA UINT64_C(0x500000)
 #define DIFF_DATA_BYTES UINT64_C(8192)
 #define DIFF_CONST (DIFF_DATA + DIFF_DATA_BYTES)
@@ -65,12 +74,14 @@ struct diff_case {
 	uint64_t general[18];
 	uint8_t fxsave[DIFF_FXSAVE_BYTES];
 	uint64_t data_seed;
+	uint32_t slot;
 	bool ends_at_port; /* else with int3 */
 	bool at_page_end; /* the code runs into the page that is not there */
 	bool raw;         /* random bytes: nothing is known about its flags */
 
 	/* What diff_assemble makes of it. */
-	uint8_t code[DIFF_CODE_BYTES];
+	uint8_t code[DIFF_SLOT_BYTES];
+	uint64_t base; /* of the code: that of its slot */
 	uint64_t start;
 	size_t code_size; /* without what was cut off at the page's end */
 	uint64_t address[DIFF_INSNS_MAX + 1];
@@ -85,6 +96,9 @@ void diff_generate(struct diff_case *test, uint64_t seed);
  * earlier one left undefined, or a jump is too far.
  */
 bool diff_assemble(struct diff_case *test);
+
+/* Of code where no program is: int3, and at the start out, for syscall. */
+void diff_no_code(uint8_t *code);
 
 /* Flags that do not count when the program has stopped there. */
 uint32_t diff_undefined_at(const struct diff_case *test, uint64_t pc);

@@ -87,10 +87,11 @@ const struct mti_hv_ops *diff_backend(const char *name,
 static void open_machine(struct diff_target *target)
 {
 	static const uint8_t zeros[DIFF_DATA_BYTES];
+	static uint8_t code[DIFF_CODE_BYTES];
 	static const struct machine_part parts[] = {
 		{ { DIFF_CODE, DIFF_CODE_BYTES, DIFF_CODE_BYTES,
 		    MTI_PT_USER | MTI_PT_EXECUTE },
-		  zeros },
+		  code },
 		{ { DIFF_DATA, DIFF_DATA_BYTES, DIFF_DATA_BYTES,
 		    MTI_PT_USER | MTI_PT_WRITE },
 		  zeros },
@@ -105,6 +106,7 @@ static void open_machine(struct diff_target *target)
 	};
 	struct machine *machine = &target->machine;
 
+	diff_no_code(code);
 	memset(machine, 0, sizeof(*machine));
 	machine->err.struct_size = sizeof(machine->err);
 	machine->ops = target->ops;
@@ -157,12 +159,13 @@ void diff_target_reset(struct diff_target *target, const struct diff_case *test)
 
 	if (target->origin == DIFF_FRESH) {
 		machine_close(machine);
+		memset(target->used, 0, sizeof(target->used));
 		open_machine(target);
 	}
 	clear(machine);
 	diff_fill(test, machine_at(machine, DIFF_DATA),
 		  machine_at(machine, DIFF_CONST));
-	memcpy(machine_at(machine, DIFF_CODE), test->code, DIFF_CODE_BYTES);
+	memcpy(machine_at(machine, test->base), test->code, DIFF_SLOT_BYTES);
 	control = machine_at(machine, MOTE_GVA_CONTROL);
 	control->syscall_handler = DIFF_CODE;
 	/* As machine_restore leaves them. */
@@ -175,8 +178,11 @@ void diff_target_reset(struct diff_target *target, const struct diff_case *test)
 						   &machine->err),
 			  MOTE_OK, &machine->err);
 	}
-	if (target->ops->changed)
+	if (target->ops->changed && target->used[test->slot]) {
+		memset(target->used, 0, sizeof(target->used));
 		target->ops->changed(machine->vm);
+	}
+	target->used[test->slot] = true;
 }
 
 static void enter(struct diff_target *target, const struct diff_case *test)

@@ -39,6 +39,8 @@ struct diff_target {
 	const struct mti_hv_ops *ops;
 	struct machine machine;
 	struct mti_machine initial;
+	/* There may be translated code of an earlier case. */
+	bool used[DIFF_SLOTS];
 };
 
 /* name: of a backend, then nothing, "+fresh" or "+restored". */

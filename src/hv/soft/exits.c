@@ -426,15 +426,14 @@ mote_status mti_soft_exits_init(struct soft_user *user, mote_error *err)
 		{ UC_HOOK_INSN, (void *)on_out, UC_X86_INS_OUT },
 		{ UC_HOOK_INSN, (void *)on_in, UC_X86_INS_IN },
 	};
+	uc_err uc = mti_soft_hook_blocks(&user->vm);
 	size_t i;
 
-	for (i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
-		uc_err uc = add_hook(user, hooks[i].type, hooks[i].callback,
-				     hooks[i].instruction);
-
-		if (uc != UC_ERR_OK)
-			return mti_soft_error(err, "create VM", "uc_hook_add",
-					      uc);
-	}
+	for (i = 0; uc == UC_ERR_OK && i < sizeof(hooks) / sizeof(hooks[0]);
+	     i++)
+		uc = add_hook(user, hooks[i].type, hooks[i].callback,
+			      hooks[i].instruction);
+	if (uc != UC_ERR_OK)
+		return mti_soft_error(err, "create VM", "uc_hook_add", uc);
 	return MOTE_OK;
 }
