@@ -113,6 +113,8 @@ struct mti_exit {
 	uint64_t detail;
 };
 
+#define MTI_HV_FEATURE_WORDS 8
+
 struct mti_hv;
 struct mti_vm;
 
@@ -146,6 +148,13 @@ struct mti_hv_ops {
 			      const struct mti_vm_config *config,
 			      struct mti_vm **vm, mote_error *err);
 	void (*vm_free)(struct mti_vm *vm);
+
+	/*
+	 * What programs in user mode may find the CPU to have, as
+	 * mti_os_cpu_features has it. NULL operation: all that this machine's
+	 * CPU has.
+	 */
+	void (*cpu_features)(uint64_t features[MTI_HV_FEATURE_WORDS]);
 
 	/* For the guest's control page. */
 	uint32_t (*features)(const struct mti_vm *vm); /* MOTE_FEATURE_* */

@@ -204,7 +204,6 @@ static bool is_apart(const struct mti_store *store,
 static mote_status check_parts(const mote_image *image,
 			       const struct mti_snap *snap, mote_error *err)
 {
-	const struct mti_hv_ops *ops = image->engine->ops;
 	const struct mti_arch *arch = image->arch;
 	size_t i;
 
@@ -223,12 +222,6 @@ static mote_status check_parts(const mote_image *image,
 	if (snap->origin.machine != arch->machine ||
 	    snap->origin.abi_version != image->elf.abi_version)
 		return bad(err, "it is not of this program's machine and ABI");
-	/* Without a backend it can only be looked at. */
-	if (ops->state_set && strcmp(snap->origin.backend, ops->name) != 0)
-		return mti_error_set(err, MOTE_E_INCOMPATIBLE, "load snapshot",
-				     "backend: the snapshot has %.15s, the "
-				     "engine %s",
-				     snap->origin.backend, ops->name);
 	return MOTE_OK;
 }
 

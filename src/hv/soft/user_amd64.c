@@ -20,6 +20,8 @@
 #define DR0_NONE UINT64_MAX
 
 #define CR4_VALUE MTI_CR4_BASE
+/* With it, page faults say whether they fetched (SDM 3A, 4.7). */
+#define CR4_SMEP (UINT64_C(1) << 20)
 
 static void put64(uint8_t *at, uint64_t value)
 {
@@ -116,6 +118,9 @@ static mote_status descend(struct soft_user *user, mote_error *err)
 				     "%s, exception %u at 0x%llx",
 				     uc_strerror(uc), user->vector,
 				     (unsigned long long)user->address);
+	if (!write64(user, UC_X86_REG_CR4, CR4_VALUE | CR4_SMEP))
+		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
+				     "the emulator refuses SMEP");
 	memset(user->general, 0, sizeof(user->general));
 	user->general[MTI_RFLAGS] = MTI_RFLAGS_USER;
 	mti_soft_general_load(user);

@@ -62,6 +62,8 @@ struct soft_shadow {
 	uint32_t standin_count;
 };
 
+#define SOFT_IO_REGISTERS 4
+
 struct soft_user {
 	struct mti_vm vm;
 	const struct mti_pt *pt;
@@ -82,7 +84,8 @@ struct soft_user {
 	uint32_t io_size;
 	uint32_t io_value;
 	bool io_out;
-	uint64_t io_rax; /* before the instruction */
+	/* rax, rcx, rsi, rdi before the instruction. */
+	uint64_t io_general[SOFT_IO_REGISTERS];
 	const char *text;
 	uint64_t detail;
 };
