@@ -170,7 +170,6 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 	struct soft_user *user = context;
 	struct raised raised = take_exception(user);
 	uint64_t none = DR0_NONE;
-	uint64_t pc = 0;
 
 	if (user->event == SOFT_IO) {
 		stop(user, SOFT_IO);
@@ -184,15 +183,12 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 	}
 	if (user->event != SOFT_NONE)
 		return;
-	uc_reg_read(uc, UC_X86_REG_RIP, &pc);
 	if (raised.is_int) {
 		software_interrupt(user, number);
 	} else if (number == VECTOR_PF) {
 		page_fault(user, raised.error_code);
-	} else if (number == VECTOR_DB &&
-		   pc - user->shadow.base < MOTE_PAGE_SIZE) {
-		/* A step of our own code. */
-		return;
+	} else if (number == VECTOR_DB && user->own_steps > 0) {
+		user->own_steps--;
 	} else {
 		stop_fault(user, number & 31, raised.error_code);
 	}

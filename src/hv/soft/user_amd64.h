@@ -76,6 +76,7 @@ struct soft_user {
 	uint64_t address; /* CR2 */
 	bool changed;	  /* look whether code is what it was */
 	bool starting;	  /* the next I/O is that of our own entry code */
+	int own_steps;	  /* of which single steps are not the guest's */
 	enum soft_event event;
 	/* Of the event. */
 	uint32_t vector;
