@@ -69,6 +69,17 @@ static mote_status tables_init(struct tables *tables, const mote_image *image,
 	return MOTE_OK;
 }
 
+/* What guests of that engine find their CPU to have. */
+static void cpu_features(const mote_engine *engine,
+			 uint64_t features[MTI_SNAP_FEATURE_WORDS])
+{
+	_Static_assert(MTI_HV_FEATURE_WORDS == MTI_SNAP_FEATURE_WORDS, "");
+	if (engine->ops->cpu_features)
+		engine->ops->cpu_features(features);
+	else
+		mti_os_cpu_features(features);
+}
+
 /* ------------------------------------------------------------------- save */
 
 mote_status mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
@@ -89,13 +100,16 @@ mote_status mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
 			    !directory ? "directory" :
 					 "tag",
 			    err);
+	if (snapshot->snap.layout.bare)
+		return mti_error_set(err, MOTE_E_UNSUPPORTED, operation,
+				     "snapshots of bare guests stay in memory");
 	status = tables_init(&tables, snapshot->image, operation, err);
 	if (status != MOTE_OK)
 		return status;
 	snap = snapshot->snap;
 	/* It was taken in this process, so on this machine. */
 	if (!snapshot->from_file && snapshot->image->arch->cpuid)
-		mti_os_cpu_features(snap.origin.features);
+		cpu_features(snapshot->image->engine, snap.origin.features);
 	save = (struct mti_save){
 		.allocator = &snapshot->image->engine->allocator,
 		.snap = &snap,
@@ -125,7 +139,7 @@ static void describe_here(const mote_engine *engine,
 	if (!engine->ops->state_set)
 		return;
 	snprintf(here->backend, sizeof(here->backend), "%s", engine->ops->name);
-	mti_os_cpu_features(here->features);
+	cpu_features(engine, here->features);
 }
 
 /* The program becomes an image, which owns the bytes then. */

@@ -78,21 +78,17 @@ static void read_features(const struct mti_json_node *cpu,
 	mti_features_missing(origin->features, here->features, missing,
 			     sizeof(missing));
 	if (missing[0])
-		mti_json_fail(&features, "this machine's CPU lacks %s",
-			      missing);
+		mti_json_fail(&features, "the CPU of backend \"%s\" lacks %s",
+			      here->backend, missing);
 }
 
+/* Which one it was does not matter: what its CPU could is in the features. */
 static void read_backend(const struct mti_json_node *root,
-			 const struct mti_snap_origin *here,
 			 struct mti_snap_origin *origin)
 {
 	const char *text = mti_json_text(root, "backend");
 	size_t length = strlen(text);
 
-	if (here->backend[0]) {
-		mti_json_expect(root, "backend", here->backend);
-		return;
-	}
 	if (length == 0 || length >= sizeof(origin->backend))
 		mti_json_fail(root, "backend: \"%.32s\" is no name of one",
 			      text);
@@ -129,7 +125,7 @@ static void read_origin(const struct mti_json_node *root,
 		mti_json_fail(root,
 			      "abi: %" PRIu64 "; this library has %" PRIu32,
 			      number, here->abi_version);
-	read_backend(root, here, origin);
+	read_backend(root, origin);
 	number = mti_json_number(root, "page_size", UINT32_MAX);
 	if (number != MOTE_PAGE_SIZE)
 		mti_json_fail(root, "page_size: %" PRIu64 " is not %u", number,

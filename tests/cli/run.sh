@@ -606,6 +606,8 @@ run run -b kvm "$program" Seven
 status 0
 run run --backend=auto "$program" Seven
 status 0
+run run --memory=paging "$program" Seven
+status 0
 
 # --- JSON of results
 types_json EchoU64 18446744073709551615

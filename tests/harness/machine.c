@@ -31,21 +31,20 @@ void machine_open_hv(struct machine *machine)
 					      &machine->err));
 }
 
-static void plan(struct machine *machine, size_t code_size, uint64_t heap)
+#define PARTS_MAX 8
+
+static void plan(struct machine *machine, const struct machine_part *parts,
+		 size_t count, const struct mti_layout_sizes *sizes)
 {
-	const struct mti_part part = {
-		.gva = MACHINE_CODE,
-		.memory_size = code_size,
-		.file_size = code_size,
-		.flags = MTI_PT_USER | MTI_PT_EXECUTE | MTI_PT_WRITE,
-	};
-	const struct mti_layout_sizes sizes = { .heap = heap,
-						.stack = 65536,
-						.io = 65536 };
+	struct mti_part all[PARTS_MAX];
 	struct mti_layout *layout = &machine->layout;
 	struct mti_region *gap;
+	size_t i;
 
-	assert_true(mti_layout_plan(&part, 1, &sizes, layout));
+	assert_true(count <= PARTS_MAX);
+	for (i = 0; i < count; i++)
+		all[i] = parts[i].part;
+	assert_true(mti_layout_plan(all, count, sizes, layout));
 	assert_true(layout->memory_size <= MACHINE_GAP_GPA);
 	gap = &layout->regions[layout->region_count++];
 	gap->gva = MOTE_GVA_MAP;
@@ -55,13 +54,15 @@ static void plan(struct machine *machine, size_t code_size, uint64_t heap)
 }
 
 /* As sandbox/template.c does: file pages, so that a write copies. */
-static void map_memory(struct machine *machine, const void *code, size_t size)
+static void map_memory(struct machine *machine,
+		       const struct machine_part *parts, size_t count)
 {
 	const struct mti_layout *layout = &machine->layout;
 	const struct mti_region *regions = layout->regions;
 	uint8_t page[MOTE_PAGE_SIZE];
 	struct mti_tables tables;
 	void *memory;
+	size_t i;
 	int fd;
 
 	assert_true(mti_tables_build(&tables, mti_kvm_arch, layout,
@@ -78,9 +79,12 @@ static void map_memory(struct machine *machine, const void *code, size_t size)
 	assert_int_equal(mti_os_pwrite(fd, page, sizeof(page),
 				       regions[MTI_AREA_SYSCALL].gpa),
 			 0);
-	assert_int_equal(mti_os_pwrite(fd, code, size,
-				       machine_gpa(machine, MACHINE_CODE)),
-			 0);
+	for (i = 0; i < count; i++)
+		assert_int_equal(
+			mti_os_pwrite(fd, parts[i].bytes,
+				      parts[i].part.file_size,
+				      machine_gpa(machine, parts[i].part.gva)),
+			0);
 	assert_int_equal(
 		mti_os_pwrite(fd, tables.pages, tables.used, tables.base_gpa),
 		0);
@@ -94,16 +98,17 @@ static void map_memory(struct machine *machine, const void *code, size_t size)
 	machine->memory = memory;
 }
 
-void machine_open(struct machine *machine, const void *code, size_t size,
-		  uint64_t heap)
+void machine_open_parts(struct machine *machine,
+			const struct machine_part *parts, size_t count,
+			const struct mti_layout_sizes *sizes)
 {
 	struct mti_vm_config config = { 0 };
 
 	if (!machine->hv)
 		machine_open_hv(machine);
-	plan(machine, size, heap);
-	map_memory(machine, code, size);
-	machine->code = code;
+	plan(machine, parts, count, sizes);
+	map_memory(machine, parts, count);
+	machine->code = parts[0].bytes;
 	config.arch = mti_kvm_arch;
 	config.ranges[0].memory = machine->memory;
 	config.ranges[0].size = machine->layout.memory_size;
@@ -112,6 +117,24 @@ void machine_open(struct machine *machine, const void *code, size_t size,
 	config.page_table_gpa = machine->layout.page_table_gpa;
 	expect_ok(machine, machine->ops->vm_new(machine->hv, &config,
 						&machine->vm, &machine->err));
+}
+
+void machine_open(struct machine *machine, const void *code, size_t size,
+		  uint64_t heap)
+{
+	const struct machine_part part = {
+		.part = { .gva = MACHINE_CODE,
+			  .memory_size = size,
+			  .file_size = size,
+			  .flags = MTI_PT_USER | MTI_PT_EXECUTE |
+				   MTI_PT_WRITE },
+		.bytes = code,
+	};
+	const struct mti_layout_sizes sizes = { .heap = heap,
+						.stack = 65536,
+						.io = 65536 };
+
+	machine_open_parts(machine, &part, 1, &sizes);
 }
 
 void machine_close(struct machine *machine)

@@ -36,6 +36,18 @@ struct machine {
 /* The test fails if anything does. heap: bytes at MOTE_GVA_HEAP. */
 void machine_open(struct machine *machine, const void *code, size_t size,
 		  uint64_t heap);
+/*
+ * The same with parts of a program, in one piece of memory each, and of the
+ * stack and the areas what sizes says. ops and hv may be there already.
+ */
+struct machine_part {
+	struct mti_part part;
+	const void *bytes; /* part.file_size of them */
+};
+
+void machine_open_parts(struct machine *machine,
+			const struct machine_part *parts, size_t count,
+			const struct mti_layout_sizes *sizes);
 /* Before that: only the backend, so that a test can change what it found. */
 void machine_open_hv(struct machine *machine);
 /* A second VM after the first one's end is not offered. */

@@ -17,6 +17,8 @@
 
 #include <mote/snapshot.h>
 
+#include "sandbox/types.h"
+
 #define POOLED_MAX 1024
 
 mote_status __real_mote_sandbox_new(mote_image *image,
@@ -114,13 +116,15 @@ static void from_pool(mote_snapshot *snapshot,
 	remember(*box, pool);
 }
 
-/* The engine of an image is not to be had from the image. */
-static mote_engine *engine_of(void)
+/* Another engine with the backend of that image's. */
+static mote_engine *engine_of(const mote_image *image)
 {
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
 	mote_error err = MOTE_ERROR_INIT;
 	mote_engine *engine = NULL;
 
-	if (mote_engine_new(NULL, &engine, &err) != MOTE_OK)
+	options.backend = image->engine->ops->name;
+	if (mote_engine_new(&options, &engine, &err) != MOTE_OK)
 		fail("engine", &err);
 	return engine;
 }
@@ -143,7 +147,7 @@ mote_status __wrap_mote_sandbox_new(mote_image *image,
 	if (strcmp(origin, "memory") == 0) {
 		from_memory(snapshot, options, box);
 	} else if (strcmp(origin, "file") == 0) {
-		engine = engine_of();
+		engine = engine_of(image);
 		from_file(engine, snapshot, options, box);
 		mote_engine_unref(engine);
 	} else if (strcmp(origin, "pool") == 0) {

@@ -87,8 +87,8 @@ unsigned int vm_slow(void);
 uint64_t vm_patience_ns(void);
 /*
  * Whether the CPU is QEMU's emulation, which that of "soft" is too, and so
- * differs from processors: says so, for tools/test-qemu to count, and the test
- * leaves out what depends on it.
+ * differs from processors: says so, for tools/test-qemu to count, and the
+ * test leaves out what depends on it.
  */
 bool vm_differs(const char *reason);
 

@@ -416,8 +416,9 @@ static bool differs(const struct fault_case *row)
 {
 	if (is_among(row, qemu_rows, sizeof(qemu_rows) / sizeof(qemu_rows[0])))
 		return true;
-	return vm_soft() && is_among(row, soft_rows, sizeof(soft_rows) /
-							     sizeof(soft_rows[0]));
+	return vm_soft() &&
+	       is_among(row, soft_rows,
+			sizeof(soft_rows) / sizeof(soft_rows[0]));
 }
 
 static void run_cases(const struct fault_case *rows, size_t count)

@@ -510,7 +510,7 @@ static void test_modes(void **state)
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		char directory[] = "/dev/shm/mote-paging.XXXXXX";
+		char directory[] = "/tmp/mote-paging.XXXXXX";
 
 		assert_non_null(mkdtemp(directory));
 		save(modes[i], directory);

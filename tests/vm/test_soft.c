@@ -171,8 +171,8 @@ static void test_changed_code(void **state)
 
 	(void)state;
 	open_machine();
-	code = machine_at(&machine, MACHINE_CODE +
-					    (uint64_t)(m_nothing - machine_code));
+	code = machine_at(&machine, MACHINE_CODE + (uint64_t)(m_nothing -
+							      machine_code));
 	machine_call(&machine, m_nothing, 0, 0);
 	kept = *code;
 	*code = 0xcc;
@@ -268,6 +268,50 @@ static void test_faults(void **state)
 	machine_close(&machine);
 }
 
+/* Each step is one instruction of the guest, and none of the entry code. */
+static void test_steps(void **state)
+{
+	struct mti_machine registers;
+	uint64_t start = MACHINE_CODE + (uint64_t)(m_nothing - machine_code);
+	uint64_t last = start;
+	int i;
+
+	(void)state;
+	open_machine();
+	machine_enter(&machine, m_break, 0, 0);
+	machine_go(&machine, MTI_EXIT_FAULT);
+	vm_expect(machine.ops->machine_get(machine.vm, &registers,
+					   &machine.err),
+		  MOTE_OK, &machine.err);
+	registers.general[MTI_RSP] = MOTE_GVA_STACK_TOP;
+	registers.general[MTI_RIP] = start;
+	for (i = 0; i < 2; i++) {
+		mote_fault fault = { 0 };
+		uint64_t address;
+
+		registers.general[MTI_RFLAGS] |= 0x100;
+		vm_expect(machine.ops->machine_set(machine.vm, &registers,
+						   &machine.err),
+			  MOTE_OK, &machine.err);
+		machine_go(&machine, i == 0 ? MTI_EXIT_FAULT : MTI_EXIT_PORT);
+		if (i > 0)
+			break;
+		assert_int_equal(machine.exit.number, 1);
+		vm_expect(machine.ops->registers(machine.vm, &fault, &address,
+						 &machine.err),
+			  MOTE_OK, &machine.err);
+		/* mov $port, %edx */
+		last = *(uint64_t *)(void *)((uint8_t *)machine_at(
+			&machine, MOTE_GVA_INTERRUPT_STACK) + PAGE - 40);
+		assert_int_equal(last, start + 5);
+		assert_int_equal(fault.registers[MTI_RDX], MOTE_PORT_RETURN);
+		registers.general[MTI_RIP] = last;
+		registers.general[MTI_RDX] = MOTE_PORT_RETURN;
+	}
+	assert_int_equal(machine.exit.number, MOTE_PORT_RETURN);
+	machine_close(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_slot_goes),
 		cmocka_unit_test(test_short_file),
 		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_steps),
 	};
 
 	setenv("MOTE_TEST_BACKEND", "soft", 1);

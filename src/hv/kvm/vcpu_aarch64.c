@@ -91,6 +91,13 @@ int mti_kvm_vcpu_set_system(struct mti_vm *vm)
 	return status < 0 ? status : 0;
 }
 
+mote_status mti_kvm_cpu_prepare(struct mti_vm *vm, mote_error *err)
+{
+	(void)vm;
+	(void)err;
+	return MOTE_OK;
+}
+
 void mti_kvm_vcpu_memory(struct mti_vm *vm, const struct mti_vm_range *range,
 			 uint64_t page_table_gpa)
 {

@@ -132,17 +132,11 @@ static void page_fault(struct soft_user *user, uint32_t error_code)
 {
 	struct mti_pt_translation found;
 	uint64_t address = 0;
-	uint64_t pc = 0;
 	bool present;
 
 	uc_reg_read(user->vm.uc, UC_X86_REG_CR2, &address);
-	uc_reg_read(user->vm.uc, UC_X86_REG_RIP, &pc);
 	user->address = address;
-	error_code &= PF_WRITE | PF_USER;
-	/* Of the next page too, where an instruction reaches into it. */
-	if (!(error_code & PF_WRITE) && address - pc < CODE_MAX &&
-	    (address == pc || address % MOTE_PAGE_SIZE == 0))
-		error_code |= PF_FETCH;
+	error_code &= PF_WRITE | PF_USER | PF_FETCH;
 	present = translate(user, address, &found);
 	if (present && allows(found.flags, error_code)) {
 		if (mti_soft_shadow_fill(user, address))
@@ -176,24 +170,25 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 	struct soft_user *user = context;
 	struct raised raised = take_exception(user);
 	uint64_t none = DR0_NONE;
-	uint64_t pc = 0;
 
 	if (user->event == SOFT_IO) {
 		stop(user, SOFT_IO);
+		/*
+		 * What it has of the flags is not computed here, and would be
+		 * any bits: DF and TF among them.
+		 */
+		user->general[MTI_RFLAGS] = MTI_RFLAGS_USER;
 		uc_reg_write(uc, UC_X86_REG_DR0, &none);
 		return;
 	}
 	if (user->event != SOFT_NONE)
 		return;
-	uc_reg_read(uc, UC_X86_REG_RIP, &pc);
 	if (raised.is_int) {
 		software_interrupt(user, number);
 	} else if (number == VECTOR_PF) {
 		page_fault(user, raised.error_code);
-	} else if (number == VECTOR_DB &&
-		   pc - user->shadow.base < MOTE_PAGE_SIZE) {
-		/* A step of our own code. */
-		return;
+	} else if (number == VECTOR_DB && user->own_steps > 0) {
+		user->own_steps--;
 	} else {
 		stop_fault(user, number & 31, raised.error_code);
 	}
@@ -255,13 +250,18 @@ static void on_syscall(uc_engine *uc, void *context)
 static void take_io(struct soft_user *user, uint32_t port, int size,
 		    uint32_t value, bool out)
 {
+	static const int ids[SOFT_IO_REGISTERS] = {
+		UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RSI, UC_X86_REG_RDI,
+	};
 	uint64_t watched = port & 0xffff;
+	size_t i;
 
 	user->port = port & 0xffff;
 	user->io_size = (uint32_t)size;
 	user->io_value = value;
 	user->io_out = out;
-	uc_reg_read(user->vm.uc, UC_X86_REG_RAX, &user->io_rax);
+	for (i = 0; i < SOFT_IO_REGISTERS; i++)
+		uc_reg_read(user->vm.uc, ids[i], &user->io_general[i]);
 	user->event = SOFT_IO;
 	/* Ends the run behind this instruction. */
 	uc_reg_write(user->vm.uc, UC_X86_REG_DR0, &watched);
@@ -347,7 +347,10 @@ void mti_soft_decode_io(struct soft_user *user, struct mti_exit *exit)
 		return;
 	}
 	user->general[MTI_RIP] -= found.length;
-	user->general[MTI_RAX] = user->io_rax;
+	user->general[MTI_RAX] = user->io_general[0];
+	user->general[MTI_RCX] = user->io_general[1];
+	user->general[MTI_RSI] = user->io_general[2];
+	user->general[MTI_RDI] = user->io_general[3];
 	user->vector = VECTOR_GP;
 	user->error_code = 0;
 	mti_soft_deliver(user, exit);
@@ -429,15 +432,14 @@ mote_status mti_soft_exits_init(struct soft_user *user, mote_error *err)
 		{ UC_HOOK_INSN, (void *)on_out, UC_X86_INS_OUT },
 		{ UC_HOOK_INSN, (void *)on_in, UC_X86_INS_IN },
 	};
+	uc_err uc = mti_soft_hook_blocks(&user->vm);
 	size_t i;
 
-	for (i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
-		uc_err uc = add_hook(user, hooks[i].type, hooks[i].callback,
-				     hooks[i].instruction);
-
-		if (uc != UC_ERR_OK)
-			return mti_soft_error(err, "create VM", "uc_hook_add",
-					      uc);
-	}
+	for (i = 0; uc == UC_ERR_OK && i < sizeof(hooks) / sizeof(hooks[0]);
+	     i++)
+		uc = add_hook(user, hooks[i].type, hooks[i].callback,
+			      hooks[i].instruction);
+	if (uc != UC_ERR_OK)
+		return mti_soft_error(err, "create VM", "uc_hook_add", uc);
 	return MOTE_OK;
 }

@@ -115,6 +115,8 @@ mote_status mti_soft_arm_hooks_init(struct arm_user *user, mote_error *err)
 		uc = uc_hook_add(user->vm.uc, &hook, UC_HOOK_MEM_INVALID,
 				 (void *)on_refusal, user, (uint64_t)1,
 				 (uint64_t)0);
+	if (uc == UC_ERR_OK)
+		uc = mti_soft_hook_blocks(&user->vm);
 	if (uc != UC_ERR_OK)
 		return mti_soft_error(err, "create VM", "uc_hook_add", uc);
 	return MOTE_OK;
@@ -206,11 +208,12 @@ static void locate(struct arm_user *user)
 		return;
 	(void)uc_ctl_remove_cache(uc, pc, pc + INSTRUCTION_BYTES);
 	user->accesses = 0;
+	/* No kick is to stop this one. */
+	mti_soft_run_end(&user->vm);
 	/* Not counted: Unicorn 2.0 would never again run at full length. */
 	(void)uc_emu_start(uc, pc, UINT64_MAX, 0, 0);
 	(void)uc_hook_del(uc, hook);
 	(void)uc_ctl_remove_cache(uc, pc, pc + INSTRUCTION_BYTES);
-	mti_soft_run_end(&user->vm);
 	mti_soft_arm_load(user);
 	if (user->access.size == 0 &&
 	    mti_soft_arm_read(user, pc, &code, sizeof(code)))

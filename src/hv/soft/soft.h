@@ -62,6 +62,8 @@ struct mti_soft_piece {
 	bool borrowed; /* may be a file that becomes shorter */
 };
 
+#define MTI_SOFT_STOPS 64
+
 struct mti_vm {
 	struct mti_hv *hv;
 	const struct mti_soft_kind *kind;
@@ -74,6 +76,12 @@ struct mti_vm {
 	/* run.c. Shared with a signal handler on the same thread. */
 	volatile sig_atomic_t kicked;
 	volatile sig_atomic_t running;
+	/* Where a kick stops it, by the PC. */
+	struct mti_soft_stop {
+		uint64_t pc;
+		uc_hook hook;
+	} stops[MTI_SOFT_STOPS];
+	uint32_t stop_count;
 };
 
 /* memory.c */
@@ -95,6 +103,8 @@ void mti_soft_kick(struct mti_vm *vm, bool on);
  */
 void mti_soft_run_begin(struct mti_vm *vm);
 void mti_soft_run_end(struct mti_vm *vm);
+/* What sees the kicks in between. */
+uc_err mti_soft_hook_blocks(struct mti_vm *vm);
 
 /* probe.c */
 mote_status mti_soft_probe_quirks(struct mti_soft_quirks *quirks,

@@ -19,7 +19,10 @@
 #define DR7_PORT UINT64_C(0x20403)
 #define DR0_NONE UINT64_MAX
 
+#define FLAG_TF 0x100u
 #define CR4_VALUE MTI_CR4_BASE
+/* With it, page faults say whether they fetched (SDM 3A, 4.7). */
+#define CR4_SMEP (UINT64_C(1) << 20)
 
 static void put64(uint8_t *at, uint64_t value)
 {
@@ -116,6 +119,9 @@ static mote_status descend(struct soft_user *user, mote_error *err)
 				     "%s, exception %u at 0x%llx",
 				     uc_strerror(uc), user->vector,
 				     (unsigned long long)user->address);
+	if (!write64(user, UC_X86_REG_CR4, CR4_VALUE | CR4_SMEP))
+		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
+				     "the emulator refuses SMEP");
 	memset(user->general, 0, sizeof(user->general));
 	user->general[MTI_RFLAGS] = MTI_RFLAGS_USER;
 	mti_soft_general_load(user);
@@ -243,6 +249,8 @@ static void emulate(struct soft_user *user)
 	user->changed = false;
 	user->event = SOFT_NONE;
 	user->starting = true;
+	/* `out` and `jmp`, if the guest is stepped. */
+	user->own_steps = user->general[MTI_RFLAGS] & FLAG_TF ? 2 : 0;
 	mti_soft_general_load(user);
 	put64(user->shadow.pool + SOFT_TARGET, pc);
 	(void)uc_emu_start(vm->uc, user->shadow.base + SOFT_ENTER, 0, 0, 0);

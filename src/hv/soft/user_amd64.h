@@ -62,6 +62,8 @@ struct soft_shadow {
 	uint32_t standin_count;
 };
 
+#define SOFT_IO_REGISTERS 4
+
 struct soft_user {
 	struct mti_vm vm;
 	const struct mti_pt *pt;
@@ -74,6 +76,7 @@ struct soft_user {
 	uint64_t address; /* CR2 */
 	bool changed;	  /* look whether code is what it was */
 	bool starting;	  /* the next I/O is that of our own entry code */
+	int own_steps;	  /* of which single steps are not the guest's */
 	enum soft_event event;
 	/* Of the event. */
 	uint32_t vector;
@@ -82,14 +85,15 @@ struct soft_user {
 	uint32_t io_size;
 	uint32_t io_value;
 	bool io_out;
-	uint64_t io_rax; /* before the instruction */
+	/* rax, rcx, rsi, rdi before the instruction. */
+	uint64_t io_general[SOFT_IO_REGISTERS];
 	const char *text;
 	uint64_t detail;
 };
 
 /* Offsets in the pool. */
-#define SOFT_ENTER 0x000u	 /* user mode: tell the hook, go to SOFT_TARGET */
-#define SOFT_TARGET 0x008u
+#define SOFT_ENTER 0x000u	 /* user mode: tells the hook, goes on */
+#define SOFT_TARGET 0x008u	 /* where to */
 #define SOFT_DESCEND 0x100u	 /* supervisor: into user mode */
 #define SOFT_STACK 0x1000u	 /* one page */
 #define SOFT_ROOT 0x2000u
@@ -130,7 +134,8 @@ void mti_soft_general_load(struct soft_user *user);
 void mti_soft_general_store(struct soft_user *user);
 mote_status mti_soft_registers(struct mti_vm *vm, mote_fault *fault,
 			   uint64_t *fault_address, mote_error *err);
-mote_status mti_soft_set_fs_base(struct mti_vm *vm, uint64_t base, mote_error *err);
+mote_status mti_soft_set_fs_base(struct mti_vm *vm, uint64_t base,
+				 mote_error *err);
 mote_status mti_soft_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 			   mote_error *err);
 mote_status mti_soft_state_set(struct mti_vm *vm,
