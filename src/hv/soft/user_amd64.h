@@ -35,9 +35,12 @@ struct soft_region {
 	uint64_t address;
 	uint64_t size;
 	const uint8_t *memory;
-	bool execute;
 	bool borrowed; /* see struct mti_soft_piece */
-	uint64_t sum; /* of its bytes, when last translated; execute only */
+	/*
+	 * Of the bytes of each page, as they were when it may have been
+	 * translated. Owned; NULL: it is not executed.
+	 */
+	uint64_t *sums;
 };
 
 #define SOFT_STANDINS_MAX 4
