@@ -356,6 +356,48 @@ static uint64_t step_all(struct mti_machine *registers)
 	return sum + (uint64_t)steps;
 }
 
+/* No instruction is lost or comes twice, wherever a kick comes. */
+static void test_kicked_code(void **state)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct itimerspec when = { .it_interval.tv_nsec = 15000,
+				   .it_value.tv_nsec = 1 };
+	const struct itimerspec never = { 0 };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = SIGUSR1 };
+	size_t kicks = 0;
+	timer_t timer;
+	int i;
+
+	(void)state;
+	open_machine();
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+	assert_int_equal(timer_settime(timer, 0, &when, NULL), 0);
+	for (i = 0; i < 3000; i++) {
+		machine_enter(&machine, m_touch, MOTE_GVA_HEAP, 64);
+		do {
+			machine.ops->kick(machine.vm, false);
+			memset(&machine.exit, 0, sizeof(machine.exit));
+			vm_expect(machine.ops->run(machine.vm, &machine.exit,
+						   &machine.err),
+				  MOTE_OK, &machine.err);
+			kicks += machine.exit.kind == MTI_EXIT_INTERRUPTED;
+		} while (machine.exit.kind == MTI_EXIT_INTERRUPTED);
+		assert_int_equal(machine.exit.kind, MTI_EXIT_PORT);
+	}
+	assert_int_equal(timer_settime(timer, 0, &never, NULL), 0);
+	timer_delete(timer);
+	for (i = 0; i < 64; i++)
+		assert_int_equal(*(uint8_t *)machine_at(&machine,
+							MOTE_GVA_HEAP +
+								(uint64_t)i *
+									PAGE),
+				 3000 & 0xff);
+	print_message("%zu kicks\n", kicks);
+	machine_close(&machine);
+}
+
 /* Kicks come at any moment of a step. */
 static void test_kicked_steps(void **state)
 {
@@ -442,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_short_file),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_kicked_code),
 		cmocka_unit_test(test_kicked_steps),
 		cmocka_unit_test(test_new_state),
 	};

@@ -1,38 +1,41 @@
 /*
  * Kicks.
  *
- * uc_emu_start takes back a stop that came before it, at some moment while it
- * starts. So every run begins with an instruction of our own that calls a
- * hook: from there on a stop counts, and the hook looks for a kick that came
- * earlier. A kick after the hook finds `running` set. There is no moment
- * between: the handler runs on the same thread.
+ * A stop that comes from a signal handler cannot be used: uc_emu_start takes
+ * back one that came before it, and Unicorn 2.0 also acts on it behind an
+ * access to memory, in the middle of a block, where the program counter is
+ * that of the block's start. So the handler sets a flag only. A hook that the
+ * emulator calls before each block looks at it, and stops there: from such a
+ * hook a stop takes effect before the block's first instruction.
  */
-#include <stdatomic.h>
-
 #include "base/error.h"
 #include "hv/soft/soft.h"
 
 void mti_soft_kick(struct mti_vm *vm, bool on)
 {
 	vm->kicked = on;
-	atomic_signal_fence(memory_order_seq_cst);
-	/* Sets two flags; the emulator looks at them before each block. */
-	if (on && vm->running)
-		uc_emu_stop(vm->uc);
 }
 
-void mti_soft_run_begin(struct mti_vm *vm)
+static void on_block(uc_engine *uc, uint64_t address, uint32_t size,
+		     void *context)
 {
-	vm->running = true;
-	atomic_signal_fence(memory_order_seq_cst);
+	const struct mti_vm *vm = context;
+
+	(void)address;
+	(void)size;
 	if (vm->kicked)
-		uc_emu_stop(vm->uc);
+		uc_emu_stop(uc);
 }
 
-void mti_soft_run_end(struct mti_vm *vm)
+mote_status mti_soft_watch_kicks(struct mti_vm *vm, mote_error *err)
 {
-	vm->running = false;
-	atomic_signal_fence(memory_order_seq_cst);
+	uc_hook hook;
+	uc_err uc = uc_hook_add(vm->uc, &hook, UC_HOOK_BLOCK, (void *)on_block,
+				vm, (uint64_t)1, (uint64_t)0);
+
+	if (uc != UC_ERR_OK)
+		return mti_soft_error(err, "create VM", "uc_hook_add", uc);
+	return MOTE_OK;
 }
 
 mote_status mti_soft_error(mote_error *err, const char *operation,
