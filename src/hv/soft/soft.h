@@ -62,8 +62,6 @@ struct mti_soft_piece {
 	bool borrowed; /* may be a file that becomes shorter */
 };
 
-#define MTI_SOFT_STOPS 64
-
 struct mti_vm {
 	struct mti_hv *hv;
 	const struct mti_soft_kind *kind;
@@ -75,13 +73,7 @@ struct mti_vm {
 	bool broken; /* memory could not be taken away */
 	/* run.c. Shared with a signal handler on the same thread. */
 	volatile sig_atomic_t kicked;
-	volatile sig_atomic_t running;
-	/* Where a kick stops it, by the PC. */
-	struct mti_soft_stop {
-		uint64_t pc;
-		uc_hook hook;
-	} stops[MTI_SOFT_STOPS];
-	uint32_t stop_count;
+	bool deaf; /* a kick does not stop what runs now */
 };
 
 /* memory.c */
@@ -97,14 +89,11 @@ mote_status mti_soft_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
 /* run.c */
 void mti_soft_kick(struct mti_vm *vm, bool on);
 /*
- * Between these two the emulator is stopped by a kick. begin is called by a
- * hook, when uc_emu_start can no longer take a stop back; it stops at once if
- * the kick came before.
+ * From now on uc_emu_start ends before the next block while vm->kicked is set,
+ * also if it is when it starts: then registers are those it was given. All
+ * other hooks must not stop the emulator but outside of blocks.
  */
-void mti_soft_run_begin(struct mti_vm *vm);
-void mti_soft_run_end(struct mti_vm *vm);
-/* What sees the kicks in between. */
-uc_err mti_soft_hook_blocks(struct mti_vm *vm);
+mote_status mti_soft_watch_kicks(struct mti_vm *vm, mote_error *err);
 
 /* probe.c */
 mote_status mti_soft_probe_quirks(struct mti_soft_quirks *quirks,
