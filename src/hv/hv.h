@@ -216,6 +216,11 @@ struct mti_hv_ops {
 				const struct mti_bare_state *state,
 				mote_error *err);
 	/*
+	 * Bare only: what CPUID shows such a guest of the words of
+	 * mti_os_cpu_features. NULL operation: what the machine has.
+	 */
+	void (*bare_features)(uint64_t *features);
+	/*
 	 * Calls found for each page that the guest has written and that was
 	 * not reported before; pages may come more than once. Never misses
 	 * one that was never reported; a page that was may not come again,

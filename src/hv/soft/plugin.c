@@ -10,6 +10,7 @@
 #include <mote/version.h>
 
 #include "base/error.h"
+#include "hv/soft/bare.h"
 #include "hv/soft/soft.h"
 
 extern const struct mti_soft_plugin mote_soft_plugin;
@@ -246,6 +247,7 @@ static const struct mti_hv_ops ops = {
 	.state_set = state_set,
 	.bare_get = bare_get,
 	.bare_set = bare_set,
+	.bare_features = mti_soft_bare_features,
 	.tracks = tracks,
 	.map = mti_soft_map,
 	.unmap = mti_soft_unmap,
