@@ -153,8 +153,9 @@ mote_status mti_bare_build(struct mti_template *plan, const mote_image *image,
 {
 	const struct mti_pt *pt = mti_bare_mode_pt(image->elf.bare_mode);
 	struct mti_tables tables = { 0 };
-	mote_status status = mti_bare_make_plan(image, sizes, &plan->layout, err);
+	mote_status status;
 
+	status = mti_bare_make_plan(image, sizes, &plan->layout, err);
 	if (status != MOTE_OK)
 		return status;
 	if (pt && !mti_tables_build_bare(&tables, pt, &plan->layout,
