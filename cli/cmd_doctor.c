@@ -126,15 +126,15 @@ static void print_guests(const struct checkup *it, size_t backend)
 	if (!was_tried(it, backend))
 		return;
 	printf("              ");
-	for (int i = 0; i < CLI_PERSONALITIES; i++) {
+	for (size_t i = 0; i < CLI_PERSONALITIES; i++) {
 		if (!runs[i])
 			continue;
 		printf("%s%s", word, cli_personality_name(i));
 		word = ", ";
 	}
 	printf("%s\n", word[0] == 'r' ? "runs nothing" : "");
-	for (int i = 0; i < CLI_PERSONALITIES; i++) {
-		const char *other = who_else(it, (size_t)i);
+	for (size_t i = 0; i < CLI_PERSONALITIES; i++) {
+		const char *other = who_else(it, i);
 
 		if (!runs[i] && other)
 			printf("              not %s: use --backend %s\n",
@@ -273,7 +273,7 @@ static json_t *json_guests(const struct checkup *it, size_t backend)
 	if (!was_tried(it, backend))
 		return json_null();
 	object = json_object();
-	for (int i = 0; i < CLI_PERSONALITIES; i++)
+	for (size_t i = 0; i < CLI_PERSONALITIES; i++)
 		cli_json_set(object, cli_personality_name(i),
 			     json_boolean(it->runs[backend][i]));
 	return object;

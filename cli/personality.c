@@ -67,7 +67,7 @@ static const struct kind {
 			    { 0xb8, STATUS, 0, 0, 0, 0xe7, 0xd0, 0xf4 } },
 };
 
-const char *cli_personality_name(enum cli_personality which)
+const char *cli_personality_name(size_t which)
 {
 	return kinds[which].name;
 }
@@ -166,7 +166,7 @@ void cli_personalities(const char *backend, bool runs[CLI_PERSONALITIES])
 {
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
 	mote_engine *engine = NULL;
-	int i;
+	size_t i;
 
 	memset(runs, 0, CLI_PERSONALITIES * sizeof(*runs));
 	options.backend = backend;

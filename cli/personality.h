@@ -6,6 +6,7 @@
 #define CLI_PERSONALITY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum cli_personality {
 	CLI_USER_AMD64,
@@ -16,7 +17,7 @@ enum cli_personality {
 	CLI_PERSONALITIES
 };
 
-const char *cli_personality_name(enum cli_personality which);
+const char *cli_personality_name(size_t which);
 
 void cli_personalities(const char *backend, bool runs[CLI_PERSONALITIES]);
 
