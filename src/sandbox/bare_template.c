@@ -14,9 +14,9 @@
 
 static const char operation[] = "build image";
 
-static mote_status make_plan(const mote_image *image,
-			     const struct mti_layout_sizes *sizes,
-			     struct mti_layout *layout, mote_error *err)
+mote_status mti_bare_make_plan(const mote_image *image,
+			       const struct mti_layout_sizes *sizes,
+			       struct mti_layout *layout, mote_error *err)
 {
 	const struct mti_elf *elf = &image->elf;
 	const struct mti_bare_plan wanted = {
@@ -135,9 +135,9 @@ static mote_status make_store(struct mti_template *plan,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 				     "no memory for the store");
 	list_extents(&image->elf, tables, plan->store, &size);
-	/* All of it may be zero. */
+	/* All of it may be zero; but files of snapshots have memory. */
 	if (size == 0)
-		return MOTE_OK;
+		size = MOTE_PAGE_SIZE;
 	fd = write_file(image, plan->store, tables, size);
 	if (fd < 0)
 		return mti_error_os(err, MOTE_E_OS, operation, -fd,
@@ -153,8 +153,9 @@ mote_status mti_bare_build(struct mti_template *plan, const mote_image *image,
 {
 	const struct mti_pt *pt = mti_bare_mode_pt(image->elf.bare_mode);
 	struct mti_tables tables = { 0 };
-	mote_status status = make_plan(image, sizes, &plan->layout, err);
+	mote_status status;
 
+	status = mti_bare_make_plan(image, sizes, &plan->layout, err);
 	if (status != MOTE_OK)
 		return status;
 	if (pt && !mti_tables_build_bare(&tables, pt, &plan->layout,

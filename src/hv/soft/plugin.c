@@ -10,6 +10,7 @@
 #include <mote/version.h>
 
 #include "base/error.h"
+#include "hv/soft/bare.h"
 #include "hv/soft/soft.h"
 
 extern const struct mti_soft_plugin mote_soft_plugin;
@@ -69,6 +70,13 @@ static void close_hv(struct mti_hv *hv)
 		return;
 	allocator = hv->allocator;
 	mti_free(&allocator, hv);
+}
+
+/* User mode finds no less than this, and libmusl asks for no more. */
+static void cpu_features(bool bare, uint64_t *features)
+{
+	(void)bare;
+	mti_soft_bare_features(features);
 }
 
 static void vm_free(struct mti_vm *vm)
@@ -246,6 +254,7 @@ static const struct mti_hv_ops ops = {
 	.state_set = state_set,
 	.bare_get = bare_get,
 	.bare_set = bare_set,
+	.cpu_features = cpu_features,
 	.tracks = tracks,
 	.map = mti_soft_map,
 	.unmap = mti_soft_unmap,
