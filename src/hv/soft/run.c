@@ -6,14 +6,11 @@
  * hook: from there on a stop counts, and the hook looks for a kick that came
  * earlier.
  *
- * Later ones must not stop the emulator just so. It stops between two blocks
- * of code, and where these jump into each other directly Unicorn 2.0.1 does
- * not keep the PC: it is that of some earlier block. Only a hook before an
- * instruction stops exactly at it, but one before each costs too much. So a
- * hook before each block, which is cheap, looks for a kick. It gives the block
- * that it finds itself in a hook before its first instruction, which counts
- * when this block is entered again. As long as the kick lasts all blocks are
- * given one: a guest that does not end enters some block twice.
+ * Later ones are found by a hook before each block of code. The signal handler
+ * must not stop the emulator itself: it then stops between two blocks, and
+ * where these jump into each other directly the PC is that of an earlier one
+ * if a hook has provided memory before (seen with Unicorn 2.0.1). A hook is
+ * told the PC, and the emulator stops right there.
  */
 #include <stdatomic.h>
 
@@ -29,7 +26,7 @@ void mti_soft_kick(struct mti_vm *vm, bool on)
 	vm->kicked = on;
 }
 
-static void on_stop(uc_engine *uc, uint64_t pc, uint32_t size, void *context)
+static void on_block(uc_engine *uc, uint64_t pc, uint32_t size, void *context)
 {
 	const struct mti_vm *vm = context;
 
@@ -37,36 +34,6 @@ static void on_stop(uc_engine *uc, uint64_t pc, uint32_t size, void *context)
 	(void)size;
 	if (vm->kicked && vm->running)
 		uc_emu_stop(uc);
-}
-
-static void forget_stops(struct mti_vm *vm)
-{
-	while (vm->stop_count > 0)
-		(void)uc_hook_del(vm->uc, vm->stops[--vm->stop_count].hook);
-}
-
-static void on_block(uc_engine *uc, uint64_t pc, uint32_t size, void *context)
-{
-	struct mti_vm *vm = context;
-	struct mti_soft_stop *stop;
-	uint32_t i;
-
-	(void)size;
-	if (!vm->kicked || !vm->running)
-		return;
-	for (i = 0; i < vm->stop_count; i++)
-		if (vm->stops[i].pc == pc)
-			return;
-	if (vm->stop_count == MTI_SOFT_STOPS)
-		forget_stops(vm);
-	stop = &vm->stops[vm->stop_count];
-	stop->pc = pc;
-	if (uc_hook_add(uc, &stop->hook, UC_HOOK_CODE, (void *)on_stop, vm, pc,
-			pc) != UC_ERR_OK)
-		return;
-	vm->stop_count++;
-	/* It was translated without. */
-	(void)uc_ctl_remove_cache(uc, pc, pc + 1);
 }
 
 uc_err mti_soft_hook_blocks(struct mti_vm *vm)

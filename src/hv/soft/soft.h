@@ -62,8 +62,6 @@ struct mti_soft_piece {
 	bool borrowed; /* may be a file that becomes shorter */
 };
 
-#define MTI_SOFT_STOPS 64
-
 struct mti_vm {
 	struct mti_hv *hv;
 	const struct mti_soft_kind *kind;
@@ -76,12 +74,6 @@ struct mti_vm {
 	/* run.c. Shared with a signal handler on the same thread. */
 	volatile sig_atomic_t kicked;
 	volatile sig_atomic_t running;
-	/* Where a kick stops it, by the PC. */
-	struct mti_soft_stop {
-		uint64_t pc;
-		uc_hook hook;
-	} stops[MTI_SOFT_STOPS];
-	uint32_t stop_count;
 };
 
 /* memory.c */
