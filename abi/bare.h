@@ -10,14 +10,19 @@
  *
  * Behind a hole is the scratch memory, zero at first, which ends at
  * MOTE_BARE_SCRATCH_END: below 4 GiB and below the page of the local APIC, so
- * that every mode but real mode reaches it. Real mode has memory up to 1 MiB
- * and HMA, no less than 64 KiB behind the image.
+ * that every mode but real mode reaches it: page tables made by the host, if
+ * the mode has them, free memory, the page of struct mote_abi_bare_info, the
+ * stack. Free memory and stack are what the sandbox's options say, or more if
+ * the note asks for it.
+ *
+ * Real mode has memory up to 1 MiB and HMA. Behind the image is the page of
+ * struct mote_abi_bare_info, then the 64 KiB of the stack, below 1 MiB.
  *
  * At entry: interrupts off; EAX MOTE_BARE_MAGIC and EBX the physical address
- * of a struct mote_abi_bare_info; the stack pointer at the end of scratch, in
- * real mode SS:SP at the end of the 64 KiB segment behind the image; the
- * other general registers 0. Segments are flat, or in real mode: CS, DS, ES
- * the segment of the entry point's 64 KiB.
+ * of a struct mote_abi_bare_info; the stack pointer at the end of the stack
+ * (in real mode SP is 0, and SS that of its 64 KiB); the other general
+ * registers 0. Segments are flat, or in real mode: CS, DS, ES the segment of
+ * the entry point's 64 KiB. There is no descriptor table yet.
  *
  *	REAL		16 bits, CR0.PE clear
  *	PROTECTED	32 bits, flat segments, no paging
@@ -51,11 +56,11 @@ enum mote_abi_bare_mode {
 struct mote_abi_bare_note {
 	uint32_t version; /* MOTE_BARE_VERSION */
 	uint32_t mode;    /* enum mote_abi_bare_mode */
-	uint64_t scratch; /* bytes it needs at least; 0: it does not mind */
+	uint64_t scratch; /* free bytes it needs at least, a page's multiple */
 	uint32_t reserved[4];
 };
 
-/* In scratch, in the page below the stack's first one. */
+/* The page below the stack's first one. */
 struct mote_abi_bare_info {
 	uint32_t magic;
 	uint32_t version;
@@ -63,7 +68,7 @@ struct mote_abi_bare_info {
 	uint64_t scratch_gpa;
 	uint64_t scratch_size;
 	uint64_t page_table_gpa; /* the root; 0: none was made */
-	uint64_t free_gpa; /* scratch that nothing lies in: to scratch_end */
+	uint64_t free_gpa; /* scratch that nothing lies in */
 	uint64_t free_size;
 	uint8_t random[32];
 };
@@ -78,8 +83,8 @@ struct mote_abi_bare_info {
 #define MOTE_BARE_PORT_EXIT 0xd0	/* 4 bytes: status; it ends */
 /*
  * 4 bytes, any value: the host may take a snapshot here. A 4-byte `in` from
- * it tells how often this state was continued from a snapshot: 0 the first
- * time, else not 0.
+ * it tells how many snapshots lie on the way from the start to here: a guest
+ * that finds another number than before was continued from one.
  */
 #define MOTE_BARE_PORT_SNAPSHOT 0xdc
 

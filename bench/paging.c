@@ -169,8 +169,10 @@ int bench_paging(struct bench *bench)
 			status = measure(&sides[1 - round % 2], &err);
 		/* The first one fills caches. */
 		for (i = 0; i < FIGURES && round > 0; i++) {
-			bench_samples_add(&ratio[i], sides[1].ns[i] / sides[0].ns[i]);
-			bench_samples_add(&value[i], sides[1].ns[i] / 1000);
+			double ns = sides[1].ns[i];
+
+			bench_samples_add(&ratio[i], ns / sides[0].ns[i]);
+			bench_samples_add(&value[i], ns / 1000);
 		}
 	}
 	for (i = 0; i < FIGURES && status == MOTE_OK; i++) {

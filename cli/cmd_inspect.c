@@ -98,12 +98,17 @@ static void print_head(const struct inspection *it)
 	cli_text_clean(&text, it->path, strlen(it->path));
 	cli_format_size(it->file_size, size, sizeof(size));
 	printf("%s: Mote guest, %s\n", name, size);
-	printf("kind   %s\n", it->info.position_independent
-				      ? "position-independent (static-PIE)"
-				      : "at fixed addresses (static)");
+	if (it->info.bare_mode != 0)
+		printf("kind   bare, starts in %s mode\n",
+		       cli_bare_mode_text(it->info.bare_mode));
+	else
+		printf("kind   %s\n", it->info.position_independent
+					      ? "position-independent (static-PIE)"
+					      : "at fixed addresses (static)");
 	printf("ABI    %" PRIu32 "\n", it->info.abi_version);
 	printf("entry  0x%" PRIx64 "\n", it->info.entry);
-	printf("main   %s\n", it->info.has_main ? "yes" : "no");
+	if (it->info.bare_mode == 0)
+		printf("main   %s\n", it->info.has_main ? "yes" : "no");
 }
 
 static void print_segments(const struct inspection *it)
@@ -162,7 +167,8 @@ static int report(const struct inspection *it)
 	} else {
 		print_head(it);
 		print_segments(it);
-		cli_print_functions(it->image);
+		if (it->info.bare_mode == 0)
+			cli_print_functions(it->image);
 	}
 	return cli_end(&it->failure, "inspect", error);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mote/bare.h>
+
 #include "cmd.h"
 #include "functions.h"
 #include "guest_file.h"
@@ -20,7 +22,8 @@ const char cli_run_help[] =
 	"\n"
 	"Runs GUEST, a program built with mote-cc, in a micro-VM: calls\n"
 	"FUNCTION and prints its result, or without FUNCTION runs main with\n"
-	"the ARGs. GUEST - is standard input.\n"
+	"the ARGs. GUEST - is standard input. A bare GUEST, such as a small\n"
+	"32-bit kernel, runs until it exits or halts.\n"
 	"\n"
 	"      --snapshot DIR:TAG  start from this state instead of a GUEST\n"
 	"  -t, --timeout TIME    end a call after 100ms, 2s, 1m (default 1s)\n"
@@ -121,6 +124,23 @@ static bool check_main(struct cli_run *run)
 			run->options.arg_count);
 }
 
+static bool is_bare(const mote_image *image)
+{
+	mote_image_info info = MOTE_IMAGE_INFO_INIT;
+
+	return mote_image_describe(image, &info, NULL) == MOTE_OK &&
+	       info.bare_mode != 0;
+}
+
+static bool check_bare(struct cli_run *run)
+{
+	if (!run->options.function && run->options.arg_count == 0)
+		return true;
+	return cli_fail(&run->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			"the guest is a bare one: it has no functions and "
+			"takes no arguments");
+}
+
 /* For the core: debuggers look for the guest's file where it says. */
 static void note_path(struct cli_run *run)
 {
@@ -146,6 +166,9 @@ static bool prepare_call(struct cli_run *run)
 		return false;
 	}
 	note_path(run);
+	run->bare = is_bare(run->image);
+	if (run->bare)
+		return check_bare(run);
 	if (!run->options.function)
 		return run->options.saves || check_main(run);
 	if (!cli_find_export(run->image, run->options.function, &run->prototype,
@@ -191,9 +214,9 @@ static bool is_soft(const struct cli_run *run)
 
 /*
  * Without a hypervisor, and unless one was asked for, the guest runs on the
- * CPU emulator: one line says so, for it is no isolation.
+ * CPU emulator; why then says why.
  */
-static bool open_engine(struct cli_run *run)
+static bool open_engine(struct cli_run *run, mote_error *why)
 {
 	const char *name = run->options.backend;
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
@@ -214,20 +237,24 @@ static bool open_engine(struct cli_run *run)
 			 soft.text);
 		return fail_engine(run);
 	}
-	fprintf(stderr,
-		"mote %s: no hypervisor (%s): the guest runs on an emulated CPU, "
-		"which is no isolation\n",
-		cli_run_command(run), run->failure.error.text);
+	*why = run->failure.error;
 	run->failure.error = (mote_error)MOTE_ERROR_INIT;
 	return true;
 }
 
 static bool open_guest(struct cli_run *run)
 {
-	if (!read_guest(run) || !open_engine(run))
+	mote_error why = MOTE_ERROR_INIT;
+
+	if (!read_guest(run) || !open_engine(run, &why))
 		return false;
 	if (!prepare_call(run))
 		return false;
+	if (why.code != MOTE_OK)
+		fprintf(stderr,
+			"mote %s: no hypervisor (%s): the guest runs on an "
+			"emulated CPU, which is no isolation\n",
+			cli_run_command(run), why.text);
 	/* The image has a copy. */
 	free(run->file);
 	run->file = NULL;
@@ -310,8 +337,28 @@ static mote_status call_main(struct cli_run *run, mote_value *result)
 	return status;
 }
 
+/* Nobody here wants the states that it offers. */
+static mote_status run_bare(struct cli_run *run, mote_value *result)
+{
+	mote_run_result ended = MOTE_RUN_RESULT_INIT;
+	mote_status status;
+
+	do
+		status = mote_run(run->box, &ended, &run->failure.error);
+	while (status == MOTE_OK && ended.end == MOTE_RUN_SNAPSHOT);
+	if (status != MOTE_OK)
+		return status;
+	if (ended.end == MOTE_RUN_HALTED && !run->options.json)
+		fputs("mote run: the guest has halted\n", stderr);
+	run->main_status = (int)(ended.status & 0xff);
+	*result = (mote_value)MOTE_I32(run->main_status);
+	return MOTE_OK;
+}
+
 static mote_status call_once(struct cli_run *run, mote_value *result)
 {
+	if (run->bare)
+		return run_bare(run, result);
 	if (!run->options.function)
 		return call_main(run, result);
 	return mote_call(run->box, run->options.function, run->arguments.values,

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include <mote/bare.h>
+
 #include "functions.h"
 #include "json.h"
 #include "prototype.h"
@@ -20,6 +22,24 @@ const char *cli_protection_text(uint32_t protection)
 			       MOTE_PROT_EXECUTE == 4,
 		       "index of the table");
 	return texts[protection & 7];
+}
+
+const char *cli_bare_mode_text(uint32_t mode)
+{
+	switch (mode) {
+	case MOTE_BARE_MODE_REAL:
+		return "real (16-bit)";
+	case MOTE_BARE_MODE_PROTECTED:
+		return "protected (32-bit)";
+	case MOTE_BARE_MODE_PAGED:
+		return "paged (32-bit)";
+	case MOTE_BARE_MODE_PAGED_PAE:
+		return "paged-pae (32-bit)";
+	case MOTE_BARE_MODE_LONG:
+		return "long (64-bit)";
+	default:
+		return "another";
+	}
 }
 
 static void print_function(const mote_function *function)
@@ -121,6 +141,10 @@ void cli_json_image(const mote_image *image, json_t *object)
 	}
 	cli_json_set(object, "abi_version",
 		     json_integer((json_int_t)info.abi_version));
+	cli_json_set(object, "bare_mode",
+		     info.bare_mode ?
+			     json_string(cli_bare_mode_text(info.bare_mode)) :
+			     json_null());
 	cli_json_set(object, "position_independent",
 		     json_boolean(info.position_independent));
 	cli_json_set(object, "entry", cli_json_address(info.entry));

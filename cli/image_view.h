@@ -13,6 +13,9 @@
 /* "rw-" of MOTE_PROT_*. */
 const char *cli_protection_text(uint32_t protection);
 
+/* How a bare guest starts, mote_bare_mode_kind. */
+const char *cli_bare_mode_text(uint32_t mode);
+
 /* The functions and imports, on standard output. */
 void cli_print_functions(const mote_image *image);
 

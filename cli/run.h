@@ -44,6 +44,7 @@ struct cli_run {
 	struct cli_profile profile;
 	struct cli_heap heap;
 	struct cli_gdb gdb;
+	bool bare; /* the guest has no functions: it runs */
 	int main_status;
 	char *result_json; /* owned */
 	uint64_t create_ns;

@@ -107,7 +107,9 @@ static void print_stats(struct cli_run *run)
  */
 static void add_context(struct cli_run *run)
 {
-	const char *name = run->options.function ? run->prototype.name : "main";
+	const char *name = run->bare		 ? "the guest" :
+			   run->options.function ? run->prototype.name :
+						   "main";
 	mote_error *error = &run->failure.error;
 	char original[MOTE_ERROR_TEXT_MAX];
 	struct cli_text text;

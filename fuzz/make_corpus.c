@@ -18,6 +18,7 @@
 #include "call/codec.h"
 #include "debug/core.h"
 #include "debug/gdb/packet.h"
+#include "harness/bare_builder.h"
 #include "harness/elf_builder.h"
 #include "snap/config.h"
 #include "snap/index.h"
@@ -51,6 +52,22 @@ static void make_images(const char *folder)
 	image = elf_image_new(true, 0);
 	write_file(folder, "elf", "static-pie", image.bytes, image.size);
 	elf_image_free(&image);
+}
+
+static void make_bare(const char *folder)
+{
+	struct bare_image64 wide;
+	struct bare_image32 image;
+	uint32_t mode;
+	char name[16];
+
+	for (mode = MOTE_BARE_REAL; mode < MOTE_BARE_LONG; mode++) {
+		bare_image32_init(&image, mode);
+		snprintf(name, sizeof(name), "mode%u", mode);
+		write_file(folder, "bare", name, &image, sizeof(image));
+	}
+	bare_image64_init(&wide);
+	write_file(folder, "bare", "long", &wide, sizeof(wide));
 }
 
 static void make_message(const char *folder, const char *name, uint16_t kind,
@@ -351,6 +368,7 @@ int main(int argc, char **argv)
 	}
 	mkdir(argv[1], 0777);
 	make_images(argv[1]);
+	make_bare(argv[1]);
 	make_messages(argv[1]);
 	make_snapshots(argv[1]);
 	make_core(argv[1]);

@@ -199,11 +199,14 @@ typedef struct mote_image_info {
 	size_t import_count;
 	size_t segment_count;
 	size_t file_size;
+	uint32_t bare_mode; /* mote_bare_mode_kind, bare.h; 0: user mode */
+	uint32_t reserved;
 } mote_image_info;
 
 #define MOTE_IMAGE_INFO_INIT                                             \
 	{                                                                \
-		(uint32_t)sizeof(mote_image_info), 0, 0, 0, 0, 0, 0, 0, 0 \
+		(uint32_t)sizeof(mote_image_info), 0, 0, 0, 0, 0, 0, 0, 0, \
+			0, 0                                             \
 	}
 
 /*

@@ -1,6 +1,7 @@
 #include <mote/mote.h>
 
 #include "base/error.h"
+#include "sandbox/bare.h"
 #include "sandbox/sandbox.h"
 
 mote_status mote_call(mote_sandbox *box, const char *function,
@@ -18,7 +19,10 @@ mote_status mote_call(mote_sandbox *box, const char *function,
 	status = mti_sandbox_acquire_ready(box, "call", err);
 	if (status != MOTE_OK)
 		return status;
-	status = mti_sandbox_call(box, function, args, count, result, err);
+	status = mti_bare_never(box, "call", err);
+	if (status == MOTE_OK)
+		status = mti_sandbox_call(box, function, args, count, result,
+					  err);
 	mti_sandbox_release(box);
 	return status;
 }
@@ -34,7 +38,9 @@ mote_status mote_call_batch(mote_sandbox *box, mote_batch_item *items,
 	status = mti_sandbox_acquire_ready(box, "call", err);
 	if (status != MOTE_OK)
 		return status;
-	status = mti_sandbox_batch(box, items, count, err);
+	status = mti_bare_never(box, "call", err);
+	if (status == MOTE_OK)
+		status = mti_sandbox_batch(box, items, count, err);
 	mti_sandbox_release(box);
 	return status;
 }
@@ -54,7 +60,9 @@ mote_status mote_run_main(mote_sandbox *box, size_t argc,
 	outcome = mti_sandbox_acquire_ready(box, "call", err);
 	if (outcome != MOTE_OK)
 		return outcome;
-	outcome = mti_sandbox_main(box, argc, argv, status, err);
+	outcome = mti_bare_never(box, "call", err);
+	if (outcome == MOTE_OK)
+		outcome = mti_sandbox_main(box, argc, argv, status, err);
 	mti_sandbox_release(box);
 	return outcome;
 }

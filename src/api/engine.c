@@ -78,10 +78,10 @@ static mote_status check_memory(const mote_engine_options *options,
 				     "\"paging\"",
 				     options->memory);
 	if (!paging && options->scratch_bytes != 0)
-		return mti_error_set(err, MOTE_E_INVALID, "new engine",
-				     "scratch_bytes is %llu, and memory is not "
-				     "\"paging\"",
-				     (unsigned long long)options->scratch_bytes);
+		return mti_error_set(
+			err, MOTE_E_INVALID, "new engine",
+			"scratch_bytes is %llu, and memory is not \"paging\"",
+			(unsigned long long)options->scratch_bytes);
 	return MOTE_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "api/options.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "sandbox/bare.h"
 #include "sandbox/mapping.h"
 
 #define KNOWN_FLAGS MOTE_MAP_PRIVATE
@@ -115,8 +116,11 @@ mote_status mote_map_file(mote_sandbox *box, int fd, uint64_t offset,
 		status = mti_sandbox_acquire_ready(box, mapping, err);
 	if (status != MOTE_OK)
 		return status;
-	status = mti_mapping_file(box, fd, offset, size,
-				  flags & MOTE_MAP_PRIVATE, address, err);
+	status = mti_bare_never(box, mapping, err);
+	if (status == MOTE_OK)
+		status = mti_mapping_file(box, fd, offset, size,
+					  flags & MOTE_MAP_PRIVATE, address,
+					  err);
 	mti_sandbox_release(box);
 	return status;
 }
@@ -137,7 +141,9 @@ mote_status mote_map_memory(mote_sandbox *box, const void *memory,
 		status = mti_sandbox_acquire_ready(box, mapping, err);
 	if (status != MOTE_OK)
 		return status;
-	status = mti_mapping_memory(box, memory, size, address, err);
+	status = mti_bare_never(box, mapping, err);
+	if (status == MOTE_OK)
+		status = mti_mapping_memory(box, memory, size, address, err);
 	mti_sandbox_release(box);
 	return status;
 }

@@ -100,6 +100,9 @@ mote_status mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
 			    !directory ? "directory" :
 					 "tag",
 			    err);
+	if (snapshot->snap.layout.bare)
+		return mti_error_set(err, MOTE_E_UNSUPPORTED, operation,
+				     "snapshots of bare guests stay in memory");
 	status = tables_init(&tables, snapshot->image, operation, err);
 	if (status != MOTE_OK)
 		return status;

@@ -62,6 +62,8 @@ struct mti_trap {
 /* The longest instruction that is a breakpoint. */
 #define MTI_ARCH_BREAKPOINT_MAX 4
 
+struct mti_bare_state;
+
 enum mti_step_kind {
 	MTI_STEP_PLAIN,
 	/* It clears the flag; what comes behind it runs at full speed. */
@@ -72,6 +74,7 @@ enum mti_step_kind {
 
 /* Debugging without the help of a hypervisor. */
 struct mti_arch_debug {
+	bool gdb; /* debug/gdb/ has its registers */
 	uint8_t breakpoint[MTI_ARCH_BREAKPOINT_MAX]; /* an instruction */
 	uint32_t breakpoint_size;
 	/* mote_fault.vector of its exception, and how far behind it pc is. */
@@ -180,6 +183,10 @@ struct mti_arch {
 	const struct mti_arch_page *pages;
 	size_t page_count;
 
+	/* Bare guests, bare.h: the registers in the order of register_names. */
+	void (*bare_registers)(const struct mti_bare_state *state,
+			       uint64_t *general);
+
 	/* Fill the pages at MOTE_GVA_SUPERVISOR and MOTE_GVA_SYSCALL. */
 	void (*supervisor_page)(uint8_t *page);
 	void (*syscall_page)(uint8_t *page);
@@ -198,5 +205,6 @@ const struct mti_arch *mti_arch_named(const char *name);
 /* "62 (x86-64) or 183 (AArch64)", in that many bytes at most. */
 void mti_arch_list(char *text, size_t size);
 #define MTI_ARCH_LIST_BYTES 80
+extern const struct mti_arch mti_arch_i686; /* bare guests only */
 
 #endif

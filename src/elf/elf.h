@@ -62,6 +62,16 @@ struct mti_elf_function {
 };
 
 struct mti_elf {
+	/*
+	 * enum mote_abi_bare_mode of a bare guest, abi/bare.h; 0: a user-mode
+	 * one. A bare one has no functions and no position to be chosen, and
+	 * its segments lie at guest-physical addresses, may have all rights
+	 * and share pages, but no bytes.
+	 */
+	uint32_t bare_mode;
+	uint64_t bare_size;    /* memory from 0, whole pages */
+	uint64_t bare_end;     /* the end of the last segment */
+	uint64_t bare_scratch; /* free bytes it asks for, whole pages */
 	bool position_independent;
 	bool has_main;
 	uint32_t abi_version;

@@ -58,46 +58,69 @@ static mote_status take_note(const struct mti_elf_file *file,
 	return MOTE_OK;
 }
 
-mote_status mti_elf_notes_scan(const struct mti_elf_file *file,
-			       const struct mti_elf_notes *notes,
-			       struct mti_elf_note *note)
+static bool is_ours(const unsigned char *data, uint64_t at,
+		    const Elf64_Nhdr *header)
+{
+	return header->n_namesz == sizeof(MOTE_NOTE_NAME) &&
+	       memcmp(data + at + sizeof(*header), MOTE_NOTE_NAME,
+		      sizeof(MOTE_NOTE_NAME)) == 0;
+}
+
+mote_status mti_elf_notes_next(const struct mti_elf_file *file,
+			       const struct mti_elf_notes *notes, uint64_t *at,
+			       struct mti_elf_found *found, bool *more)
 {
 	const unsigned char *data = file->data + notes->offset;
-	uint64_t at = 0;
-	uint64_t body;
-	uint64_t end;
 	Elf64_Nhdr header;
-	mote_status status;
+	uint64_t start;
+	uint64_t end;
 
-	while (at < notes->size) {
-		if (notes->size - at < sizeof(header))
+	for (*more = false; *at < notes->size && !*more;) {
+		start = *at;
+		if (notes->size - start < sizeof(header))
 			return MTI_ELF_FAIL(file,
 					    "program header %u: the note at "
 					    "0x%" PRIx64 " is truncated",
-					    notes->header, at);
-		memcpy(&header, data + at, sizeof(header));
-		body = pad(at + sizeof(header) + header.n_namesz, notes->align);
-		end = body + header.n_descsz;
+					    notes->header, start);
+		memcpy(&header, data + start, sizeof(header));
+		found->offset = pad(start + sizeof(header) + header.n_namesz,
+				    notes->align);
+		end = found->offset + header.n_descsz;
 		if (end > notes->size)
 			return MTI_ELF_FAIL(
 				file,
 				"program header %u: the note at 0x%" PRIx64
 				" with n_namesz %" PRIu32 " and n_descsz "
 				"%" PRIu32 " is truncated",
-				notes->header, at, header.n_namesz,
+				notes->header, start, header.n_namesz,
 				header.n_descsz);
-		if (header.n_type == MOTE_NOTE_TYPE &&
-		    header.n_namesz == sizeof(MOTE_NOTE_NAME) &&
-		    memcmp(data + at + sizeof(header), MOTE_NOTE_NAME,
-			   sizeof(MOTE_NOTE_NAME)) == 0) {
-			status = take_note(file, notes, body, header.n_descsz,
-					   note);
-			if (status)
-				return status;
-		}
-		at = pad(end, notes->align);
+		found->type = header.n_type;
+		found->size = header.n_descsz;
+		*more = is_ours(data, start, &header);
+		*at = pad(end, notes->align);
 	}
 	return MOTE_OK;
+}
+
+mote_status mti_elf_notes_scan(const struct mti_elf_file *file,
+			       const struct mti_elf_notes *notes,
+			       struct mti_elf_note *note)
+{
+	struct mti_elf_found found;
+	mote_status status;
+	uint64_t at = 0;
+	bool more;
+
+	for (;;) {
+		status = mti_elf_notes_next(file, notes, &at, &found, &more);
+		if (status != MOTE_OK || !more)
+			return status;
+		if (found.type != MOTE_NOTE_TYPE)
+			continue;
+		status = take_note(file, notes, found.offset, found.size, note);
+		if (status != MOTE_OK)
+			return status;
+	}
 }
 
 /*

@@ -520,6 +520,8 @@ mote_status mti_elf_parse(const void *data, size_t size,
 	struct mti_elf parsed = { 0 };
 	mote_status status;
 
+	if (mti_elf_is_bare(data, size))
+		return mti_elf_bare_parse(data, size, elf, err);
 	status = read_image(&file, allocator, &parsed);
 	if (status)
 		mti_elf_fini(&parsed, allocator);

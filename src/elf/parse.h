@@ -50,6 +50,27 @@ const unsigned char *mti_elf_loaded(const struct mti_elf_file *file,
 /* Whether an executable segment holds the address. */
 bool mti_elf_executable(const struct mti_elf *elf, uint64_t address);
 
+/* Whether the file is of a bare guest, and so for the next one to read. */
+bool mti_elf_is_bare(const void *data, size_t size);
+/* As mti_elf_parse, but there is nothing to be freed. */
+mote_status mti_elf_bare_parse(const void *data, size_t size,
+			       struct mti_elf *elf, mote_error *err);
+
+/* A note of ours: its type, and where its bytes are in its PT_NOTE. */
+struct mti_elf_found {
+	uint32_t type;
+	uint64_t offset;
+	uint32_t size;
+};
+
+/*
+ * The next note of ours at or after *at, which is behind it then. *more is
+ * false if there is none.
+ */
+mote_status mti_elf_notes_next(const struct mti_elf_file *file,
+			       const struct mti_elf_notes *notes, uint64_t *at,
+			       struct mti_elf_found *found, bool *more);
+
 /* Looks for the Mote note in one PT_NOTE; a second one is an error. */
 mote_status mti_elf_notes_scan(const struct mti_elf_file *file,
 			       const struct mti_elf_notes *notes,

@@ -18,6 +18,7 @@
 #include <mote/mote.h>
 
 #include "arch/arch.h"
+#include "arch/bare.h"
 #include "base/alloc.h"
 
 /* Guest-physical memory [gpa, gpa + size) is the host memory there. */
@@ -92,64 +93,6 @@ struct mti_machine {
 	uint32_t vector_offset[8];
 };
 
-/* Of a segment register, or of GDTR, IDTR: then only base and limit. */
-struct mti_bare_segment {
-	uint64_t base;
-	uint32_t limit; /* in bytes */
-	uint16_t selector;
-	/* Bits 8 to 23 of the descriptor's second word (SDM 3, 3.4.5), >> 8. */
-	uint16_t attributes;
-	bool unusable;
-};
-
-enum mti_bare_register {
-	MTI_BARE_CS,
-	MTI_BARE_SS,
-	MTI_BARE_DS,
-	MTI_BARE_ES,
-	MTI_BARE_FS,
-	MTI_BARE_GS,
-	MTI_BARE_LDT,
-	MTI_BARE_TR,
-	MTI_BARE_SEGMENTS
-};
-
-/* MSRs that a bare guest may use and that a snapshot keeps. */
-enum mti_bare_msr {
-	MTI_BARE_STAR,
-	MTI_BARE_LSTAR,
-	MTI_BARE_CSTAR,
-	MTI_BARE_SFMASK,
-	MTI_BARE_KERNEL_GS_BASE,
-	MTI_BARE_SYSENTER_CS,
-	MTI_BARE_SYSENTER_ESP,
-	MTI_BARE_SYSENTER_EIP,
-	MTI_BARE_PAT,
-	MTI_BARE_MSRS
-};
-
-/* All of a bare x86 CPU, between two instructions. */
-struct mti_bare_state {
-	/* rax rbx rcx rdx rsi rdi rbp rsp r8 to r15 rip rflags. */
-	uint64_t general[18];
-	struct mti_bare_segment segments[MTI_BARE_SEGMENTS];
-	struct mti_bare_segment gdt;
-	struct mti_bare_segment idt;
-	uint64_t cr0;
-	uint64_t cr2;
-	uint64_t cr3;
-	uint64_t cr4;
-	uint64_t efer;
-	uint64_t xcr0; /* 0: as after reset */
-	uint64_t dr[4];
-	uint64_t dr6;
-	uint64_t dr7;
-	uint64_t msrs[MTI_BARE_MSRS];
-	/* The XSAVE area, standard format; 0 bytes: as after reset. */
-	uint8_t vector[4096];
-	uint32_t vector_size;
-};
-
 struct mti_exit {
 	enum mti_exit_kind kind;
 	uint32_t number; /* port, or vector */
@@ -179,7 +122,7 @@ struct mti_hv_ops {
 	const char *name;
 	/* Only for who asks for it by its name: "auto" passes it by. */
 	bool by_name;
-	/* What guests miss here, each a short text; NULL at the end, or NULL. */
+	/* What guests miss, each a short text; NULL at the end, or NULL. */
 	const char *const *limits;
 
 	/*

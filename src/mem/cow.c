@@ -24,7 +24,7 @@
  * What it says in the tables the host does not read back: it has its own copy
  * of those that it has changed (`truth`), and a restore puts them right again.
  *
- * All tables are copied into scratch at the start, some 60 KiB, and none is
+ * All tables are copied into scratch at the start, some 100 KiB, and none is
  * left in the image, for two reasons. With nested paging a walk counts as
  * writing to the tables (see ARCHITECTURE.md), which in memory that is not
  * writable ends in a fault for ever; and shadow paging, which has seen a

@@ -166,8 +166,15 @@ const char *mti_layout_name(const struct mti_layout *layout, size_t index)
 		[MTI_AREA_STACK] = "stack",
 		[MTI_AREA_HEAP] = "heap",
 	};
+	static const char *const bare[MTI_AREAS] = {
+		[MTI_AREA_CONTROL] = "information",
+		[MTI_AREA_STACK] = "stack",
+		[MTI_AREA_HEAP] = "free",
+	};
 	uint64_t gva;
 
+	if (index < MTI_AREAS && layout->bare && bare[index])
+		return bare[index];
 	if (index < MTI_AREAS)
 		return areas[index];
 	gva = layout->regions[index].gva;

@@ -9,6 +9,9 @@
  *	scratch  control page, interrupt stack, post, call, reply and out
  *		 areas, stack, the program's zero-initialised pages, heap:
  *		 anonymous memory, zero until touched
+ *
+ * Bare guests (abi/bare.h) have two ranges with a hole between them, and none
+ * of these areas but the stack, and the heap that is their free memory.
  */
 #ifndef MTI_MEM_LAYOUT_H
 #define MTI_MEM_LAYOUT_H
@@ -80,6 +83,10 @@ struct mti_layout {
 	uint64_t page_table_gpa; /* the tables end the image */
 	uint64_t page_table_max; /* bytes that they may take */
 	uint64_t memory_size;
+	/* Nothing is in [hole, hole_end); of user-mode guests it is empty. */
+	uint64_t hole;
+	uint64_t hole_end;
+	bool bare;
 	/* The areas at their index, then the parts of the program. */
 	struct mti_region regions[MTI_REGIONS_MAX];
 	size_t region_count;
@@ -89,6 +96,23 @@ struct mti_layout {
 bool mti_layout_plan(const struct mti_part *parts, size_t count,
 		     const struct mti_layout_sizes *sizes,
 		     struct mti_layout *layout);
+
+/* What a bare guest asks for. */
+struct mti_bare_plan {
+	uint32_t mode;    /* enum mote_abi_bare_mode */
+	uint64_t size;    /* memory from 0, whole pages */
+	uint64_t end;     /* of its last segment */
+	uint64_t scratch; /* free bytes at least, whole pages */
+};
+
+/*
+ * The same for a bare guest: areas that it has not are empty, the control
+ * area is the page of struct mote_abi_bare_info, and addresses are
+ * guest-physical. The last region is the image. false: there is no room.
+ */
+bool mti_layout_plan_bare(const struct mti_bare_plan *plan,
+			  const struct mti_layout_sizes *sizes,
+			  struct mti_layout *layout);
 
 /* The region that holds gva, or NULL. */
 const struct mti_region *mti_layout_find(const struct mti_layout *layout,

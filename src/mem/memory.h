@@ -26,6 +26,9 @@
 struct mti_memory {
 	uint8_t *base; /* owned: mti_memory_fini */
 	size_t size;
+	/* The guest has nothing in [hole, hole_end), see mem/layout.h. */
+	uint64_t hole;
+	uint64_t hole_end;
 	/* A reference; NULL: nobody knows what is mapped. */
 	struct mti_store *mapped;
 	/*

@@ -6,6 +6,7 @@
 #include "base/checked.h"
 
 #define FIRST_CAPACITY (32 * (size_t)MOTE_PAGE_SIZE)
+#define SMALL_COPIED_BYTES (UINT64_C(64) << 20)
 
 static uint8_t *entry_at(const struct mti_tables *tables, uint64_t gpa)
 {
@@ -64,6 +65,52 @@ static bool alloc_table(void *context, uint64_t *gpa)
 	return true;
 }
 
+/*
+ * A large page that is to be copied in parts becomes a table then, which is
+ * dear (cow.c): so it is one from the start, if that does not take many.
+ */
+static uint32_t how_to_map(const struct mti_region *region)
+{
+	if (region->flags & MTI_PT_COW && region->size <= SMALL_COPIED_BYTES)
+		return MTI_PT_NEW;
+	return MTI_PT_NEW | MTI_PT_LARGE;
+}
+
+static bool begin(struct mti_tables *tables, const struct mti_layout *layout,
+		  const struct mti_allocator *allocator, uint64_t *root)
+{
+	memset(tables, 0, sizeof(*tables));
+	tables->allocator = allocator;
+	tables->base_gpa = layout->page_table_gpa;
+	tables->limit = layout->page_table_max;
+	return alloc_table(tables, root);
+}
+
+bool mti_tables_build_bare(struct mti_tables *tables, const struct mti_pt *pt,
+			   const struct mti_layout *layout,
+			   const struct mti_allocator *allocator)
+{
+	const struct mti_pt_ops ops = {
+		.context = tables,
+		.read = read_entry,
+		.write = write_entry,
+		.alloc = alloc_table,
+	};
+	struct mti_pt_mapping mapping = {
+		.size = layout->hole,
+		.flags = MTI_PT_WRITE | MTI_PT_EXECUTE | MTI_PT_LARGE,
+	};
+	uint64_t root;
+
+	if (!begin(tables, layout, allocator, &root) ||
+	    mti_pt_map(pt, &ops, root, &mapping) != MTI_PT_OK)
+		return false;
+	mapping.gva = layout->hole_end;
+	mapping.gpa = layout->hole_end;
+	mapping.size = layout->memory_size - layout->hole_end;
+	return mti_pt_map(pt, &ops, root, &mapping) == MTI_PT_OK;
+}
+
 bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 		      const struct mti_layout *layout,
 		      const struct mti_allocator *allocator)
@@ -77,13 +124,10 @@ bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 	uint64_t root;
 	size_t i;
 
+	memset(tables, 0, sizeof(*tables));
 	if (arch->gpa_limit && layout->memory_size > arch->gpa_limit)
 		return false;
-	memset(tables, 0, sizeof(*tables));
-	tables->allocator = allocator;
-	tables->base_gpa = layout->page_table_gpa;
-	tables->limit = layout->page_table_max;
-	if (!alloc_table(tables, &root))
+	if (!begin(tables, layout, allocator, &root))
 		return false;
 	for (i = 0; i < layout->region_count; i++) {
 		const struct mti_region *region = &layout->regions[i];
@@ -91,7 +135,7 @@ bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 			.gva = region->gva,
 			.gpa = region->gpa,
 			.size = region->size,
-			.flags = region->flags | MTI_PT_NEW | MTI_PT_LARGE,
+			.flags = region->flags | how_to_map(region),
 		};
 
 		/* A user-mode guest has no more than this. */

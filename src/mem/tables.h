@@ -27,6 +27,11 @@ bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 		      const struct mti_layout *layout,
 		      const struct mti_allocator *allocator);
 
+/* Both ranges of a bare guest's memory, where they are. */
+bool mti_tables_build_bare(struct mti_tables *tables, const struct mti_pt *pt,
+			   const struct mti_layout *layout,
+			   const struct mti_allocator *allocator);
+
 void mti_tables_fini(struct mti_tables *tables);
 
 #endif

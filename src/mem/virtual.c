@@ -20,7 +20,8 @@ static bool read_entry(void *context, uint64_t gpa, uint64_t *entry)
 {
 	const struct mti_memory *memory = context;
 
-	if (!mti_range_ok(gpa, sizeof(*entry), memory->size))
+	if (!mti_range_ok(gpa, sizeof(*entry), memory->size) ||
+	    (gpa >= memory->hole && gpa < memory->hole_end))
 		return false;
 	memcpy(entry, memory->base + gpa, sizeof(*entry));
 	return true;
@@ -55,10 +56,14 @@ static uint64_t place(const struct mti_virtual *space, struct piece *piece)
 			return MOTE_PAGE_SIZE - home % MOTE_PAGE_SIZE;
 		}
 	}
+	if (piece->gpa >= memory->hole && piece->gpa < memory->hole_end)
+		return 0;
 	if (piece->gpa < memory->size) {
 		piece->mapping = NULL;
 		piece->host = memory->base + piece->gpa;
-		return memory->size - piece->gpa;
+		return (piece->gpa < memory->hole ? memory->hole :
+						    memory->size) -
+		       piece->gpa;
 	}
 	mapping = mti_window_find_gpa(space->window, piece->gpa);
 	if (!mapping)
@@ -77,9 +82,16 @@ static bool find(const struct mti_virtual *space, uint64_t address,
 	uint64_t at;
 	uint64_t there;
 
-	if (!mti_add_u64(address, offset, &at) ||
-	    mti_pt_translate(space->arch->pt, &ops, space->root, at, &found) !=
-		    MTI_PT_OK)
+	if (!mti_add_u64(address, offset, &at))
+		return false;
+	if (!space->pt)
+		found = (struct mti_pt_translation){
+			.gpa = at,
+			.span = UINT64_MAX,
+			.flags = MTI_PT_RIGHTS,
+		};
+	else if (mti_pt_translate(space->pt, &ops, space->root, at, &found) !=
+		 MTI_PT_OK)
 		return false;
 	piece->gpa = found.gpa;
 	piece->flags = found.flags;

@@ -10,12 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "arch/arch.h"
+#include "arch/pt.h"
 #include "mem/memory.h"
 #include "mem/window.h"
 
 struct mti_virtual {
-	const struct mti_arch *arch;
+	/* NULL: addresses are guest-physical. */
+	const struct mti_pt *pt;
 	struct mti_memory *memory;
 	const struct mti_window *window; /* what is mapped beside it */
 	uint64_t root; /* of the page tables */

@@ -41,7 +41,7 @@ int mti_os_folder_of(const void *address, char *folder, size_t size)
 		if (!real)
 			return -errno;
 		if (strlen(real) < size)
-			strcpy(folder, real);
+			memcpy(folder, real, strlen(real) + 1);
 		else
 			os = -ENAMETOOLONG;
 		free(real);

@@ -317,6 +317,15 @@ int mti_os_map_staging(size_t size, void **address)
 	return 0;
 }
 
+int mti_os_take_page(void *address)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (mprotect(address, size, PROT_READ) != 0)
+		return -errno;
+	return result(mprotect(address, size, PROT_READ | PROT_WRITE));
+}
+
 int mti_os_protect(void *address, size_t size)
 {
 	return result(mprotect(address, size, PROT_READ));

@@ -91,6 +91,11 @@ int mti_os_map_file(size_t size, int fd, const void **address);
  * them for it: to get small ones costs three times as much as to fill them.
  */
 int mti_os_map_staging(size_t size, void **address);
+/*
+ * A page that can be read and written: hypervisors that have mapped it lose it
+ * until they use it again.
+ */
+int mti_os_take_page(void *address);
 /* Nobody writes to it from now on. */
 int mti_os_protect(void *address, size_t size);
 /*

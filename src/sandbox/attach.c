@@ -70,7 +70,9 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 	box->clean = seat.clean;
 	/* A seat that was used may hold another store now. */
 	mti_sandbox_changed(box);
-	box->control = area(box, MTI_AREA_CONTROL);
+	/* What a bare guest has not, nobody is told. */
+	box->control = template->layout.bare ? &box->settings :
+					       area(box, MTI_AREA_CONTROL);
 	box->post = area(box, MTI_AREA_POST);
 	box->call = area(box, MTI_AREA_CALL);
 	box->reply = area(box, MTI_AREA_REPLY);

@@ -28,32 +28,53 @@ void mti_seat_free(mote_engine *engine, struct mti_seat *seat)
 	mti_template_unref(seat->template);
 }
 
+static void describe_vm(const struct mti_template *template,
+			struct mti_memory *memory,
+			struct mti_vm_config *config)
+{
+	const struct mti_layout *layout = &template->layout;
+
+	const struct mti_cow_plan *cow = template->cow;
+
+	config->arch = template->arch;
+	config->ranges[0].memory = memory->base;
+	config->ranges[0].size = memory->size;
+	config->ranges[0].writable = !cow;
+	config->range_count = 1;
+	config->page_table_gpa = layout->page_table_gpa;
+	config->bare = layout->bare;
+	if (cow) {
+		config->ranges[1].gpa = cow->scratch_gpa;
+		config->ranges[1].memory = memory->cow->scratch;
+		config->ranges[1].size = cow->scratch_size;
+		config->ranges[1].writable = true;
+		config->range_count = 2;
+		config->page_table_gpa = mti_cow_root(memory->cow);
+	}
+	memory->hole = layout->hole;
+	memory->hole_end = layout->hole_end;
+	if (layout->hole == layout->hole_end)
+		return;
+	config->ranges[0].size = layout->hole;
+	config->ranges[1].gpa = layout->hole_end;
+	config->ranges[1].memory = memory->base + layout->hole_end;
+	config->ranges[1].size = memory->size - layout->hole_end;
+	config->ranges[1].writable = true;
+	config->range_count = 2;
+}
+
 static mote_status new_seat(mote_engine *engine, struct mti_template *template,
 			    struct mti_store *store, struct mti_seat *seat,
 			    mote_error *err)
 {
 	struct mti_vm_config config = { 0 };
-	const struct mti_cow_plan *cow = template->cow;
 	mote_status status;
 
 	status = mti_memory_init_cow(&seat->memory, &engine->allocator, store,
-				     cow, err);
+				     template->cow, err);
 	if (status != MOTE_OK)
 		return status;
-	config.arch = template->arch;
-	config.ranges[0].memory = seat->memory.base;
-	config.ranges[0].size = seat->memory.size;
-	config.ranges[0].writable = !cow;
-	config.range_count = 1;
-	config.page_table_gpa = template->layout.page_table_gpa;
-	if (cow) {
-		config.ranges[1].gpa = cow->scratch_gpa;
-		config.ranges[1].memory = seat->memory.cow->scratch;
-		config.ranges[1].size = cow->scratch_size;
-		config.ranges[1].writable = true;
-		config.range_count = 2;
-		config.page_table_gpa = mti_cow_root(seat->memory.cow);
-	}
+	describe_vm(template, &seat->memory, &config);
 	status = engine->ops->vm_new(engine->hv, &config, &seat->vm, err);
 	if (status != MOTE_OK) {
 		mti_memory_fini(&seat->memory);

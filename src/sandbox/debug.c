@@ -34,8 +34,14 @@ mote_status mti_debug_new(mote_sandbox *box, const char *address,
 			  mote_error *err)
 {
 	const struct mti_allocator *allocator = mti_sandbox_allocator(box);
-	struct mti_debug *debug = mti_alloc(allocator, 1, sizeof(*debug));
+	struct mti_debug *debug;
 
+	if (!arch_of(box)->gdb)
+		return mti_error_set(err, MOTE_E_UNSUPPORTED, "new sandbox",
+				     "guests for %s cannot be debugged with "
+				     "gdb",
+				     box->image->arch->title);
+	debug = mti_alloc(allocator, 1, sizeof(*debug));
 	if (!debug)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "new sandbox",
 				     "no memory for the debugger");

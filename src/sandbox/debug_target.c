@@ -83,7 +83,7 @@ static bool can_break(mote_sandbox *box, uint64_t address)
 	const struct mti_virtual access = mti_inspect_space(box);
 
 	return address < MOTE_GVA_PROGRAM_LIMIT &&
-	       address % access.arch->debug->breakpoint_size == 0 &&
+	       address % box->image->arch->debug->breakpoint_size == 0 &&
 	       mti_virtual_executable(&access, address);
 }
 
@@ -234,26 +234,28 @@ static void detach(void *context)
 	mti_debug_forget(box->debug);
 }
 
-static void plant(const struct mti_virtual *access,
+static void plant(const struct mti_arch *arch,
+		  const struct mti_virtual *access,
 		  struct mti_debug_breakpoint *breakpoint)
 {
-	const struct mti_arch_debug *arch = access->arch->debug;
-	size_t size = arch->breakpoint_size;
+	const struct mti_arch_debug *debug = arch->debug;
+	size_t size = debug->breakpoint_size;
 
 	breakpoint->planted =
 		mti_virtual_read(access, breakpoint->address,
 				 breakpoint->original, size) == size &&
 		mti_virtual_write(access, breakpoint->address,
-				  arch->breakpoint, size);
+				  debug->breakpoint, size);
 }
 
-static void lift(const struct mti_virtual *access,
+static void lift(const struct mti_arch *arch,
+		 const struct mti_virtual *access,
 		 struct mti_debug_breakpoint *breakpoint)
 {
 	if (breakpoint->planted)
 		(void)mti_virtual_write(access, breakpoint->address,
 					breakpoint->original,
-					access->arch->debug->breakpoint_size);
+					arch->debug->breakpoint_size);
 	breakpoint->planted = false;
 }
 
@@ -264,9 +266,9 @@ void mti_debug_plant(mote_sandbox *box)
 	size_t i;
 
 	for (i = 0; i < debug->breakpoint_count; i++)
-		plant(&access, &debug->breakpoints[i]);
+		plant(box->image->arch, &access, &debug->breakpoints[i]);
 	if (debug->stepping_over)
-		plant(&access, &debug->over);
+		plant(box->image->arch, &access, &debug->over);
 	/* Also what gdb has written. */
 	mti_sandbox_changed(box);
 }
@@ -279,9 +281,10 @@ void mti_debug_lift(mote_sandbox *box)
 	size_t i;
 
 	if (debug->stepping_over)
-		lift(&access, &debug->over);
+		lift(box->image->arch, &access, &debug->over);
 	for (i = debug->breakpoint_count; i > 0; i--)
-		lift(&access, &debug->breakpoints[i - 1]);
+		lift(box->image->arch, &access,
+		     &debug->breakpoints[i - 1]);
 	mti_sandbox_changed(box);
 }
 

@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "debug/core.h"
+#include "sandbox/bare.h"
 #include "sandbox/sandbox.h"
 
 #define PATH_BYTES 4096
@@ -214,10 +215,13 @@ mote_status mti_dump_core(mote_sandbox *box, int fd, mote_error *err)
 {
 	const struct mti_allocator *allocator = mti_sandbox_allocator(box);
 	size_t count = box->template->layout.region_count + box->window.count;
-	struct mti_core_region *regions = mti_alloc(allocator, count,
-						    sizeof(*regions));
+	struct mti_core_region *regions;
 	mote_status status;
 
+	if (mti_is_bare(box->image))
+		return mti_error_set(err, MOTE_E_UNSUPPORTED, "write core",
+				     "there are no core files of bare guests");
+	regions = mti_alloc(allocator, count, sizeof(*regions));
 	if (!regions)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "write core",
 				     "no memory for its regions");

@@ -2,6 +2,7 @@
  * What the caller is told of a guest that crashed.
  */
 #include "base/error.h"
+#include "sandbox/bare.h"
 #include "sandbox/sandbox.h"
 
 static mote_status read_registers(mote_sandbox *box, mote_fault *fault,
@@ -11,6 +12,11 @@ static mote_status read_registers(mote_sandbox *box, mote_fault *fault,
 
 	fault->machine = box->image->arch->machine;
 	*fault_address = 0;
+	/* A fault without registers is still worth reporting. */
+	if (mti_is_bare(box->image)) {
+		(void)mti_bare_fault(box, fault);
+		return MOTE_OK;
+	}
 	status = box->image->engine->ops->registers(box->vm, fault,
 						    fault_address, err);
 	if (status != MOTE_OK)
@@ -91,7 +97,9 @@ mote_status mti_fault_other(mote_sandbox *box, mote_fault_kind kind,
 	(void)read_registers(box, &fault, &unused, NULL);
 	fault.kind = kind;
 	fault.vector = UINT32_MAX;
-	fault.pc = pc ? *pc : fault.registers[box->image->arch->pc_register];
+	if (!mti_is_bare(box->image))
+		fault.pc = pc ? *pc :
+				fault.registers[box->image->arch->pc_register];
 	mti_error_set(err, MOTE_E_GUEST_FAULT, "run guest",
 		      "%s: %s 0x%llx, at 0x%llx", mote_fault_text(kind), text,
 		      (unsigned long long)detail,
@@ -105,6 +113,9 @@ const char *mti_fault_register_name(const mote_fault *fault, uint32_t index)
 {
 	const struct mti_arch *arch = mti_arch_find(fault->machine);
 
+	/* Only user-mode guests are found by their machine. */
+	if (fault->machine == mti_arch_i686.machine)
+		arch = &mti_arch_i686;
 	if (!arch || index >= arch->register_count ||
 	    index >= fault->register_count)
 		return NULL;

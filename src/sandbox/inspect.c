@@ -7,6 +7,7 @@
 #include "abi/layout.h"
 #include "base/error.h"
 #include "elf/parse.h"
+#include "sandbox/bare.h"
 #include "sandbox/sandbox.h"
 
 mote_status mti_inspect_allowed(const mote_sandbox *box, mote_error *err)
@@ -28,8 +29,10 @@ struct mti_virtual mti_inspect_space(mote_sandbox *box)
 {
 	const struct mti_cow *cow = box->memory.cow;
 
+	if (mti_is_bare(box->image))
+		return mti_bare_space(box);
 	return (struct mti_virtual){
-		.arch = box->image->arch,
+		.pt = box->image->arch->pt,
 		.memory = &box->memory,
 		.window = &box->window,
 		.root = cow ? mti_cow_root(cow) :
@@ -88,6 +91,8 @@ mote_status mti_inspect_registers(mote_sandbox *box, uint64_t *general,
 	mote_fault fault = { 0 };
 	mote_status status = MOTE_OK;
 
+	if (mti_is_bare(box->image))
+		return mti_bare_registers(box, general, err);
 	if (last->code == MOTE_E_GUEST_FAULT &&
 	    last->fault.register_count > 0) {
 		fault = last->fault;
@@ -167,6 +172,8 @@ mote_status mti_inspect_unwind(mote_sandbox *box,
 	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
 	mote_status status;
 
+	if (mti_is_bare(box->image))
+		return mti_bare_unwind(box, frames, max, count, err);
 	status = mti_inspect_registers(box, general, err);
 	if (status == MOTE_OK)
 		status = mti_inspect_unwind_from(box, general, frames, max,

@@ -271,6 +271,9 @@ mote_status mti_kick_check(struct mti_kick *call, uint64_t now_ns,
 	} else {
 		unmask(call);
 	}
+	/* A host function may have blocked it. */
+	if (!call->ops->block && mti_os_signal_unblock(kick_signal) > 0)
+		call->unblocked = true;
 	status = mti_kick_stopped(call, now_ns);
 	if (status != MOTE_OK)
 		return mti_kick_error(call, status, err);

@@ -39,8 +39,10 @@ mote_status mti_sandbox_acquire_ready(mote_sandbox *box, const char *operation,
 	mti_sandbox_release(box);
 	if (state == MOTE_SANDBOX_EXITED)
 		return mti_error_set(err, MOTE_E_STATE, operation,
-				     "main has ended; restore or free the "
-				     "sandbox");
+				     "%s has ended; restore or free the "
+				     "sandbox",
+				     box->image->elf.bare_mode ? "the guest" :
+								 "main");
 	return mti_error_set(err, MOTE_E_POISONED, operation,
 			     "an earlier call did not run to its end; restore "
 			     "or free the sandbox");

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "os/os.h"
+#include "sandbox/bare.h"
 #include "sandbox/mapping.h"
 #include "sandbox/sandbox.h"
 
@@ -65,6 +66,14 @@ static enum mti_random random_of(const mote_sandbox *box)
 							MTI_RANDOM_RESEED;
 }
 
+static mote_status resume(mote_sandbox *box, const struct mti_snap *snap,
+			  mote_error *err)
+{
+	if (snap->layout.bare)
+		return mti_bare_resume(box, &snap->bare, err);
+	return mti_sandbox_resume(box, &snap->cpu, random_of(box), err);
+}
+
 mote_status mti_sandbox_begin(mote_sandbox *box, struct mti_template *template,
 			      const struct mti_snap *snap, mote_error *err)
 {
@@ -72,8 +81,7 @@ mote_status mti_sandbox_begin(mote_sandbox *box, struct mti_template *template,
 						err);
 
 	if (status == MOTE_OK)
-		status = mti_sandbox_resume(box, &snap->cpu, random_of(box),
-					    err);
+		status = resume(box, snap, err);
 	if (status == MOTE_OK)
 		set_state(box, MOTE_SANDBOX_READY);
 	return status;
@@ -98,8 +106,7 @@ static mote_status restore(mote_sandbox *box, mote_snapshot *snapshot,
 		return mti_sandbox_begin(box, snapshot->template, snap, err);
 	status = mti_sandbox_rewind(box, snap->store, err);
 	if (status == MOTE_OK)
-		status = mti_sandbox_resume(box, &snap->cpu, random_of(box),
-					    err);
+		status = resume(box, snap, err);
 	if (status == MOTE_OK)
 		set_state(box, MOTE_SANDBOX_READY);
 	return status;

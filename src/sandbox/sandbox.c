@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sandbox/bare.h"
 #include "sandbox/debug.h"
 #include "sandbox/mapping.h"
 #include "sandbox/profile.h"
@@ -33,6 +34,8 @@ static mote_status run_from_start(mote_sandbox *box,
 	mote_status status = mti_sandbox_attach(box, template, template->store,
 						err);
 
+	if (status == MOTE_OK && mti_is_bare(box->image))
+		return mti_bare_start_image(box, err);
 	if (status == MOTE_OK)
 		status = mti_sandbox_resume(box, &cpu, MTI_RANDOM_FIRST,
 					    err);
@@ -109,6 +112,11 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 {
 	mote_status status;
 
+	if (mti_is_bare(box->image)) {
+		status = mti_bare_options(options, err);
+		if (status != MOTE_OK)
+			return status;
+	}
 	box->flags = options->flags;
 	box->output = options->output;
 	box->output_user = options->output_user;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "mem/freeze.h"
+#include "sandbox/bare.h"
 #include "sandbox/sandbox.h"
 
 /* What a snapshot does not keep: messages, and frames of exceptions. */
@@ -91,8 +92,11 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 	mote_status status;
 
 	memset(&snap->cpu.state, 0, sizeof(snap->cpu.state));
-	status = box->image->engine->ops->state_get(box->vm, &snap->cpu.state,
-						    err);
+	if (mti_is_bare(box->image))
+		status = mti_bare_snap(box, &snap->bare, err);
+	else
+		status = box->image->engine->ops->state_get(
+			box->vm, &snap->cpu.state, err);
 	if (status == MOTE_OK)
 		status = freeze_memory(box, &snap->store, err);
 	if (status != MOTE_OK)
@@ -203,6 +207,8 @@ static mote_status check_parts(const mote_image *image,
 	const struct mti_arch *arch = image->arch;
 	size_t i;
 
+	if (mti_is_bare(image))
+		return bad(err, "its program is a bare guest");
 	if (!mti_store_valid(snap->store) ||
 	    snap->store->memory_size != snap->layout.memory_size)
 		return bad(err, "its memory does not fit its layout");

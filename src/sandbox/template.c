@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "mem/tables.h"
 #include "os/os.h"
+#include "sandbox/bare.h"
 #include "sandbox/sandbox.h"
 
 /* A segment is one region of file pages and one of zeros, at most. */
@@ -165,6 +166,9 @@ static mote_status plan_cow(const mote_engine *engine,
 {
 	if (!engine->paging)
 		return MOTE_OK;
+	/* These have no page tables of the host's to copy with. */
+	if (plan->layout.bare)
+		return MOTE_OK;
 	return mti_cow_plan_new(plan->allocator, plan->arch, &plan->layout,
 				engine->scratch_bytes, &plan->cow, err);
 }
@@ -183,8 +187,11 @@ static mote_status template_new(const mote_image *image,
 	made->references = 1;
 	made->allocator = allocator;
 	made->arch = image->arch;
-	status = plan(&image->elf, sizes, &made->layout, err);
-	if (status == MOTE_OK)
+	if (mti_is_bare(image))
+		status = mti_bare_build(made, image, sizes, err);
+	else
+		status = plan(&image->elf, sizes, &made->layout, err);
+	if (status == MOTE_OK && !mti_is_bare(image))
 		status = build(made, image, err);
 	if (status == MOTE_OK)
 		status = plan_cow(image->engine, made, err);

@@ -173,6 +173,17 @@ struct mti_profile {
 	struct mote_frame *frames;
 };
 
+/* Of a bare guest. */
+#define MTI_BARE_OUTPUT 512
+struct mti_bare_guest {
+	uint32_t generation; /* snapshots on the way from the start to here */
+	uint8_t serial[MTI_SERIAL_BYTES];
+	/* Printed, and not handed out yet. */
+	uint32_t stream;
+	uint32_t used;
+	char output[MTI_BARE_OUTPUT];
+};
+
 struct mti_debug;
 
 struct mote_sandbox {
@@ -243,6 +254,7 @@ struct mote_sandbox {
 	struct mti_usage usage;
 
 	struct mti_debug *debug; /* owned, NULL: no debugger; debug.h */
+	struct mti_bare_guest bare;
 };
 
 /* A host function in progress. */

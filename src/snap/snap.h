@@ -11,6 +11,7 @@
 #include <mote/error.h>
 
 #include "arch/arch.h"
+#include "arch/bare.h"
 #include "base/alloc.h"
 #include "mem/layout.h"
 #include "mem/store.h"
@@ -20,6 +21,17 @@ struct mti_snap_cpu {
 	struct mti_cpu_state state;
 	uint64_t dispatch_pc;
 	uint64_t dispatch_sp;
+};
+
+/* Registers of the serial port that bare guests have. */
+#define MTI_SERIAL_BYTES 8
+
+/* The same for a bare guest. */
+struct mti_snap_bare {
+	struct mti_bare_state cpu;
+	/* Snapshots on the way from the start to this one, itself included. */
+	uint32_t generation;
+	uint8_t serial[MTI_SERIAL_BYTES];
 };
 
 /* CPU features that a guest may find, see struct mti_snap_origin. */
@@ -44,6 +56,7 @@ struct mti_snap {
 	struct mti_layout layout;
 	struct mti_store *store; /* a reference */
 	struct mti_snap_cpu cpu;
+	struct mti_snap_bare bare; /* instead of cpu, if layout.bare */
 	struct mti_snap_origin origin;
 };
 

@@ -437,11 +437,12 @@ status 5
 out ''
 err_has 'Too many open files'
 
-# No hypervisor: something else is in the place of /dev/kvm.
+# No hypervisor: something else is in the place of /dev/kvm. What happens if
+# none was asked for is in soft.sh.
 hide='mount --bind /dev/null /dev/kvm'
 if [ -e /dev/kvm ] && unshare -rm sh -c "$hide" 2>/dev/null; then
 	ran='mote run without KVM'
-	unshare -rm sh -c "$hide"' && exec "$@"' sh "$MOTE" run "$program" \
+	unshare -rm sh -c "$hide"' && exec "$@"' sh "$MOTE" run -b kvm "$program" \
 		Seven >"$scratch/out" 2>"$scratch/err"
 	status=$?
 	collect
@@ -449,7 +450,7 @@ if [ -e /dev/kvm ] && unshare -rm sh -c "$hide" 2>/dev/null; then
 	out ''
 	err_has "${nl}'mote doctor' says what to do about it$nl"
 	unshare -rm sh -c "$hide"' && exec "$@"' sh "$MOTE" run --json \
-		"$program" Seven >"$scratch/out" 2>"$scratch/err"
+		-b kvm "$program" Seven >"$scratch/out" 2>"$scratch/err"
 	status=$?
 	collect
 	status 5
@@ -472,10 +473,10 @@ if [ -e /dev/kvm ] && unshare -rm sh -c "$hide" 2>/dev/null; then
 	status 2
 	without_kvm run "$hello"
 	status 2
-	without_kvm run "$program"
+	without_kvm run --backend kvm "$program"
 	status 5
 	err_has "${nl}'mote doctor' says what to do about it$nl"
-	without_kvm run --json "$program" Sevn
+	without_kvm run --json -b kvm "$program" Sevn
 	status 2
 	json null stats
 	ran='mote inspect without KVM'
@@ -604,6 +605,8 @@ json 11 stats vm_entries
 run run -b kvm "$program" Seven
 status 0
 run run --backend=auto "$program" Seven
+status 0
+run run --memory=paging "$program" Seven
 status 0
 
 # --- JSON of results

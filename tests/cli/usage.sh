@@ -128,8 +128,9 @@ usage "there is no option '-q'" -q g
 usage "there is no option '-q'" -sq g
 usage "--host: '=x' has no name; write NAME=TEXT" --host =x g
 usage "--host: 'A=2' names a function a second time" -H A=1 -H A=2 g
-usage "--backend: 'abacus' is not a backend; there is auto, kvm" \
+usage "--backend: 'abacus' is not a backend; there is auto, kvm, soft" \
 	--backend abacus g f
+usage "--memory: 'abacus' is not auto or paging" --memory abacus g f
 # The first mistake counts.
 usage "--heap: 'x' is not a size; write 65536, 512K, 64M, 1G" -m x -t y g
 run run -t 5x --json g

@@ -114,6 +114,7 @@ static void run_main(mote_sandbox *box)
 
 int main(int argc, char **argv)
 {
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
 	mote_snapshot *snapshot = NULL;
 	mote_engine *engine = NULL;
 	mote_image *image = NULL;
@@ -121,7 +122,9 @@ int main(int argc, char **argv)
 	int i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc < 3 || mote_engine_new(NULL, &engine, &err) != MOTE_OK ||
+	/* "soft", or the library's choice. */
+	options.backend = getenv("MOTE_TEST_BACKEND");
+	if (argc < 3 || mote_engine_new(&options, &engine, &err) != MOTE_OK ||
 	    mote_image_open(engine, argv[1], &image, &err) != MOTE_OK) {
 		fprintf(stderr, "gdb-host: %s\n", err.text);
 		return 2;

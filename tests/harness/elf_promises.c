@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "abi/bare.h"
 #include "abi/layout.h"
 
 /* Written without the library's helpers: it must not share their mistakes. */
@@ -164,11 +165,52 @@ static const char *check_imports(const struct mti_elf *elf, const void *data,
 	return NULL;
 }
 
+/* A bare guest's: addresses are physical, and only bytes may not be shared. */
+static const char *check_bare(const struct mti_elf *elf, size_t size)
+{
+	uint64_t end = 0;
+	bool inside = false;
+	size_t i;
+
+	if (elf->bare_mode > MOTE_BARE_LONG)
+		return "no such mode";
+	if (elf->export_count + elf->import_count > 0 || elf->has_main)
+		return "a bare guest has functions";
+	if (elf->segment_count == 0 ||
+	    elf->segment_count > MTI_ELF_SEGMENTS_MAX)
+		return "no segments, or too many";
+	for (i = 0; i < elf->segment_count; i++) {
+		const struct mti_elf_segment *segment = &elf->segments[i];
+
+		if (segment->memory_size == 0 ||
+		    segment->file_size > segment->memory_size)
+			return "a segment has more file than memory";
+		if (segment->file_size > size ||
+		    segment->file_offset > size - segment->file_size)
+			return "a segment is not in the file";
+		if (segment->address < end ||
+		    segment->address >= MOTE_BARE_SCRATCH_END)
+			return "a segment is in another, or too high";
+		end = segment->address + segment->memory_size;
+		if (elf->entry >= segment->address && elf->entry < end)
+			inside = true;
+	}
+	if (end != elf->bare_end || end > MOTE_BARE_SCRATCH_END)
+		return "the end is elsewhere";
+	if (elf->bare_size < end || elf->bare_size % MOTE_PAGE_SIZE ||
+	    elf->bare_scratch % MOTE_PAGE_SIZE ||
+	    elf->bare_scratch > MOTE_BARE_SCRATCH_END - elf->bare_size)
+		return "memory does not hold it";
+	return inside ? NULL : "the entry is in no segment";
+}
+
 const char *elf_broken_promise(const struct mti_elf *elf, const void *data,
 			       size_t size)
 {
 	const char *broken;
 
+	if (elf->bare_mode != 0)
+		return check_bare(elf, size);
 	if (elf->abi_version != MOTE_ABI_VERSION)
 		return "another ABI version";
 	broken = check_segments(elf, size);

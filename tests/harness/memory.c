@@ -20,7 +20,7 @@ mote_status __wrap_mote_engine_new(const mote_engine_options *options,
 
 	if (options)
 		changed = *options;
-	/* One of another size is about that, and one that has it has reasons. */
+	/* One of another size is about that, and one that has it knows why. */
 	if (!memory || !*memory || changed.struct_size != sizeof(changed) ||
 	    changed.memory)
 		return __real_mote_engine_new(options, engine, err);

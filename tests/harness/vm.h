@@ -79,7 +79,7 @@ int vm_require(void);
 
 /*
  * How much slower than a CPU what the tests run on is: 1, or more with the
- * backend "soft" and inside QEMU (tools/test-svm), where MOTE_TEST_CPU=qemu. For patience and for how
+ * backend "soft" and inside QEMU (tools/test-qemu), where MOTE_TEST_CPU=qemu. For patience and for how
  * often something is tried, never for what is asserted.
  */
 unsigned int vm_slow(void);
@@ -87,7 +87,8 @@ unsigned int vm_slow(void);
 uint64_t vm_patience_ns(void);
 /*
  * Whether the CPU is QEMU's emulation, which that of "soft" is too, and so
- * differs from processors: says so, for tools/test-svm to count, and the test leaves out what depends on it.
+ * differs from processors: says so, for tools/test-qemu to count, and the
+ * test leaves out what depends on it.
  */
 bool vm_differs(const char *reason);
 

@@ -151,6 +151,7 @@ int main(void)
 	make_mount("proc", "/proc");
 	make_mount("sysfs", "/sys");
 	make_mount("tmpfs", "/tmp");
+	make_mount("tmpfs", "/dev/shm");
 	use_console();
 	set_child_signal(SIG_BLOCK);
 	load_modules();

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# tools/test-svm on recorded consoles and with a fake emulator; sourced by
+# tools/test-qemu on recorded consoles and with a fake emulator; sourced by
 # run.sh.
 
 # console FILE: a machine's console that ends with standard input.
@@ -38,7 +38,7 @@ bad='=== start vm.bad
  1 FAILED TEST(S)
 === end vm.bad status 1 after 2 s'
 
-svm="$tools/test-svm --replay log --junit xml"
+svm="$tools/test-qemu --replay log --junit xml svm"
 
 # shellcheck disable=SC2086 # a command and its arguments
 {
@@ -85,7 +85,7 @@ SVM in QEMU: 0 programs passed, 4 failed; 1 tests passed, 0 expected differences
 machine_room() {
 	tree
 	mkdir tools build build/tests build/tests/vm
-	cp "$tools/test-svm" tools/
+	cp "$tools/test-qemu" "$tools/debian.py" tools/
 	for name in vm.bad vm.good; do
 		cp /bin/true "build/tests/vm/$name"
 		echo "add_test([=[$name]=] \"/x/$name\")"
@@ -106,7 +106,7 @@ END
 }
 
 in_room() {
-	PATH=$work/tree/fake:$PATH tools/test-svm
+	PATH=$work/tree/fake:$PATH tools/test-qemu svm
 }
 
 # A machine that stops is booted again, once, for what is left.
@@ -117,7 +117,7 @@ echo "$good" | console qemu.2
 rejects 'the machine has stopped; once more, from vm.good on
   vm.good: 2 passed' in_room
 rejects '1 programs passed, 1 failed; 3 tests passed' \
-	tools/test-svm --replay build/log/test-svm.log
+	tools/test-qemu --replay build/log/test-svm.log svm
 machine_room
 for boot in 1 2; do
 	echo '=== start vm.bad' | console qemu.$boot
@@ -129,10 +129,10 @@ lacks() {
 	cases=$((cases + 1))
 	output=$(in_room 2>&1)
 	code=$?
-	[ "$code" -eq 77 ] || fail "test-svm ends with $code: $output"
+	[ "$code" -eq 77 ] || fail "test-qemu ends with $code: $output"
 	case $output in
-	*"test-svm: "*"$1"*) ;;
-	*) fail "test-svm should say '$1', but says: $output" ;;
+	*"test-qemu: "*"$1"*) ;;
+	*) fail "test-qemu should say '$1', but says: $output" ;;
 	esac
 }
 machine_room
@@ -152,6 +152,6 @@ rm fake/qemu-system-x86_64
 mkdir bin
 ln -s "$(python3 -c 'import sys; print(sys.executable)')" bin/python3
 in_room() {
-	PATH=$work/tree/bin:$work/tree/fake tools/test-svm
+	PATH=$work/tree/bin:$work/tree/fake tools/test-qemu svm
 }
 lacks 'qemu-system-x86_64 is not installed'

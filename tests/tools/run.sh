@@ -89,7 +89,7 @@ tells() {
 }
 
 for part in layers size banned text docs snippets errors claims conformance \
-	coverage symbols count setup install step svm ci; do
+	coverage symbols count setup install step qemu ci; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

@@ -67,7 +67,7 @@ const struct elf_case elf_cases[] = {
 	/* ------------------------------------------------ e_ident, e_* */
 	BAD(BOTH, "no magic", "no magic number", IDENT(0, 0x7e)),
 	BAD(BOTH, "last byte of the magic", "no magic number", IDENT(3, 'G')),
-	BAD(BOTH, "32-bit", "EI_CLASS is 1", IDENT(EI_CLASS, 1)),
+	BAD(BOTH, "32-bit", "e_machine is 62", IDENT(EI_CLASS, 1)),
 	BAD(BOTH, "no class", "EI_CLASS is 0", IDENT(EI_CLASS, 0)),
 	BAD(BOTH, "big endian", "EI_DATA is 2", IDENT(EI_DATA, 2)),
 	BAD(BOTH, "ident version", "EI_VERSION is 2", IDENT(EI_VERSION, 2)),
@@ -259,7 +259,7 @@ const struct elf_case elf_cases[] = {
 	    NOTE_HEADER(n_namesz, 6)),
 	BAD(BOTH, "owner's name is shorter", "has no Mote note",
 	    NOTE_HEADER(n_namesz, 4), NOTE_HEADER(n_descsz, 36)),
-	BAD(BOTH, "other type", "has no Mote note", NOTE_HEADER(n_type, 2)),
+	BAD(BOTH, "other type", "has no Mote note", NOTE_HEADER(n_type, 3)),
 	BAD(BOTH, "empty notes", "has no Mote note",
 	    PROGRAM(ELF_NOTE, p_filesz, 0)),
 	BAD(BOTH, "header is truncated",

@@ -239,6 +239,8 @@ GUEST(guest_protected)
 	movw $0x48, %ax
 	movw %ax, %es
 7:	movb $0x8e, IDT + 13 * 8 + 5
+	movw $KERNEL_DATA, %ax
+	movw %ax, %es
 	/* Segments with a base. */
 	movb $'s', 0x712
 	movw $BASED, %ax
@@ -267,6 +269,11 @@ GUEST(guest_protected)
 	movw %cs, %ax
 	cmpw $USER_CODE, %ax
 	jne 8f
+	/* The kernel's segments are not kept. */
+	movw %ds, %ax
+	movw %es, %bx
+	orw %bx, %ax
+	jnz 8f
 	/* The bitmap is what lies in the TSS: zero, but for the stack. */
 	SAY('u')
 	SET_RESUME(guest_protected, 8f)

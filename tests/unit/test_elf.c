@@ -222,6 +222,67 @@ static void test_empty_tables(void **state)
 	elf_image_free(&image);
 }
 
+/* The other way to say that there is no main. */
+static void test_no_main(void **state)
+{
+	struct elf_image image = elf_image_new(true, 0);
+	mote_error err = MOTE_ERROR_INIT;
+	struct mti_elf elf;
+
+	(void)state;
+	image.note->main = 0;
+	assert_int_equal(mti_elf_parse(image.bytes, image.size,
+				       &mti_allocator_libc, &elf, &err),
+			 MOTE_OK);
+	assert_false(elf.has_main);
+	mti_elf_fini(&elf, &mti_allocator_libc);
+	elf_image_free(&image);
+}
+
+/* Where thread-locals are, by architecture: below the pointer or above. */
+static void test_thread_locals(void **state)
+{
+	static const struct {
+		Elf64_Half machine;
+		uint64_t address;
+		uint64_t size;
+		uint64_t align;
+		uint64_t below;
+	} rows[] = {
+		{ EM_X86_64, 0x402000, 0x14, 8, 0x18 },
+		{ EM_X86_64, 0x402000, 0x14, 0, 0x14 },
+		{ EM_X86_64, 0x402010, 0x20, 64, 0x30 },
+		{ EM_AARCH64, 0x402000, 0x14, 8, (uint64_t)-0x10 },
+		{ EM_AARCH64, 0x402000, 0x14, 3, (uint64_t)-0x10 },
+		{ EM_AARCH64, 0x402000, 0x14, 64, (uint64_t)-0x40 },
+		{ EM_AARCH64, 0x402010, 0x14, 64, (uint64_t)-0x10 },
+	};
+	mote_error err = MOTE_ERROR_INIT;
+	struct elf_image image;
+	struct mti_elf elf;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		image = elf_image_new(false, 0);
+		image.header->e_machine = rows[i].machine;
+		image.program[ELF_SPARE] = (Elf64_Phdr){
+			.p_type = PT_TLS,
+			.p_vaddr = rows[i].address,
+			.p_memsz = rows[i].size,
+			.p_align = rows[i].align,
+		};
+		assert_int_equal(mti_elf_parse(image.bytes, image.size,
+					       &mti_allocator_libc, &elf,
+					       &err),
+				 MOTE_OK);
+		assert_int_equal(elf.arch->machine, rows[i].machine);
+		assert_int_equal(elf.tls_below, rows[i].below);
+		mti_elf_fini(&elf, &mti_allocator_libc);
+		elf_image_free(&image);
+	}
+}
+
 /* A file that ends early is refused wherever it ends. */
 static void test_truncated(void **state)
 {
@@ -537,6 +598,8 @@ int main(void)
 		cmocka_unit_test(test_valid),
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_empty_tables),
+		cmocka_unit_test(test_no_main),
+		cmocka_unit_test(test_thread_locals),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_no_record),
 		cmocka_unit_test(test_header_limit),

@@ -167,6 +167,38 @@ static void check_tables_hidden(const struct mti_layout *layout)
 					    layout->page_table_max);
 }
 
+/* For aarch64 too, where there are pages without memory. */
+static void check_doorbells(const struct mti_layout *layout)
+{
+	const struct mti_arch *arch = &mti_arch_aarch64;
+	struct mti_pt_translation found;
+	struct mti_tables tables;
+	struct reader reader = { .tables = &tables };
+	const struct mti_pt_ops ops = { .context = &reader,
+					.read = read_entry };
+	bool fits = layout->memory_size <= arch->gpa_limit;
+	size_t i;
+
+	assert_int_equal(mti_tables_build(&tables, arch, layout,
+					  &allocator.allocator),
+			 fits);
+	if (fits)
+		assert_true(tables.used + MTI_WINDOW_TABLES * PAGE <=
+			    layout->page_table_max);
+	for (i = 0; fits && i < arch->page_count; i++) {
+		assert_int_equal(mti_pt_translate(arch->pt, &ops,
+						  tables.base_gpa,
+						  arch->pages[i].gva + 0xfff,
+						  &found),
+				 MTI_PT_OK);
+		assert_int_equal(found.gpa, arch->pages[i].gpa + 0xfff);
+		assert_int_equal(found.span, 1);
+		assert_int_equal(found.flags,
+				 arch->pages[i].flags & ~MTI_PT_DEVICE);
+	}
+	mti_tables_fini(&tables);
+}
+
 static void check_plan(const struct mti_layout *layout)
 {
 	struct mti_tables tables;
@@ -193,6 +225,7 @@ static void check_plan(const struct mti_layout *layout)
 	for (i = 0; i < PROBES; i++)
 		probe(layout, &tables, random_any_width(&source));
 	mti_tables_fini(&tables);
+	check_doorbells(layout);
 	assert_int_equal(allocator.live, 0);
 }
 
@@ -326,6 +359,25 @@ static void test_refused_plans(void **state)
 	assert_false(mti_layout_plan(parts, 1, &usual, &layout));
 }
 
+static void test_gpa_limit(void **state)
+{
+	struct mti_layout layout;
+	struct mti_tables tables;
+	const struct mti_layout_sizes sizes = { PAGE, PAGE, PAGE };
+
+	(void)state;
+	failing_allocator_init(&allocator, 0, false);
+	assert_true(mti_layout_plan(NULL, 0, &sizes, &layout));
+	layout.memory_size = mti_arch_aarch64.gpa_limit;
+	assert_true(mti_tables_build(&tables, &mti_arch_aarch64, &layout,
+				     &allocator.allocator));
+	mti_tables_fini(&tables);
+	layout.memory_size++;
+	assert_false(mti_tables_build(&tables, &mti_arch_aarch64, &layout,
+				      &allocator.allocator));
+	assert_int_equal(allocator.live, 0);
+}
+
 static void test_no_memory(void **state)
 {
 	struct mti_layout layout;
@@ -444,6 +496,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_extreme_plans),
 		cmocka_unit_test(test_large_pages),
 		cmocka_unit_test(test_refused_plans),
+		cmocka_unit_test(test_gpa_limit),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_overlap),
 		cmocka_unit_test(test_hostile_tables),

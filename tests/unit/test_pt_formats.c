@@ -142,6 +142,9 @@ static void test_leaf_bits(void **state)
 		/* EL0 does not execute what only EL1 may. */
 		{ &mti_pt_aarch64, MTI_PT_EXECUTE, UINT64_C(0x40000000005f83) },
 		{ &mti_pt_aarch64, ANY_FLAGS, 0x5f43 },
+		/* The second of the memory attributes. */
+		{ &mti_pt_aarch64, MTI_PT_WRITE | MTI_PT_DEVICE,
+		  UINT64_C(0x60000000005f07) },
 		{ &mti_pt_aarch64_upper, MTI_PT_COW,
 		  UINT64_C(0xe0000000005f83) },
 	};

@@ -395,8 +395,8 @@ static void test_no_gdt(void **state)
 	START(&machine, PROTECTED, guest_no_gdt);
 	run_on(&machine, &exit);
 	assert_int_equal(exit.kind, MTI_EXIT_MACHINE);
-	assert_non_null(strstr(exit.text, "not there"));
-	assert_int_equal(exit.detail, 0x70000000);
+	assert_non_null(strstr(exit.text, "outside memory"));
+	assert_int_equal(exit.detail, 0x70000008);
 	drop(&machine);
 }
 
@@ -537,6 +537,51 @@ static void test_refused(void **state)
 
 /* ------------------------------------------------------------ any bytes */
 
+/* What no CPU takes, and Unicorn's translator ends the process for. */
+static void test_invalid(void **state)
+{
+	static const uint8_t codes[][8] = {
+		{ 0xf0, 0x0f, 0xba, 0xfa, 0x3b }, /* lock btc of a register */
+		{ 0xff, 0xde },			  /* lcall *%si */
+		{ 0xff, 0xee },			  /* ljmp *%si */
+		{ 0xf0, 0xa7 },			  /* lock cmps */
+		{ 0xf0, 0x01, 0xc0 },		  /* lock add of a register */
+		{ 0xf0, 0x39, 0x03 },		  /* lock cmp */
+		{ 0x0f, 0x01, 0xd8 },		  /* vmrun */
+		{ 0x0f, 0xb2, 0xc0 },		  /* lss of a register */
+		{ 0xc5, 0xf8, 0x77 },		  /* vzeroupper */
+	};
+	static const uint8_t behind[] = { 0xfa, 0xea, 0xf1, 0xff, 0xef };
+	struct machine machine;
+	unsigned int mode;
+	size_t i;
+
+	(void)state;
+	for (mode = REAL; mode <= LONG; mode++) {
+		for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+			start(&machine, mode, codes[i], codes[i] + 8);
+			put_long(&machine, 0x100000, 0x101007);
+			put_long(&machine, 0x101000, 0x102007);
+			put_long(&machine, 0x102000, 0x83);
+			/* Real mode: to HLT, from vector 6. */
+			put_word(&machine, 24, 0x500);
+			machine.memory[0x500] = 0xf4;
+			if (mode == REAL)
+				expect(&machine, MTI_EXIT_HALT, "");
+			else
+				expect_triple(&machine, "");
+			drop(&machine);
+		}
+	}
+	/* CLI is translated as two bytes, the second is not LJMP's. */
+	start(&machine, LONG, behind, behind + sizeof(behind));
+	put_long(&machine, 0x100000, 0x101007);
+	put_long(&machine, 0x101000, 0x102007);
+	put_long(&machine, 0x102000, 0x83);
+	expect_triple(&machine, "");
+	drop(&machine);
+}
+
 struct kicker {
 	atomic_bool done;
 	struct mti_soft_bare *bare;
@@ -621,6 +666,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_kick),
 		cmocka_unit_test(test_state),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_invalid),
 		cmocka_unit_test_prestate(test_noise, &source),
 	};
 

@@ -46,7 +46,7 @@ static void make(void)
 static size_t read_guest(uint64_t address, void *buffer, size_t size)
 {
 	struct mti_virtual space = {
-		.arch = &mti_arch_amd64,
+		.pt = &mti_pt_amd64,
 		.memory = &memory,
 		.window = &window,
 		.root = ROOT,
@@ -76,7 +76,7 @@ static void test_reads(void **state)
 static void test_many_reads(void **state)
 {
 	struct mti_virtual space = {
-		.arch = &mti_arch_amd64,
+		.pt = &mti_pt_amd64,
 		.memory = &memory,
 		.window = &window,
 		.root = ROOT,

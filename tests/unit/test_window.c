@@ -250,6 +250,26 @@ static void test_refused(void **state)
 	expect_text("part of the snapshot from 0x720040000000");
 }
 
+/* Where an architecture has something else. */
+static void test_gpa_limit(void **state)
+{
+	/* So much does not fit below the scratch of page tables that copy. */
+	const uint64_t most = mti_arch_aarch64.gpa_limit - MTI_SCRATCH_LIMIT;
+	struct mti_mapping mapping;
+
+	(void)state;
+	box.tables.arch = &mti_arch_aarch64;
+	assert_int_equal(place(0, most + PAGE, &mapping), MOTE_OK);
+	assert_int_equal(mti_window_show(&box.tables, &mapping, &box.err),
+			 MOTE_E_INVALID);
+	assert_non_null(strstr(box.err.text, "more than AArch64 can have"));
+	/* Large pages: so they take few tables. */
+	assert_int_equal(place(0, most & ~(2 * 1024 * 1024 - UINT64_C(1)),
+			       &mapping),
+			 MOTE_OK);
+	assert_true(mapping.gpa + mapping.size <= mti_arch_aarch64.gpa_limit);
+}
+
 static void test_many(void **state)
 {
 	struct mti_mapping mapping;
@@ -475,6 +495,8 @@ int main(int argc, char **argv)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_model, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gpa_limit, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup,
 						teardown),
 	};

@@ -1,5 +1,7 @@
 #include "vm/pause.h"
 
+#include <errno.h>
+
 #include "os/os.h"
 #include "sandbox/interrupt.h"
 
@@ -46,7 +48,9 @@ int __wrap_mti_os_run(int fd, unsigned long request)
 
 	pass(&pause_at.before_entry);
 	status = __real_mti_os_run(fd, request);
-	pass(&pause_at.after_exit);
+	/* Else it may be one that has only completed an instruction. */
+	if (status != -EINTR)
+		pass(&pause_at.after_exit);
 	return status;
 }
 

@@ -136,7 +136,7 @@ static void test_bad_use(void **state)
 	expect_bad(m_store_vector, MOTE_PORT_RETURN);
 	expect_bad(m_store_back, MOTE_PORT_RETURN);
 	expect_bad(m_in, MOTE_PORT_RETURN);
-	/* Devices take no unaligned stores, and that page is not user mode's. */
+	/* No unaligned stores to devices, and none to EL1's page. */
 	if (vm_differs("unaligned stores to devices"))
 		expect_bad(m_ring, MOTE_PORT_RETURN + 1);
 	else
@@ -206,20 +206,31 @@ static void test_privileges(void **state)
 		assert_true(fault.kind == MOTE_FAULT_ILLEGAL_INSTRUCTION ||
 			    fault.kind == MOTE_FAULT_PRIVILEGED);
 	}
+	if (vm_differs("MDSCR_EL1.TDCC"))
+		machine_call(&machine, m_debug_channel, AREA, 0);
+	else
+		expect_fault(m_debug_channel, AREA, 0, MOTE_FAULT_PRIVILEGED,
+			     0);
+	if (vm_differs("MDCR_EL2.TPM and the cycle counter"))
+		machine_call(&machine, m_cycles, AREA, 0);
+	else
+		expect_fault(m_cycles, AREA, 0, MOTE_FAULT_ILLEGAL_INSTRUCTION,
+			     0);
 	machine_close(&machine);
 }
 
 static void test_libc(void **state)
 {
+	struct mote_abi_control *control;
+
 	(void)state;
 	open_machine();
 	machine_call(&machine, m_call_libc, 0, 0);
 	/* adr, 4 of load, str, mov, svc; and 5 more. */
 	assert_int_equal(machine.exit.value, 8 * 4 + 5);
 	/* A handler that is none is a fault of user mode. */
-	*(uint64_t *)machine_at(&machine, MOTE_GVA_CONTROL +
-						  MOTE_CONTROL_SYSCALL_HANDLER) =
-		MOTE_GVA_SUPERVISOR;
+	control = machine_at(&machine, MOTE_GVA_CONTROL);
+	control->syscall_handler = MOTE_GVA_SUPERVISOR;
 	machine_enter(&machine, m_call_libc + 7 * 4, 0, 0);
 	machine_go(&machine, MTI_EXIT_FAULT);
 	assert_int_equal(fault_of().kind, MOTE_FAULT_EXECUTE);

@@ -393,6 +393,7 @@ static const struct other_row qemu_rows[] = {
 
 /* And those that only the backend "soft" does otherwise. */
 static const struct other_row soft_rows[] = {
+	{ "MisalignedVector", 0, "no alignment check of MOVAPS" },
 	{ "Sysret", 0, "EFER.SCE is clear, so SYSRET is #UD" },
 	{ "ReadThroughFs", 0x7000000000, "no FSGSBASE" },
 	{ "ReadThroughFs", MOTE_GVA_SUPERVISOR, "no FSGSBASE" },
@@ -415,8 +416,9 @@ static bool differs(const struct fault_case *row)
 {
 	if (is_among(row, qemu_rows, sizeof(qemu_rows) / sizeof(qemu_rows[0])))
 		return true;
-	return vm_soft() && is_among(row, soft_rows, sizeof(soft_rows) /
-							     sizeof(soft_rows[0]));
+	return vm_soft() &&
+	       is_among(row, soft_rows,
+			sizeof(soft_rows) / sizeof(soft_rows[0]));
 }
 
 static void run_cases(const struct fault_case *rows, size_t count)

@@ -159,10 +159,48 @@ static void test_not_marked(void **state)
 	mote_sandbox_free(box);
 	/* Marked, but it is not a write that is refused. */
 	box = vm_sandbox(vm, &options);
-	mapping_expect_fault(box, "Jump", MOTE_GVA_HEAP + 8,
+	mapping_expect_fault(box, "Jump", MOTE_GVA_HEAP + LARGE,
 			     MOTE_FAULT_EXECUTE);
+	assert_null(mti_cow_at(box->memory.cow,
+			       area(box, MTI_AREA_HEAP)->gpa + LARGE));
 	mote_sandbox_free(box);
 	vm_close(vm);
+}
+
+/* Of a heap in large pages, some become tables of small ones. */
+static void test_split(void **state)
+{
+	mote_sandbox_options options;
+	mote_snapshot *snapshot;
+	mote_sandbox *box;
+	size_t tables;
+	int round;
+
+	(void)state;
+	open_state(0);
+	options = state_options(&host);
+	options.heap_bytes = UINT64_C(256) << 20;
+	box = vm_sandbox(vm, &options);
+	snapshot = state_take(box);
+	tables = box->memory.cow->tables;
+	for (round = 0; round < 3; round++) {
+		/* Known to the CPU as parts of large pages that are read. */
+		state_touch(box, 1, 40000, 1);
+		assert_int_equal(state_sum(box, 150, 250), 1);
+		state_touch(box, 150, 250, 2);
+		assert_int_equal(state_sum(box, 150, 250), 300);
+		state_touch(box, 75, 500, 3);
+		assert_int_equal(state_sum(box, 150, 250), 375);
+		assert_in_range(box->memory.cow->tables, tables + 70,
+				tables + 90);
+		state_restore(box, snapshot);
+		/* All of it gone, and mapped anew. */
+		if (round == 1)
+			box->memory.dirty.lost = true;
+	}
+	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
 }
 
 static size_t room(const mote_sandbox *box)
@@ -332,6 +370,68 @@ static int remove_entry(const char *path, const struct stat *st, int type,
 	return remove(path);
 }
 
+static void map(mote_sandbox *box, int file, uint64_t offset,
+		uint64_t *address)
+{
+	vm_expect(mote_map_file(box, file, offset, 2 * LARGE, MOTE_MAP_PRIVATE,
+				address, &vm->err),
+		  MOTE_OK, &vm->err);
+}
+
+/* With a private mapping its copies go, and when memory is put back. */
+static void test_private_mappings(void **state)
+{
+	struct mapping_host mapping = { 0 };
+	mote_sandbox_options options = mapping_host_options(&mapping);
+	mote_snapshot *snapshot = NULL;
+	mote_sandbox *box;
+	uint64_t address = 0;
+	uint64_t other = 0;
+	int file;
+	int round;
+
+	(void)state;
+	vm_open(vm, NULL);
+	open_engine("paging", 0);
+	vm_open_image(vm, GUEST_vm_mapping);
+	file = mapping_file(3 * LARGE, true);
+	box = vm_sandbox(vm, &options);
+	vm_expect(mote_snapshot_take(box, &snapshot, &vm->err), MOTE_OK,
+		  &vm->err);
+	for (round = 0; round < 2; round++) {
+		address = 0;
+		map(box, file, 0, &address);
+		other = 0;
+		map(box, file, PAGE, &other);
+		mapping_write(box, address + LARGE, 1);
+		mapping_write(box, other + LARGE, 2);
+		assert_int_equal(mapping_read(box, address + LARGE), 1);
+		assert_int_equal(mapping_read(box, other + LARGE + 1),
+				 mapping_pattern(PAGE + LARGE + 1));
+		vm_expect(mote_unmap(box, address, &vm->err), MOTE_OK,
+			  &vm->err);
+		/* At the same place in guest-physical memory, too. */
+		map(box, file, 2 * PAGE, &address);
+		mapping_write(box, address + LARGE, 3);
+		assert_int_equal(mapping_read(box, address + LARGE + 1),
+				 mapping_pattern(2 * PAGE + LARGE + 1));
+		assert_int_equal(mapping_read(box, other + LARGE), 2);
+		vm_expect(mote_sandbox_restore(box, snapshot, &vm->err),
+			  MOTE_OK, &vm->err);
+		mapping_expect_fault(box, "Read", other, MOTE_FAULT_READ);
+		vm_expect(mote_sandbox_restore(box, snapshot, &vm->err),
+			  MOTE_OK, &vm->err);
+		mapping_expect_fault(box, "Write", address + LARGE,
+				     MOTE_FAULT_WRITE);
+		vm_expect(mote_sandbox_restore(box, snapshot, &vm->err),
+			  MOTE_OK, &vm->err);
+	}
+	close(file);
+	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
+	vm_close(vm);
+}
+
 /* A snapshot, with a private mapping in it that was written to. */
 static void save(const char *memory, const char *directory)
 {
@@ -339,27 +439,13 @@ static void save(const char *memory, const char *directory)
 	mote_sandbox_options options = mapping_host_options(&mapping);
 	mote_snapshot *snapshot = NULL;
 	mote_sandbox *box;
-	uint64_t address = 0;
-	uint64_t second = 0;
+	uint64_t address;
 	int file;
 
 	vm_open(vm, NULL);
 	file = mapping_file(3 * LARGE, true);
 	open_engine(memory, 0);
 	vm_open_image(vm, GUEST_vm_mapping);
-	box = vm_sandbox(vm, &options);
-	mapping_keep(box, 77);
-	vm_expect(mote_map_file(box, file, 0, 0, MOTE_MAP_PRIVATE, &second,
-				&vm->err),
-		  MOTE_OK, &vm->err);
-	mapping_write(box, second, 1);
-	vm_expect(mote_map_file(box, file, 0, 0, MOTE_MAP_PRIVATE, &address,
-				&vm->err),
-		  MOTE_OK, &vm->err);
-	/* And one that is gone again, with its copies. */
-	vm_expect(mote_unmap(box, second, &vm->err), MOTE_OK, &vm->err);
-	mapping_expect_fault(box, "Read", second, MOTE_FAULT_READ);
-	mote_sandbox_free(box);
 	box = vm_sandbox(vm, &options);
 	mapping_keep(box, 77);
 	address = MOTE_GVA_MAP + 64 * LARGE;
@@ -424,7 +510,7 @@ static void test_modes(void **state)
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		char directory[] = "/dev/shm/mote-paging.XXXXXX";
+		char directory[] = "/tmp/mote-paging.XXXXXX";
 
 		assert_non_null(mkdtemp(directory));
 		save(modes[i], directory);
@@ -464,10 +550,12 @@ int main(void)
 		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_every_kind),
 		cmocka_unit_test(test_not_marked),
+		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_reclaimed),
 		cmocka_unit_test(test_too_small),
 		cmocka_unit_test(test_forged_tables),
+		cmocka_unit_test(test_private_mappings),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_linear),
 	};

@@ -223,7 +223,9 @@ static void test_other_pending(void **state)
 	pthread_kill(pthread_self(), SIGUSR1);
 	before = vm_stats(box);
 	vm_expect(call("Answer"), MOTE_OK, &vm.err);
-	assert_in_range(vm_stats(box).interrupted - before.interrupted, 1, 3);
+	/* The emulator does not notice what the thread blocks. */
+	assert_in_range(vm_stats(box).interrupted - before.interrupted,
+			vm_soft() ? 0 : 1, 3);
 	before = vm_stats(box);
 	set_deadline(50 * MS);
 	vm_expect(call("Spin"), MOTE_E_DEADLINE, &vm.err);

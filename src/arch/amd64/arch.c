@@ -7,6 +7,18 @@
 #include "arch/amd64/step.h"
 #include "arch/amd64/trap.h"
 #include "arch/amd64/unwind.h"
+#include "arch/bare.h"
+
+/* The first of them are in the same order. */
+static void bare_registers(const struct mti_bare_state *state, uint64_t *out)
+{
+	int i;
+
+	for (i = MTI_RAX; i <= MTI_RFLAGS; i++)
+		out[i] = state->general[i];
+	out[MTI_FS_BASE] = state->segments[MTI_BARE_FS].base;
+	out[MTI_GS_BASE] = state->segments[MTI_BARE_GS].base;
+}
 
 const struct mti_arch mti_arch_amd64 = {
 	.name = "amd64",
@@ -43,6 +55,7 @@ const struct mti_arch mti_arch_amd64 = {
 	.debug = &mti_amd64_debug,
 	.fault = mti_amd64_fault,
 	.pt = &mti_pt_amd64,
+	.bare_registers = bare_registers,
 	.supervisor_page = mti_amd64_supervisor_page,
 	.syscall_page = mti_amd64_syscall_page,
 };

@@ -19,6 +19,11 @@ _Static_assert(MOTE_GPA_DOORBELL >> PHYSICAL_BITS == 1, "doorbells");
 
 const struct mti_arch *const mti_kvm_arch = &mti_arch_aarch64;
 
+bool mti_kvm_runs(const struct mti_vm_config *config)
+{
+	return config->arch == &mti_arch_aarch64 && !config->bare;
+}
+
 const struct kvm_need mti_kvm_needs[] = {
 	{ KVM_CAP_ONE_REG, 0, "KVM_CAP_ONE_REG" },
 	/* Without it some stores of a guest are errors of KVM_RUN. */
@@ -42,6 +47,7 @@ mote_status mti_kvm_cpu_read(struct mti_hv *hv, mote_error *err)
 {
 	(void)err;
 	hv->physical_bits = PHYSICAL_BITS;
+	hv->nested_paging = true;
 	return MOTE_OK;
 }
 

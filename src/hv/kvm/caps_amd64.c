@@ -3,6 +3,7 @@
  */
 #include <asm/hwcap2.h>
 #include <cpuid.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -19,6 +20,12 @@
 #define SIGNATURE_HYGON_EBX 0x6f677948
 
 const struct mti_arch *const mti_kvm_arch = &mti_arch_amd64;
+
+bool mti_kvm_runs(const struct mti_vm_config *config)
+{
+	return config->arch == &mti_arch_amd64 ||
+	       (config->bare && config->arch == &mti_arch_i686);
+}
 
 const struct kvm_need mti_kvm_needs[] = {
 	{ KVM_CAP_EXT_CPUID, 0, "KVM_CAP_EXT_CPUID" },
@@ -193,6 +200,18 @@ static void read_xsave(struct mti_hv *hv)
 	}
 }
 
+static bool says_yes(const char *path)
+{
+	char answer = 'N';
+	int fd = mti_os_open(path, O_RDONLY);
+
+	if (fd < 0)
+		return false;
+	(void)mti_os_read(fd, &answer, 1);
+	mti_os_close(fd);
+	return answer == 'Y' || answer == '1';
+}
+
 static void read_cpu(struct mti_hv *hv)
 {
 	const struct kvm_cpuid_entry2 *address =
@@ -213,6 +232,10 @@ static void read_cpu(struct mti_hv *hv)
 		hv->has_xcrs = true;
 		hv->xcr0 = xsave->eax & XSAVE_COMPONENTS;
 	}
+	/* In doubt it has none. */
+	hv->nested_paging =
+		says_yes("/sys/module/kvm_intel/parameters/ept") ||
+		says_yes("/sys/module/kvm_amd/parameters/npt");
 }
 
 mote_status mti_kvm_cpu_read(struct mti_hv *hv, mote_error *err)

@@ -120,30 +120,55 @@ static mote_status check(const struct mti_machine *machine, mote_error *err)
 	return MOTE_OK;
 }
 
-static int general_set(struct mti_vm *vm, const struct mti_machine *machine)
+static int general_set(struct mti_vm *vm, const uint64_t *general)
 {
-	uint64_t pstate = machine->general[MTI_AARCH64_PSTATE] &
-			  MTI_AARCH64_PSTATE_SETTABLE;
+	uint64_t pstate =
+		general[MTI_AARCH64_PSTATE] & MTI_AARCH64_PSTATE_SETTABLE;
 	int status = 0;
 	int i;
 
 	for (i = 0; i <= MTI_AARCH64_X30 && status >= 0; i++)
-		status = mti_kvm_set_word(vm, KVM_X(i), machine->general[i]);
+		status = mti_kvm_set_word(vm, KVM_X(i), general[i]);
 	if (status >= 0)
 		status = mti_kvm_set_word(vm, KVM_SP_EL0,
-					  machine->general[MTI_AARCH64_SP]);
+					  general[MTI_AARCH64_SP]);
 	if (status >= 0)
-		status = mti_kvm_set_word(vm, KVM_PC,
-					  machine->general[MTI_AARCH64_PC]);
+		status = mti_kvm_set_word(vm, KVM_PC, general[MTI_AARCH64_PC]);
 	if (status >= 0)
 		status = mti_kvm_set_word(vm, KVM_PSTATE,
 					  pstate | MTI_AARCH64_PSTATE_USER);
 	if (status >= 0)
-		status = mti_kvm_set_word(vm, KVM_TPIDR_EL0, machine->fs_base);
-	if (status >= 0)
 		status = mti_kvm_vcpu_set_stepping(
 			vm, pstate & MTI_AARCH64_PSTATE_SS);
 	return status;
+}
+
+/*
+ * A translation that was refused may be kept by the CPU all the same (Arm ARM
+ * D8.13): it has to forget it, or the guest would fault for ever.
+ */
+mote_status mti_kvm_resume(struct mti_vm *vm, const uint64_t *general,
+			   mote_error *err)
+{
+	mote_status status;
+	int os;
+
+	if (general[MTI_AARCH64_PC] >= mti_arch_aarch64.user_limit)
+		return mti_error_set(
+			err, MOTE_E_INVALID, writing,
+			"no code of a guest can be at 0x%llx",
+			(unsigned long long)general[MTI_AARCH64_PC]);
+	status = mti_kvm_remapped(vm, err);
+	if (status != MOTE_OK)
+		return status;
+	os = mti_kvm_finish(vm);
+	if (os >= 0)
+		os = general_set(vm, general);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, writing, -os,
+				    "KVM_SET_ONE_REG");
+	vm->last_exit = MTI_EXIT_INTERRUPTED;
+	return MOTE_OK;
 }
 
 mote_status mti_kvm_machine_set(struct mti_vm *vm,
@@ -167,7 +192,9 @@ mote_status mti_kvm_machine_set(struct mti_vm *vm,
 	vm->entering = false;
 	os = vector_set(vm, machine);
 	if (os >= 0)
-		os = general_set(vm, machine);
+		os = general_set(vm, machine->general);
+	if (os >= 0)
+		os = mti_kvm_set_word(vm, KVM_TPIDR_EL0, machine->fs_base);
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, writing, -os,
 				    "KVM_SET_ONE_REG");

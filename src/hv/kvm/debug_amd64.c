@@ -43,7 +43,7 @@ void mti_kvm_general_get(const struct kvm_regs *regs, uint64_t *out)
 	out[MTI_RFLAGS] = regs->rflags;
 }
 
-static void general_set(struct kvm_regs *regs, const uint64_t *in)
+void mti_kvm_general_set(const uint64_t *in, struct kvm_regs *regs)
 {
 	regs->rax = in[MTI_RAX];
 	regs->rbx = in[MTI_RBX];
@@ -62,6 +62,11 @@ static void general_set(struct kvm_regs *regs, const uint64_t *in)
 	regs->r14 = in[MTI_R14];
 	regs->r15 = in[MTI_R15];
 	regs->rip = in[MTI_RIP];
+}
+
+static void general_set(struct kvm_regs *regs, const uint64_t *in)
+{
+	mti_kvm_general_set(in, regs);
 	regs->rflags = (in[MTI_RFLAGS] & MTI_RFLAGS_SETTABLE) | MTI_RFLAGS_USER;
 }
 

@@ -45,6 +45,8 @@ struct mti_hv {
 	size_t run_size;
 	uint32_t physical_bits;
 	uint32_t ring_capability; /* KVM_CAP_DIRTY_LOG_RING*; 0: none */
+	/* KVM keeps no copies of a guest's page tables. */
+	bool nested_paging;
 	/*
 	 * Not asked yet: UINT64_MAX. Of this and cr4 threads may find out the
 	 * same at once; each word says all by itself.
@@ -93,6 +95,7 @@ struct mti_vm {
 	/* kick() was told so; run->immediate_exit has other uses too. */
 	volatile bool kicked;
 	bool broken; /* it must not run any more */
+	bool bare;   /* see mti_vm_config */
 	/* Of the last run; PORT if there was none. */
 	enum mti_exit_kind last_exit;
 	/* state_set was called, and nothing was entered since. */
@@ -113,6 +116,7 @@ struct mti_vm {
 	uint32_t mapped_count;
 #if defined(__aarch64__)
 	uint64_t page_table_gpa;
+	void *root; /* the page there, NULL: the guest may not write to it */
 	/* KVM has yet to put PC behind the instruction of the last exit. */
 	bool incomplete;
 	bool stepping; /* MDSCR_EL1.SS is set */
@@ -135,6 +139,7 @@ void mti_kvm_block(struct mti_vm *vm, const sigset_t *blocked);
  */
 extern const struct mti_arch *const mti_kvm_arch; /* of all guests here */
 extern const struct kvm_need mti_kvm_needs[];
+bool mti_kvm_runs(const struct mti_vm_config *config);
 /* Why no KVM of this machine will do, or NULL. */
 const char *mti_kvm_cpu_unfit(void);
 mote_status mti_kvm_cpu_read(struct mti_hv *hv, mote_error *err);
@@ -142,6 +147,11 @@ uint32_t mti_kvm_cpu_features(const struct mti_hv *hv);
 /* Units of 2^-32 ns. */
 uint64_t mti_kvm_cpu_tick_ns(struct mti_vm *vm);
 
+/* Of a VM without a virtual CPU, and with one. */
+mote_status mti_kvm_cpu_prepare(struct mti_vm *vm, mote_error *err);
+/* A range of memory, before it is made. */
+void mti_kvm_vcpu_memory(struct mti_vm *vm, const struct mti_vm_range *range,
+			 uint64_t page_table_gpa);
 mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 			      mote_error *err);
 void mti_kvm_vcpu_set_entry(struct mti_vm *vm, const struct mti_entry *entry);
@@ -173,6 +183,7 @@ mote_status mti_kvm_machine_set(struct mti_vm *vm,
 				mote_error *err);
 mote_status mti_kvm_resume(struct mti_vm *vm, const uint64_t *general,
 			   mote_error *err);
+mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err);
 
 #if defined(__x86_64__)
 /* Constant values of MSRs and XCR0; 0 or -errno. */
@@ -189,6 +200,8 @@ int mti_kvm_clear_events(struct mti_vm *vm);
 /* What the next entry begins with, for it to go on at regs->rip. */
 void mti_kvm_state_enter(const struct mti_vm *vm, struct kvm_regs *regs);
 void mti_kvm_general_get(const struct kvm_regs *regs, uint64_t *out);
+/* All but the flags. */
+void mti_kvm_general_set(const uint64_t *in, struct kvm_regs *regs);
 #elif defined(__aarch64__)
 /* One register; 0 or -errno. */
 int mti_kvm_get(struct mti_vm *vm, uint64_t id, void *value);
@@ -211,6 +224,17 @@ void mti_kvm_machine_exit(struct mti_exit *exit, const char *text,
 /* Completes the instruction that led to the last exit; 0 or -errno. */
 int mti_kvm_complete(struct mti_vm *vm);
 
+#if defined(__x86_64__)
+/* bare_amd64.c */
+mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err);
+void mti_kvm_bare_io(struct mti_vm *vm, struct mti_exit *exit);
+mote_status mti_kvm_bare_get(struct mti_vm *vm, struct mti_bare_state *state,
+			     mote_error *err);
+mote_status mti_kvm_bare_set(struct mti_vm *vm,
+			     const struct mti_bare_state *state,
+			     mote_error *err);
+#endif
+
 /* dirty.c */
 /* Before the virtual CPU is made. The flags of memory that is tracked. */
 uint32_t mti_kvm_dirty_enable(struct mti_vm *vm);
@@ -231,7 +255,6 @@ struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot);
 mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
 			const struct mti_vm_mapping *mapping, mote_error *err);
 mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
-mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err);
 void mti_kvm_slots_fini(struct mti_vm *vm);
 
 #endif

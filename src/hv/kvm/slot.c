@@ -151,35 +151,6 @@ mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err)
 			    "KVM_SET_USER_MEMORY_REGION, slot %u", slot);
 }
 
-/*
- * When a slot goes, KVM drops all that it made of page tables, and with it
- * what the CPU has of them. One that nobody uses does; the memory of this one
- * is that of the first slot.
- */
-mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err)
-{
-	uint32_t bits = vm->hv->physical_bits < 52 ? vm->hv->physical_bits : 52;
-	struct kvm_userspace_memory_region region = {
-		.slot = KVM_PASSING_SLOT,
-		.flags = KVM_MEM_READONLY,
-		.guest_phys_addr = (UINT64_C(1) << bits) - MOTE_PAGE_SIZE,
-		.memory_size = MOTE_PAGE_SIZE,
-		.userspace_addr = vm->memory_address,
-	};
-	int os = mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
-
-	region.memory_size = 0;
-	if (os == 0)
-		os = mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
-	if (os == 0)
-		return MOTE_OK;
-	/* It would go on with pages that are another's now. */
-	vm->broken = true;
-	return mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
-			    "KVM_SET_USER_MEMORY_REGION, to forget page "
-			    "tables");
-}
-
 void mti_kvm_slots_fini(struct mti_vm *vm)
 {
 	uint32_t i;

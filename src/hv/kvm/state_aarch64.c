@@ -7,6 +7,7 @@
  * the first entry's code in the syscall page sets; TPIDR_EL0; and TPIDRRO_EL0,
  * by a system call of its C library. After anything else KVM resets the CPU.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "arch/aarch64/boot.h"
@@ -126,4 +127,23 @@ mote_status mti_kvm_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 		return mti_error_os(err, MOTE_E_HYPERVISOR, "save CPU", -status,
 				    "KVM_GET_ONE_REG");
 	return MOTE_OK;
+}
+
+/*
+ * KVM has no word for "forget stage 1". But when the host takes a page away
+ * that the guest uses, all that the CPU has of this guest's tables goes too,
+ * for nobody can tell what was derived from the page (Arm ARM D8.13, TLB
+ * maintenance by IPA is of stage 2 alone). Any page will do that is in use:
+ * the root of the tables is.
+ */
+mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err)
+{
+	int os = vm->root ? mti_os_take_page(vm->root) : -EFAULT;
+
+	if (os == 0)
+		return MOTE_OK;
+	/* It would go on with pages that are another's now. */
+	vm->broken = true;
+	return mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
+			    "mprotect, to forget page tables");
 }

@@ -66,8 +66,7 @@ static int set_vector(struct mti_vm *vm)
 	uint8_t *bytes = (uint8_t *)&xsave;
 
 	memset(&xsave, 0, sizeof(xsave));
-	memcpy(bytes + XSAVE_FCW, &state->x87_control,
-	       X87_CONTROL_BYTES);
+	memcpy(bytes + XSAVE_FCW, &state->x87_control, X87_CONTROL_BYTES);
 	memcpy(bytes + XSAVE_MXCSR, &state->mxcsr, sizeof(state->mxcsr));
 	memcpy(bytes + XSAVE_XSTATE_BV, &present, sizeof(present));
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_XSAVE, &xsave);
@@ -255,4 +254,33 @@ mote_status mti_kvm_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 	memcpy(&state->x87_control, (uint8_t *)&xsave + XSAVE_FCW,
 	       X87_CONTROL_BYTES);
 	return MOTE_OK;
+}
+
+/*
+ * When a slot goes, KVM drops all that it made of page tables, and with it
+ * what the CPU has of them. One that nobody uses does; the memory of this one
+ * is that of the first slot.
+ */
+mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err)
+{
+	uint32_t bits = vm->hv->physical_bits < 52 ? vm->hv->physical_bits : 52;
+	struct kvm_userspace_memory_region region = {
+		.slot = KVM_PASSING_SLOT,
+		.flags = KVM_MEM_READONLY,
+		.guest_phys_addr = (UINT64_C(1) << bits) - MOTE_PAGE_SIZE,
+		.memory_size = MOTE_PAGE_SIZE,
+		.userspace_addr = vm->memory_address,
+	};
+	int os = mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+
+	region.memory_size = 0;
+	if (os == 0)
+		os = mti_os_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+	if (os == 0)
+		return MOTE_OK;
+	/* It would go on with pages that are another's now. */
+	vm->broken = true;
+	return mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
+			    "KVM_SET_USER_MEMORY_REGION, to forget page "
+			    "tables");
 }

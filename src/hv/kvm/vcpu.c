@@ -82,6 +82,14 @@ static mote_status decode(struct mti_vm *vm, struct mti_exit *exit,
 	case KVM_EXIT_DIRTY_RING_FULL:
 		return empty_ring(vm, exit, err);
 	case KVM_EXIT_FAIL_ENTRY:
+		if (vm->bare) {
+			mti_kvm_machine_exit(
+				exit,
+				"a state of the CPU that it refuses, hardware "
+				"reason",
+				run->fail_entry.hardware_entry_failure_reason);
+			return MOTE_OK;
+		}
 		return mti_error_set(
 			err, MOTE_E_HYPERVISOR, "run guest",
 			"KVM_EXIT_FAIL_ENTRY, hardware reason 0x%llx",

@@ -91,6 +91,22 @@ int mti_kvm_vcpu_set_system(struct mti_vm *vm)
 	return status < 0 ? status : 0;
 }
 
+mote_status mti_kvm_cpu_prepare(struct mti_vm *vm, mote_error *err)
+{
+	(void)vm;
+	(void)err;
+	return MOTE_OK;
+}
+
+void mti_kvm_vcpu_memory(struct mti_vm *vm, const struct mti_vm_range *range,
+			 uint64_t page_table_gpa)
+{
+	if (range->writable && page_table_gpa >= range->gpa &&
+	    page_table_gpa - range->gpa < range->size)
+		vm->root =
+			(char *)range->memory + (page_table_gpa - range->gpa);
+}
+
 mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 			      mote_error *err)
 {

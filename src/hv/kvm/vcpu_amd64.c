@@ -126,6 +126,14 @@ int mti_kvm_vcpu_set_xcr0(struct mti_vm *vm)
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_XCRS, &xcrs);
 }
 
+void mti_kvm_vcpu_memory(struct mti_vm *vm, const struct mti_vm_range *range,
+			 uint64_t page_table_gpa)
+{
+	(void)vm;
+	(void)range;
+	(void)page_table_gpa;
+}
+
 mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 			      mote_error *err)
 {
@@ -133,6 +141,8 @@ mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
 	struct kvm_sregs sregs;
 	int status;
 
+	if (vm->bare)
+		return mti_kvm_bare_init(vm, err);
 	status = mti_os_ioctl(vm->vcpu_fd, KVM_SET_CPUID2, &vm->hv->cpuid);
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -status,
@@ -204,7 +214,17 @@ mote_status mti_kvm_vcpu_decode(struct mti_vm *vm, struct mti_exit *exit,
 	(void)err;
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
-		decode_io(run, exit);
+		if (vm->bare)
+			mti_kvm_bare_io(vm, exit);
+		else
+			decode_io(run, exit);
+		return MOTE_OK;
+	case KVM_EXIT_HLT:
+		/* A user-mode guest cannot get here. */
+		mti_kvm_machine_exit(exit, "halt, exit reason",
+				     run->exit_reason);
+		if (vm->bare)
+			exit->kind = MTI_EXIT_HALT;
 		return MOTE_OK;
 	case KVM_EXIT_SHUTDOWN:
 		mti_kvm_machine_exit(exit, "triple fault, exit reason",

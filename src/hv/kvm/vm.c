@@ -63,13 +63,23 @@ static mote_status set_memory(struct mti_vm *vm,
 			      const struct mti_vm_config *config,
 			      mote_error *err)
 {
-	uint32_t flags = mti_kvm_dirty_enable(vm);
 	mote_status status = MOTE_OK;
+	uint32_t flags = 0;
 	uint32_t i;
 
-	for (i = 0; i < config->range_count && status == MOTE_OK; i++)
+	/*
+	 * kvm-pvm, which has no nested paging, interprets what runs at CPL 0,
+	 * and puts a page into the ring for each write that it interprets:
+	 * more than the ring holds before it looks whether it is full.
+	 */
+	if (!vm->bare || vm->hv->nested_paging)
+		flags = mti_kvm_dirty_enable(vm);
+	for (i = 0; i < config->range_count && status == MOTE_OK; i++) {
 		status = set_range(vm, i == 0 ? 0 : KVM_SECOND_SLOT, flags,
 				   &config->ranges[i], &vm->memory[i], err);
+		mti_kvm_vcpu_memory(vm, &config->ranges[i],
+				    config->page_table_gpa);
+	}
 	return status;
 }
 
@@ -104,11 +114,9 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 	struct mti_vm *vm;
 	mote_status status;
 
-	if (config->bare || config->arch != mti_kvm_arch)
+	if (!mti_kvm_runs(config))
 		return mti_error_set(err, MOTE_E_UNSUPPORTED, "create VM",
-				     "KVM runs user-mode guests of %s here, "
-				     "not %s guests of %s",
-				     mti_kvm_arch->name,
+				     "KVM does not run %s guests of %s here",
 				     config->bare ? "bare" : "user-mode",
 				     config->arch->name);
 	vm = mti_alloc_apart(hv->allocator, sizeof(*vm));
@@ -116,6 +124,7 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "create VM",
 				     "no memory for the VM");
 	vm->hv = hv;
+	vm->bare = config->bare;
 	vm->vcpu_fd = -1;
 	vm->map_size = hv->run_size;
 	vm->fd = mti_os_ioctl_value(hv->fd, KVM_CREATE_VM, 0);
@@ -127,10 +136,11 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 	status = set_memory(vm, config, err);
 	if (status != MOTE_OK)
 		goto fail;
-	status = create_vcpu(vm, err);
-	if (status != MOTE_OK)
-		goto fail;
-	status = mti_kvm_vcpu_init(vm, config->page_table_gpa, err);
+	status = mti_kvm_cpu_prepare(vm, err);
+	if (status == MOTE_OK)
+		status = create_vcpu(vm, err);
+	if (status == MOTE_OK)
+		status = mti_kvm_vcpu_init(vm, config->page_table_gpa, err);
 	if (status != MOTE_OK)
 		goto fail;
 	if (hv->tick_ns == UINT64_MAX)
@@ -175,6 +185,10 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.set_fs_base = mti_kvm_vcpu_set_fs_base,
 	.state_get = mti_kvm_state_get,
 	.state_set = mti_kvm_state_set,
+#if defined(__x86_64__)
+	.bare_get = mti_kvm_bare_get,
+	.bare_set = mti_kvm_bare_set,
+#endif
 	.tracks = mti_kvm_tracks,
 	.dirty = mti_kvm_dirty,
 	.map = mti_kvm_map,

@@ -65,6 +65,36 @@ static struct code_page *find_or_make(struct engine *engine, uint64_t page)
 	return found;
 }
 
+/*
+ * Unicorn fetches each instruction from its start, by bytes; wider fetches
+ * are only in the middle of one.
+ */
+static void follow(struct mti_soft_bare *bare, const struct engine *engine,
+		   uint64_t linear, size_t size)
+{
+	bool big = bare->segments[MTI_BARE_CS].attributes & SEG_BIG;
+	uint8_t bytes[CODE_MAX] = { 0 };
+	size_t count;
+	bool bad;
+
+	if (size == 1 && (!bare->translating || linear != bare->fetched ||
+			  linear == bare->insn_next)) {
+		count = mti_bare_fetch(bare, linear, bytes);
+		bare->translating = true;
+		bare->insn = linear;
+		bare->insn_next =
+			linear + mti_bare_measure(bytes, count, engine->is_long,
+						  big, &bad);
+		bare->hidden =
+			bad || mti_bare_is_sensitive(bytes, count,
+						     engine->is_long, big);
+		/* UD2 has two bytes. */
+		if (bare->hidden)
+			bare->insn_next = linear + 2;
+	}
+	bare->fetched = linear + size;
+}
+
 void mti_bare_translate(struct mti_soft_bare *bare, struct engine *engine,
 			uint64_t linear, uint8_t *bytes, size_t size)
 {
@@ -72,6 +102,7 @@ void mti_bare_translate(struct mti_soft_bare *bare, struct engine *engine,
 	size_t i;
 
 	engine->translated += (uint32_t)size;
+	follow(bare, engine, linear, size);
 	for (i = 0; i < size; i++) {
 		uint64_t at = linear + i;
 		size_t offset = (size_t)(at & PAGE_MASK);
@@ -97,6 +128,8 @@ void mti_bare_translate(struct mti_soft_bare *bare, struct engine *engine,
 		page->known[offset] = 1;
 		page->bytes[offset] = byte;
 		bytes[i] = byte;
+		if (bare->hidden && at - bare->insn < 2)
+			bytes[i] = at == bare->insn ? 0x0f : 0x0b;
 	}
 	bare->trap = trap;
 }

@@ -437,7 +437,7 @@ bool mti_bare_tables(struct mti_soft_bare *bare, const struct insn *insn)
 
 /*
  * What Unicorn 2.0.1 has and what is above, whatever the host: no VMX, SVM,
- * x2APIC, XSAVE, no hypervisor's leaves.
+ * APIC, XSAVE. The hypervisor's leaf is that of all backends.
  */
 bool mti_bare_cpuid(struct mti_soft_bare *bare)
 {
@@ -453,12 +453,18 @@ bool mti_bare_cpuid(struct mti_soft_bare *bare)
 	case 1:
 		out[0] = 0x00000600; /* family 6 */
 		out[1] = 0x00000800; /* lines of 64 bytes */
-		/* SSE3, SSSE3, CX16, SSE4.1, SSE4.2, AES */
-		out[2] = 0x02182201;
+		/* SSE3 SSSE3 CX16 SSE4.1 SSE4.2 AES, a hypervisor */
+		out[2] = 0x82182201;
 		/* FPU PSE TSC MSR PAE CX8 SEP PGE CMOV PAT CLFSH MMX FXSR
 		 * SSE SSE2
 		 */
 		out[3] = 0x0789a979;
+		break;
+	case 0x40000000:
+		out[0] = 0x40000000;
+		memcpy(&out[1], "Mote", 4);
+		memcpy(&out[2], "Mote", 4);
+		memcpy(&out[3], "Mote", 4);
 		break;
 	case 0x80000000:
 		out[0] = 0x80000008;

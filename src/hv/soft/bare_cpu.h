@@ -16,6 +16,9 @@
  *	a read puts what the guest's memory has where Unicorn then reads; a
  *	write goes to the guest's memory and is lost in Unicorn's;
  *
+ *	what is sensitive, and some that no CPU takes but that end Unicorn's
+ *	process, Unicorn sees as UD2;
+ *
  *	before each instruction comes the hook that also looks for a kick, and
  *	stops at every instruction that is sensitive (bare_decode.c): loads of
  *	segments, far transfers, flags, I/O, control registers. These are
@@ -228,6 +231,12 @@ struct mti_soft_bare {
 	enum stop stop;
 	int vector;
 	uint64_t linear; /* of the instruction that runs */
+	/* The instruction that is being translated; none: it starts anew. */
+	bool translating;
+	bool hidden;	    /* from Unicorn */
+	uint64_t insn;	    /* where it starts */
+	uint64_t insn_next; /* and ends */
+	uint64_t fetched;   /* up to here */
 	/* Where the last one was fetched, while Unicorn runs. */
 	const uint8_t *code_host;
 	uint64_t code_page;
@@ -316,7 +325,12 @@ struct insn {
 };
 
 /* Whether Unicorn must not run it; bytes may end in the middle. */
-bool mti_bare_is_sensitive(const uint8_t *bytes, size_t size, bool is_long);
+bool mti_bare_is_sensitive(const uint8_t *bytes, size_t size, bool is_long,
+			   bool big);
+bool mti_bare_is_prefix(uint8_t byte, bool is_long);
+/* Its length; bad: #UD, or #GP for its length. big: 32 bits by default. */
+size_t mti_bare_measure(const uint8_t *bytes, size_t size, bool is_long,
+			bool big, bool *bad);
 /* The instruction at rip. */
 bool mti_bare_decode(struct mti_soft_bare *bare, struct insn *insn);
 uint64_t mti_bare_operand_linear(struct mti_soft_bare *bare,

@@ -12,22 +12,21 @@
 enum {
 	YES = 1,
 	LEGACY,	  /* not in 64-bit code */
-	POINTER,  /* not in 64-bit code, if the operand is in memory */
 	INDIRECT, /* if it is a far transfer */
 	PAUSE,	  /* with that prefix; Unicorn would leave */
 };
 
 static const uint8_t one_byte[256] = {
-	[0x06] = LEGACY, [0x07] = LEGACY,  [0x0e] = LEGACY,   [0x16] = LEGACY,
-	[0x17] = LEGACY, [0x1e] = LEGACY,  [0x1f] = LEGACY,   [0x6c] = YES,
-	[0x6d] = YES,	 [0x6e] = YES,	   [0x6f] = YES,      [0x8c] = YES,
-	[0x8e] = YES,	 [0x90] = PAUSE,   [0x9a] = LEGACY,   [0x9c] = YES,
-	[0x9d] = YES,	 [0xc4] = POINTER, [0xc5] = POINTER,  [0xca] = YES,
-	[0xcb] = YES,	 [0xcc] = YES,	   [0xcd] = YES,      [0xce] = LEGACY,
-	[0xcf] = YES,	 [0xe4] = YES,	   [0xe5] = YES,      [0xe6] = YES,
-	[0xe7] = YES,	 [0xea] = LEGACY,  [0xec] = YES,      [0xed] = YES,
-	[0xee] = YES,	 [0xef] = YES,	   [0xf1] = YES,      [0xf4] = YES,
-	[0xfa] = YES,	 [0xfb] = YES,	   [0xff] = INDIRECT,
+	[0x06] = LEGACY, [0x07] = LEGACY, [0x0e] = LEGACY,   [0x16] = LEGACY,
+	[0x17] = LEGACY, [0x1e] = LEGACY, [0x1f] = LEGACY,   [0x6c] = YES,
+	[0x6d] = YES,	 [0x6e] = YES,	  [0x6f] = YES,	     [0x8c] = YES,
+	[0x8e] = YES,	 [0x90] = PAUSE,  [0x9a] = LEGACY,   [0x9c] = YES,
+	[0x9d] = YES,	 [0xc4] = YES,	  [0xc5] = YES,	     [0xca] = YES,
+	[0xcb] = YES,	 [0xcc] = YES,	  [0xcd] = YES,	     [0xce] = LEGACY,
+	[0xcf] = YES,	 [0xe4] = YES,	  [0xe5] = YES,	     [0xe6] = YES,
+	[0xe7] = YES,	 [0xea] = LEGACY, [0xec] = YES,	     [0xed] = YES,
+	[0xee] = YES,	 [0xef] = YES,	  [0xf1] = YES,	     [0xf4] = YES,
+	[0xfa] = YES,	 [0xfb] = YES,	  [0xff] = INDIRECT,
 };
 
 static const uint8_t two_bytes[256] = {
@@ -39,7 +38,7 @@ static const uint8_t two_bytes[256] = {
 	[0xb2] = YES, [0xb4] = YES, [0xb5] = YES,
 };
 
-static bool is_prefix(uint8_t byte, bool is_long)
+bool mti_bare_is_prefix(uint8_t byte, bool is_long)
 {
 	switch (byte) {
 	case 0x26:
@@ -59,18 +58,26 @@ static bool is_prefix(uint8_t byte, bool is_long)
 	}
 }
 
-bool mti_bare_is_sensitive(const uint8_t *bytes, size_t size, bool is_long)
+bool mti_bare_is_sensitive(const uint8_t *bytes, size_t size, bool is_long,
+			   bool big)
 {
 	bool repeated = false;
+	bool locked = false;
+	bool bad = false;
 	uint8_t next;
 	size_t i = 0;
 
-	while (i < size && is_prefix(bytes[i], is_long)) {
+	while (i < size && mti_bare_is_prefix(bytes[i], is_long)) {
 		repeated |= bytes[i] == 0xf3;
+		locked |= bytes[i] == 0xf0;
 		i++;
 	}
 	if (i == size)
-		return false;
+		return size == CODE_MAX;
+	if (locked)
+		(void)mti_bare_measure(bytes, size, is_long, big, &bad);
+	if (bad)
+		return true;
 	next = i + 1 < size ? bytes[i + 1] : 0xc0;
 	if (bytes[i] == 0x0f)
 		return i + 1 < size && two_bytes[next] == YES;
@@ -79,8 +86,6 @@ bool mti_bare_is_sensitive(const uint8_t *bytes, size_t size, bool is_long)
 		return true;
 	case LEGACY:
 		return !is_long;
-	case POINTER:
-		return !is_long && next < 0xc0;
 	case INDIRECT:
 		return ((next >> 3) & 7) == 3 || ((next >> 3) & 7) == 5;
 	case PAUSE:
@@ -153,7 +158,7 @@ static uint8_t take_prefixes(struct mti_soft_bare *bare, struct cursor *cursor,
 	uint8_t byte = (uint8_t)take(cursor, 1);
 
 	insn->override = -1;
-	for (; !cursor->failed && is_prefix(byte, is_long);
+	for (; !cursor->failed && mti_bare_is_prefix(byte, is_long);
 	     byte = (uint8_t)take(cursor, 1)) {
 		/* Only right before the opcode does it count. */
 		insn->rex = 0;

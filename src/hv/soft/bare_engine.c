@@ -50,6 +50,8 @@ static bool add_slot(struct engine *engine, uint64_t linear)
 	if (uc_mem_map_ptr(engine->unicorn, base, SLOT_BYTES, UC_PROT_NONE,
 			   engine->memory + slot * SLOT_BYTES) != UC_ERR_OK)
 		return false;
+	/* Only this makes it drop writes, instead of looking for code. */
+	(void)uc_mem_protect(engine->unicorn, base, SLOT_BYTES, UC_PROT_NONE);
 	engine->slots[slot] = base;
 	engine->slot_count++;
 	return true;
@@ -212,7 +214,9 @@ static enum stop inspect(struct mti_soft_bare *bare, uint64_t linear,
 	if (bare->stale || !mti_bare_is_fresh(bare->engine, linear, bytes,
 					      size <= count ? size : 1))
 		return STOP_STALE;
-	if (mti_bare_is_sensitive(bytes, count, bare->engine->is_long))
+	if (mti_bare_is_sensitive(bytes, count, bare->engine->is_long,
+				  bare->segments[MTI_BARE_CS].attributes &
+					  SEG_BIG))
 		return STOP_EMULATE;
 	return STOP_NONE;
 }
@@ -229,6 +233,7 @@ static void on_code(uc_engine *unicorn, uint64_t linear, uint32_t size,
 		return;
 	}
 	bare->linear = linear;
+	bare->translating = false;
 	if (atomic_load_explicit(&bare->kicked, memory_order_relaxed)) {
 		stop(bare, unicorn, STOP_KICK);
 		return;
@@ -610,6 +615,7 @@ mote_status mti_bare_execute(struct mti_soft_bare *bare, mote_error *err)
 	bare->aborted = false;
 	bare->stepped = false;
 	bare->code_host = NULL;
+	bare->translating = false;
 	if (!engine->unicorn) {
 		status = open_engine(bare, engine, is_long, err);
 		if (status != MOTE_OK)

@@ -196,13 +196,12 @@ static bool fill(struct mti_soft_bare *bare, struct tlb_entry *entry,
 	range = find(bare, page.gpa, PAGE_BYTES);
 	if (!range)
 		return mti_bare_stuck(bare,
-				      "access to guest-physical memory that is "
-				      "not there, at",
-				      page.gpa);
+				      "access outside memory, guest-physical",
+				      page.gpa + (linear & PAGE_MASK));
 	if ((access & ACCESS_WRITE) && !range->writable)
 		return mti_bare_stuck(
-			bare, "write to guest-physical read-only memory, at",
-			page.gpa);
+			bare, "write to read-only memory, guest-physical",
+			page.gpa + (linear & PAGE_MASK));
 	entry->page = linear & ~(uint64_t)PAGE_MASK;
 	entry->host = (uint8_t *)range->memory + (page.gpa - range->gpa);
 	entry->writable = page.writable && range->writable;

@@ -265,7 +265,8 @@ static bool load_pointer(struct mti_soft_bare *bare, const struct insn *insn,
 	uint16_t selector = 0;
 	uint64_t at;
 
-	if (insn->mod == 3)
+	/* Else AVX begins like this. */
+	if (insn->mod == 3 || (insn->opcode < 0x100 && mti_bare_is_long(bare)))
 		return mti_bare_trap(bare, UD, 0);
 	at = mti_bare_operand_linear(bare, insn, 0);
 	if (!mti_bare_read(bare, at, &offset, insn->operand, ACCESS_READ) ||

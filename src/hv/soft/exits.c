@@ -113,6 +113,20 @@ static bool allows(uint32_t flags, uint32_t error_code)
 	return (flags & needed) == needed;
 }
 
+/* Of an access that the guest's tables allow. */
+static const char *what_misses(const struct soft_user *user,
+			       const struct mti_pt_translation *found,
+			       uint32_t error_code)
+{
+	const struct mti_soft_piece *piece =
+		mti_soft_find(&user->vm, found->gpa);
+
+	if (piece && (piece->writable || !(error_code & PF_WRITE)))
+		return "access to memory that the host took away, "
+		       "guest-physical";
+	return "access outside memory, guest-physical";
+}
+
 /* The guest's tables decide whether it is a fault of the guest's. */
 static void page_fault(struct soft_user *user, uint32_t error_code)
 {
@@ -127,11 +141,7 @@ static void page_fault(struct soft_user *user, uint32_t error_code)
 	if (present && allows(found.flags, error_code)) {
 		if (mti_soft_shadow_fill(user, address))
 			return;
-		stop_machine(user,
-			     mti_soft_find(&user->vm, found.gpa) ?
-				     "access to memory that the host took "
-				     "away, guest-physical" :
-				     "access outside memory, guest-physical",
+		stop_machine(user, what_misses(user, &found, error_code),
 			     found.gpa);
 		return;
 	}
@@ -160,7 +170,6 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 	struct soft_user *user = context;
 	struct raised raised = take_exception(user);
 	uint64_t none = DR0_NONE;
-	uint64_t pc = 0;
 
 	if (user->event == SOFT_IO) {
 		stop(user, SOFT_IO);
@@ -174,15 +183,12 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 	}
 	if (user->event != SOFT_NONE)
 		return;
-	uc_reg_read(uc, UC_X86_REG_RIP, &pc);
 	if (raised.is_int) {
 		software_interrupt(user, number);
 	} else if (number == VECTOR_PF) {
 		page_fault(user, raised.error_code);
-	} else if (number == VECTOR_DB &&
-		   pc - user->shadow.base < MOTE_PAGE_SIZE) {
-		/* A step of our own code. */
-		return;
+	} else if (number == VECTOR_DB && user->own_steps > 0) {
+		user->own_steps--;
 	} else {
 		stop_fault(user, number & 31, raised.error_code);
 	}

@@ -10,6 +10,8 @@
 
 #define INSTRUCTION_BYTES 4
 #define PAGE ((uint64_t)MOTE_PAGE_SIZE)
+/* LDP and STP make two, LD4 some more. */
+#define ACCESSES_MAX 16
 
 /* The emulator's numbers (QEMU, target/arm/cpu.h). */
 enum {
@@ -164,13 +166,15 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address,
 {
 	struct arm_user *user = context;
 
-	(void)uc;
 	user->access = (struct arm_access){
 		.address = address,
 		.value = (uint64_t)value,
 		.size = (uint32_t)size,
 		.write = type == UC_MEM_WRITE,
 	};
+	/* It did not abort? Then it must not go on for long. */
+	if (++user->accesses == ACCESSES_MAX)
+		uc_emu_stop(uc);
 }
 
 /* What tells the emulator's hooks nothing: stores without a value. */
@@ -203,9 +207,11 @@ static void locate(struct arm_user *user)
 			(uint64_t)0) != UC_ERR_OK)
 		return;
 	(void)uc_ctl_remove_cache(uc, pc, pc + INSTRUCTION_BYTES);
+	user->accesses = 0;
 	/* No kick is to stop this one. */
 	mti_soft_run_end(&user->vm);
-	(void)uc_emu_start(uc, pc, UINT64_MAX, 0, 1);
+	/* Not counted: Unicorn 2.0 would never again run at full length. */
+	(void)uc_emu_start(uc, pc, UINT64_MAX, 0, 0);
 	(void)uc_hook_del(uc, hook);
 	(void)uc_ctl_remove_cache(uc, pc, pc + INSTRUCTION_BYTES);
 	mti_soft_arm_load(user);
@@ -259,6 +265,8 @@ static bool data_abort(struct arm_user *user, struct mti_exit *exit)
 	if (access->address - MOTE_GVA_DOORBELL < PAGE && access->size > 0)
 		return ring(user, exit);
 	last = access->address + (access->size > 0 ? access->size - 1 : 0);
+	if (last < access->address)
+		last = UINT64_MAX;
 	for (page = access->address & ~(PAGE - 1); page <= last; page += PAGE) {
 		if (mti_soft_arm_fill(user, page))
 			return false;

@@ -4,7 +4,8 @@
  *
  * It is looked for beside the file that this code is in (the library, or a
  * program that is linked with it), in `mote/` there, where it is installed as
- * seen from a program that is, and where the library was to be installed. No environment variable says otherwise.
+ * seen from a program that is, and where the library was to be installed. No
+ * environment variable says otherwise.
  */
 #include "hv/soft/load.h"
 
@@ -39,6 +40,8 @@ static const char *const limits[] = {
 	"arithmetic flags are not kept by an I/O instruction",
 	"a mapped file that becomes shorter while it is in use ends the "
 	"program",
+	"bare guests: no tasks, call gates or virtual-8086 mode; limits of "
+	"segments and debug registers are not looked at",
 	"some 4 MiB of memory and 1 GiB of addresses for each sandbox",
 	NULL,
 };

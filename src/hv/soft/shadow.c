@@ -34,6 +34,7 @@ struct run {
 	uint64_t size;
 	uint8_t *memory;
 	bool execute;
+	bool borrowed;
 };
 
 static struct mti_pt_ops guest_tables(struct soft_user *user)
@@ -123,6 +124,7 @@ static bool note_region(struct soft_user *user, const struct run *run)
 		.size = run->size,
 		.memory = run->memory,
 		.execute = run->execute,
+		.borrowed = run->borrowed,
 		.sum = run->execute ? sum_of(run->memory, run->size) : 0,
 	};
 	return true;
@@ -179,7 +181,8 @@ static bool add_page(struct soft_user *user, struct run *run, uint64_t gva,
 			return false;
 		*run = (struct run){ .gva = gva,
 				     .memory = memory,
-				     .execute = execute };
+				     .execute = execute,
+				     .borrowed = piece->borrowed };
 	}
 	run->size += MOTE_PAGE_SIZE;
 	*entry = (gva & ENTRY_ADDRESS & (HOLE_LIMIT - 1)) | PRESENT |
@@ -272,6 +275,26 @@ void mti_soft_shadow_drop_standins(struct soft_user *user)
 		if (uc_mem_unmap(user->vm.uc, page, MOTE_PAGE_SIZE) !=
 		    UC_ERR_OK)
 			user->vm.broken = true;
+	}
+}
+
+/* Files lose their end first. */
+void mti_soft_shadow_check_files(struct soft_user *user)
+{
+	struct soft_shadow *shadow = &user->shadow;
+	uint8_t byte;
+	uint32_t i;
+
+	for (i = 0; i < shadow->region_count; i++) {
+		const struct soft_region *region = &shadow->regions[i];
+
+		if (region->borrowed &&
+		    mti_os_copy_memory(&byte,
+				       region->memory + region->size - 1,
+				       1) < 0) {
+			mti_soft_shadow_reset(user);
+			return;
+		}
 	}
 }
 

@@ -17,14 +17,6 @@
 #define PAGE ((uint64_t)MOTE_PAGE_SIZE)
 #define RIGHTS (MTI_PT_WRITE | MTI_PT_EXECUTE)
 
-/* Neighbours with the same rights, while they are found. */
-struct run {
-	uint64_t gva;
-	uint64_t size;
-	uint8_t *memory;
-	uint32_t flags;
-};
-
 /* ----------------------------------------------------- the shadow itself */
 
 static uint8_t *entry_at(struct arm_user *user, uint64_t gpa)
@@ -105,7 +97,23 @@ static bool map_shadow(struct arm_user *user, uint64_t gva, uint64_t size,
 
 /* ------------------------------------------------------------- regions */
 
-static bool note_region(struct arm_user *user, uint64_t address, uint64_t size)
+static uint64_t sum_of(const struct arm_region *region)
+{
+	uint64_t sum = region->size;
+	uint64_t word;
+	uint64_t i;
+
+	if (!(region->flags & MTI_PT_EXECUTE))
+		return 0;
+	for (i = 0; i < region->size; i += sizeof(word)) {
+		memcpy(&word, region->memory + i, sizeof(word));
+		sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		sum ^= sum >> 29;
+	}
+	return sum;
+}
+
+static bool note_region(struct arm_user *user, const struct arm_region *region)
 {
 	const struct mti_allocator *allocator = &user->vm.hv->allocator;
 	uint32_t max = user->region_max * 2 + 16;
@@ -122,12 +130,12 @@ static bool note_region(struct arm_user *user, uint64_t address, uint64_t size)
 		user->regions = grown;
 		user->region_max = max;
 	}
-	user->regions[user->region_count++] =
-		(struct arm_region){ address, size };
+	user->regions[user->region_count] = *region;
+	user->regions[user->region_count++].sum = sum_of(region);
 	return true;
 }
 
-static bool map_run(struct arm_user *user, const struct run *run)
+static bool map_run(struct arm_user *user, const struct arm_region *run)
 {
 	uint32_t rights = UC_PROT_READ;
 
@@ -137,14 +145,15 @@ static bool map_run(struct arm_user *user, const struct run *run)
 		rights |= UC_PROT_WRITE;
 	if (run->flags & MTI_PT_EXECUTE)
 		rights |= UC_PROT_EXEC;
-	if (!note_region(user, run->gva, run->size))
+	if (!note_region(user, run))
 		return false;
-	if (uc_mem_map_ptr(user->vm.uc, run->gva, run->size, rights,
+	if (uc_mem_map_ptr(user->vm.uc, run->address, run->size, rights,
 			   run->memory) != UC_ERR_OK) {
 		user->region_count--;
 		return false;
 	}
-	return map_shadow(user, run->gva, run->size, run->flags | MTI_PT_USER);
+	return map_shadow(user, run->address, run->size,
+			  run->flags | MTI_PT_USER);
 }
 
 /* ------------------------------------------------------------- filling */
@@ -157,36 +166,43 @@ static bool is_there(const struct mti_soft_piece *piece, const uint8_t *memory)
 	return !piece->borrowed || mti_os_copy_memory(&byte, memory, 1) == 0;
 }
 
-/* One page. false: there is no room for it. */
-static bool add_page(struct arm_user *user, struct run *run, uint64_t gva,
-		     uint64_t gpa, uint32_t flags)
+/* What is behind a page, and what user mode may do. NULL: it has none. */
+static uint8_t *look_at(struct arm_user *user, uint64_t gpa, uint32_t *flags)
 {
 	const struct mti_soft_piece *piece = mti_soft_find(&user->vm, gpa);
 	uint8_t *memory;
+
+	if (!piece || !(*flags & MTI_PT_USER))
+		return NULL;
+	memory = piece->memory + (gpa - piece->gpa);
+	*flags &= RIGHTS;
+	if (!piece->writable)
+		*flags &= ~MTI_PT_WRITE;
+	return is_there(piece, memory) ? memory : NULL;
+}
+
+/* One page. false: there is no room for it. */
+static bool add_page(struct arm_user *user, struct arm_region *run,
+		     uint64_t gva, uint64_t gpa, uint32_t flags)
+{
+	uint8_t *memory = look_at(user, gpa, &flags);
 	uint32_t known;
 
-	if (!piece || !(flags & MTI_PT_USER) ||
-	    mti_soft_arm_rights(user, gva, &known))
+	if (!memory || mti_soft_arm_rights(user, gva, &known))
 		return true;
-	memory = piece->memory + (gpa - piece->gpa);
-	if (!is_there(piece, memory))
-		return true;
-	flags &= RIGHTS;
-	if (!piece->writable)
-		flags &= ~MTI_PT_WRITE;
-	if (run->size == 0 || run->gva + run->size != gva ||
+	if (run->size == 0 || run->address + run->size != gva ||
 	    run->memory + run->size != memory || run->flags != flags) {
 		if (!map_run(user, run))
 			return false;
-		*run = (struct run){ .gva = gva,
-				     .memory = memory,
-				     .flags = flags };
+		*run = (struct arm_region){ .address = gva,
+					    .memory = memory,
+					    .flags = flags };
 	}
 	run->size += PAGE;
 	return true;
 }
 
-static bool add_pages(struct arm_user *user, struct run *run,
+static bool add_pages(struct arm_user *user, struct arm_region *run,
 		      const struct mti_pt_page *page, uint64_t first,
 		      uint64_t last)
 {
@@ -206,13 +222,13 @@ static bool add_pages(struct arm_user *user, struct run *run,
 static bool fill_window(struct arm_user *user, uint64_t first, uint64_t last)
 {
 	const struct mti_pt_ops ops = guest_tables(user);
-	struct run run = { 0 };
+	struct arm_region run = { 0 };
 	struct mti_pt_walk walk;
 	struct mti_pt_page page;
 	bool room = true;
 
-	if (mti_pt_walk_begin(&walk, user->arch->pt, &ops, user->root, first, last,
-			      WINDOW_READS) != MTI_PT_OK)
+	if (mti_pt_walk_begin(&walk, user->arch->pt, &ops, user->root, first,
+			      last, WINDOW_READS) != MTI_PT_OK)
 		return true;
 	while (room && mti_pt_walk_next(&walk, &page) == MTI_PT_OK)
 		room = add_pages(user, &run, &page, first, last);
@@ -252,8 +268,10 @@ bool mti_soft_arm_standin(struct arm_user *user, uint64_t gva)
 
 void mti_soft_arm_drop_standin(struct arm_user *user)
 {
-	if (user->standin && uc_mem_unmap(user->vm.uc, user->standin & ~1ull,
-					  PAGE) != UC_ERR_OK)
+	uint64_t page = user->standin & ~(PAGE - 1);
+
+	if (user->standin &&
+	    uc_mem_unmap(user->vm.uc, page, PAGE) != UC_ERR_OK)
 		user->vm.broken = true;
 	user->standin = 0;
 }
@@ -300,6 +318,54 @@ void mti_soft_arm_reset(struct arm_user *user)
 	put_own_pages(user);
 	/* What was translated may be elsewhere from now on. */
 	uc_ctl_flush_tlb(user->vm.uc);
+}
+
+/* Whether the guest's tables say of all of it what they said. */
+static bool is_as_known(struct arm_user *user, const struct arm_region *region)
+{
+	const struct mti_pt_ops ops = guest_tables(user);
+	const uint64_t last = region->address + (region->size - 1);
+	uint64_t next = region->address;
+	struct mti_pt_walk walk;
+	struct mti_pt_page page;
+
+	if (mti_pt_walk_begin(&walk, user->arch->pt, &ops, user->root,
+			      region->address, last,
+			      WINDOW_READS) != MTI_PT_OK)
+		return false;
+	while (mti_pt_walk_next(&walk, &page) == MTI_PT_OK) {
+		uint64_t skip = next - page.gva;
+		uint32_t flags = page.flags;
+
+		if (page.gva > next || skip >= page.size ||
+		    look_at(user, page.gpa + skip, &flags) !=
+			    region->memory + (next - region->address) ||
+		    flags != region->flags)
+			return false;
+		next = page.gva + page.size;
+	}
+	return next > last;
+}
+
+void mti_soft_arm_check(struct arm_user *user)
+{
+	bool flush = false;
+	uint32_t i;
+
+	for (i = 0; i < user->region_count; i++) {
+		struct arm_region *region = &user->regions[i];
+		uint64_t sum;
+
+		if (!is_as_known(user, region)) {
+			mti_soft_arm_reset(user);
+			return;
+		}
+		sum = sum_of(region);
+		flush = flush || sum != region->sum;
+		region->sum = sum;
+	}
+	if (flush)
+		uc_ctl_flush_tlb(user->vm.uc);
 }
 
 mote_status mti_soft_arm_shadow_init(struct arm_user *user, mote_error *err)

@@ -212,7 +212,7 @@ static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 	uc_err uc;
 
 	if (user->changed)
-		mti_soft_arm_reset(user);
+		mti_soft_arm_check(user);
 	user->changed = false;
 	do {
 		if (vm->broken)

@@ -43,6 +43,9 @@ struct arm_access {
 struct arm_region {
 	uint64_t address;
 	uint64_t size;
+	uint8_t *memory;
+	uint32_t flags;
+	uint64_t sum; /* of its bytes, when last translated; execute only */
 };
 
 /* Addresses at which a run has begun, and the hook there. */
@@ -68,10 +71,11 @@ struct arm_user {
 	uint32_t start_count;
 	uc_context *fresh; /* the CPU as new, in user mode */
 	uint64_t general[ARM_GENERAL];
-	bool changed; /* all is to be looked up anew */
+	bool changed; /* what is known may be wrong */
 	enum arm_event event;
 	uint32_t number; /* of the exception, as the emulator has it */
 	struct arm_access access;
+	uint32_t accesses; /* told while one is looked for */
 	/* Of a fault. */
 	uint64_t syndrome;
 	uint64_t address;
@@ -104,6 +108,8 @@ bool mti_soft_arm_rights(struct arm_user *user, uint64_t gva, uint32_t *flags);
 bool mti_soft_arm_standin(struct arm_user *user, uint64_t gva);
 void mti_soft_arm_drop_standin(struct arm_user *user);
 void mti_soft_arm_reset(struct arm_user *user);
+/* Forgets and translates anew what is no longer what it was. */
+void mti_soft_arm_check(struct arm_user *user);
 /* Of the guest's memory, with user mode's rights. */
 bool mti_soft_arm_read(struct arm_user *user, uint64_t gva, void *buffer,
 		       size_t size);

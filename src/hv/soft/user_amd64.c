@@ -19,6 +19,7 @@
 #define DR7_PORT UINT64_C(0x20403)
 #define DR0_NONE UINT64_MAX
 
+#define FLAG_TF 0x100u
 #define CR4_VALUE MTI_CR4_BASE
 /* With it, page faults say whether they fetched (SDM 3A, 4.7). */
 #define CR4_SMEP (UINT64_C(1) << 20)
@@ -241,11 +242,15 @@ static void emulate(struct soft_user *user)
 	struct mti_vm *vm = &user->vm;
 	uint64_t pc = user->general[MTI_RIP];
 
+	if (vm->slot_count > 0)
+		mti_soft_shadow_check_files(user);
 	if (user->changed)
 		mti_soft_shadow_check_code(user);
 	user->changed = false;
 	user->event = SOFT_NONE;
 	user->starting = true;
+	/* `out` and `jmp`, if the guest is stepped. */
+	user->own_steps = user->general[MTI_RFLAGS] & FLAG_TF ? 2 : 0;
 	mti_soft_general_load(user);
 	put64(user->shadow.pool + SOFT_TARGET, pc);
 	(void)uc_emu_start(vm->uc, user->shadow.base + SOFT_ENTER, 0, 0, 0);

@@ -36,6 +36,7 @@ struct soft_region {
 	uint64_t size;
 	const uint8_t *memory;
 	bool execute;
+	bool borrowed; /* see struct mti_soft_piece */
 	uint64_t sum; /* of its bytes, when last translated; execute only */
 };
 
@@ -75,6 +76,7 @@ struct soft_user {
 	uint64_t address; /* CR2 */
 	bool changed;	  /* look whether code is what it was */
 	bool starting;	  /* the next I/O is that of our own entry code */
+	int own_steps;	  /* of which single steps are not the guest's */
 	enum soft_event event;
 	/* Of the event. */
 	uint32_t vector;
@@ -90,8 +92,8 @@ struct soft_user {
 };
 
 /* Offsets in the pool. */
-#define SOFT_ENTER 0x000u	 /* user mode: tell the hook, go to SOFT_TARGET */
-#define SOFT_TARGET 0x008u
+#define SOFT_ENTER 0x000u	 /* user mode: tells the hook, goes on */
+#define SOFT_TARGET 0x008u	 /* where to */
 #define SOFT_DESCEND 0x100u	 /* supervisor: into user mode */
 #define SOFT_STACK 0x1000u	 /* one page */
 #define SOFT_ROOT 0x2000u
@@ -116,6 +118,8 @@ bool mti_soft_shadow_standin(struct soft_user *user, uint64_t gva);
 void mti_soft_shadow_drop_standins(struct soft_user *user);
 /* All is to be looked up anew. */
 void mti_soft_shadow_reset(struct soft_user *user);
+/* Whether a file of the host's is shorter now: then all is looked up anew. */
+void mti_soft_shadow_check_files(struct soft_user *user);
 /* Translates anew what is no longer what it was. */
 void mti_soft_shadow_check_code(struct soft_user *user);
 
@@ -130,7 +134,8 @@ void mti_soft_general_load(struct soft_user *user);
 void mti_soft_general_store(struct soft_user *user);
 mote_status mti_soft_registers(struct mti_vm *vm, mote_fault *fault,
 			   uint64_t *fault_address, mote_error *err);
-mote_status mti_soft_set_fs_base(struct mti_vm *vm, uint64_t base, mote_error *err);
+mote_status mti_soft_set_fs_base(struct mti_vm *vm, uint64_t base,
+				 mote_error *err);
 mote_status mti_soft_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 			   mote_error *err);
 mote_status mti_soft_state_set(struct mti_vm *vm,

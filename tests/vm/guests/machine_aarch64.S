@@ -269,15 +269,22 @@ routine m_illegal
 	ic iallu
 	dc isw, x2
 	at s1e1r, x2
-	mrs x2, pmccntr_el0
+	mrs x2, pmcr_el0
 	mrs x2, id_aa64pfr0_el1
 	msr tpidrro_el0, x2
 	mrs x2, mdscr_el1
 	msr oslar_el1, x2
 	mrs x2, dbgdtr_el0
-	mrs x2, mdccsr_el0
 	.globl m_illegal_end
 m_illegal_end:
+
+routine m_cycles
+	mrs x2, pmccntr_el0
+	finish
+
+routine m_debug_channel
+	mrs x2, mdccsr_el0
+	finish
 
 	.balign 4096
 machine_code_end:

@@ -26,7 +26,8 @@ extern const uint8_t m_nothing[], m_spin[], m_fault[], m_break[], m_in[],
 	m_steps[], m_steps_end[], m_ring[], m_store_byte[], m_store_half[],
 	m_store_long[], m_store_pair[], m_store_vector[], m_store_back[],
 	m_jump[], m_call_libc[], m_libc[], m_registers[], m_forbidden[],
-	m_forbidden_end[], m_illegal[], m_illegal_end[], m_counter[];
+	m_forbidden_end[], m_illegal[], m_illegal_end[], m_counter[],
+	m_debug_channel[], m_cycles[];
 #endif
 
 #endif

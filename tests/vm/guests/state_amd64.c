@@ -1,7 +1,7 @@
 /*
  * What guests/state.c needs of amd64.
  */
-#include <immintrin.h>
+#include <string.h>
 
 #include "state.h"
 
