@@ -89,7 +89,8 @@ struct diff_case {
 	uint16_t undefined[DIFF_INSNS_MAX + 1];
 };
 
-void diff_generate(struct diff_case *test, uint64_t seed);
+/* raw: some cases are random bytes. */
+void diff_generate(struct diff_case *test, uint64_t seed, bool raw);
 
 /*
  * Lays the instructions out. false: one of them would read a flag that an

@@ -3,6 +3,7 @@
  * must come to the same registers, memory and exit.
  *
  *	differ [--seed S] [--count N] [--seconds T] [--backends A,B]
+ *	       [--raw yes]	   random bytes, too
  *	differ --seed S --one I	   case I again, with its program
  *
  * A and B are names of backends, with "+fresh" a new VM for each case, with
@@ -27,6 +28,7 @@ struct options {
 	uint64_t count;
 	uint64_t seconds; /* 0: count counts */
 	int64_t one;	  /* -1: all */
+	bool raw;
 	char names[2][32];
 };
 
@@ -160,8 +162,9 @@ static void report(uint64_t index, struct diff_case *test)
 	struct diff_outcome outcome;
 
 	printf("case %" PRIu64 " differs; again: --backends %s,%s --seed "
-	       "%" PRIu64 " --one %" PRIu64 "\n",
-	       index, targets[0].name, targets[1].name, options.seed, index);
+	       "%" PRIu64 "%s --one %" PRIu64 "\n",
+	       index, targets[0].name, targets[1].name, options.seed,
+	       options.raw ? " --raw yes" : "", index);
 	shrink(test);
 	if (run(test, &outcome, false)) {
 		printf("  and then it does not\n");
@@ -188,7 +191,7 @@ static void one_case(uint64_t index)
 	const struct diff_result *result = &outcome.results[0];
 	bool same;
 
-	diff_generate(&test, seed_of(index));
+	diff_generate(&test, seed_of(index), options.raw);
 	/* First, should it not come back. */
 	if (options.one >= 0) {
 		printf("case %" PRIu64 ":\n", index);
@@ -213,7 +216,7 @@ static bool parse(int argc, char **argv)
 	int i;
 
 	options.one = -1;
-	options.count = 20000;
+	options.count = 2000;
 	strcpy(options.names[0], "kvm");
 	strcpy(options.names[1], "soft");
 	for (i = 1; i + 1 < argc; i += 2) {
@@ -225,6 +228,8 @@ static bool parse(int argc, char **argv)
 			options.seconds = strtoull(value, NULL, 0);
 		} else if (strcmp(argv[i], "--one") == 0) {
 			options.one = strtoll(value, NULL, 0);
+		} else if (strcmp(argv[i], "--raw") == 0) {
+			options.raw = strcmp(value, "yes") == 0;
 		} else if (strcmp(argv[i], "--backends") == 0) {
 			comma = strchr(value, ',');
 			if (!comma || comma - value > 31 || strlen(comma) > 31)
@@ -298,7 +303,8 @@ int main(int argc, char **argv)
 
 	if (!parse(argc, argv)) {
 		fprintf(stderr, "usage: differ [--seed S] [--count N] "
-				"[--seconds T] [--one I] [--backends A,B]\n");
+				"[--seconds T] [--one I] [--backends A,B] "
+				"[--raw yes]\n");
 		return 2;
 	}
 	options.seed = random_seed(argc, argv);

@@ -183,9 +183,15 @@ static void choose(struct random_source *random, const struct diff_form *form,
 	if (kind & DIFF_MEM_ONLY ||
 	    (!(kind & DIFF_REG_ONLY) && random_below(random, 5) < 2))
 		memory(random, kind & DIFF_ALIGNED, o);
+	/*
+	 * With a register it is #UD, but Unicorn 2.0.1 (QEMU 5) aborts at the
+	 * bit operations.
+	 */
 	if (kind & DIFF_LOCK)
-		o->lock = o->memory ? random_below(random, 5) == 0 :
-				      random_below(random, 300) == 0;
+		o->lock = o->memory		 ? random_below(random, 5) == 0 :
+			  form->opcode == 0xba ? false :
+						   random_below(random, 300) ==
+							   0;
 	/* ah to bh, or spl to dil: both, but rsp is not to be written. */
 	if (kind & DIFF_BYTE && !o->memory && needs_rex(o->rm))
 		o->need_rex = o->rm != 4 && random_below(random, 2);

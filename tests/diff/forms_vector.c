@@ -308,7 +308,6 @@ const struct diff_form diff_x87_forms[] = {
 	MEM("fld", 0xd9, 0),
 	MEM("fst", 0xd9, 2),
 	MEM("fstp", 0xd9, 3),
-	MEM("fldcw", 0xd9, 5),
 	MEM("fnstcw", 0xd9, 7),
 	MEM("fild", 0xdb, 0),
 	MEM("fisttp", 0xdb, 1),

@@ -248,7 +248,6 @@ static void forbidden(struct diff_case *test, struct random_source *random)
 		{ "daa", "\x27", 1 },
 		{ "jmp", "\xea", 1 },
 		{ "mov", "\x8e\xd8", 2 },    /* %eax, %ds */
-		{ "mov", "\x8c\xd8", 2 },    /* %ds, %eax */
 		{ "retf", "\x48\xcb", 2 },
 		{ "syscall", "\x0f\x05", 2 },
 		{ "xsetbv", "\x0f\x01\xd1", 3 },
@@ -351,24 +350,24 @@ static void fpu(struct diff_case *test, struct random_source *random)
  * whose result is another one each time: rdtsc, cpuid, rdrand; rdtscp and
  * xgetbv are with lgdt and lidt.
  */
-static void raw(struct diff_case *test, struct random_source *random)
+static void bytes(struct diff_case *test, struct random_source *random)
 {
 	static const uint8_t avx[] = { 0xc4, 0xc5, 0x62 };
 	static const uint8_t varying[] = { 0x31, 0xa2, 0xc7, 0x01 };
 	struct diff_insn *insn = next(test);
 	size_t size = 2 + random_below(random, 11);
-	uint8_t bytes[12];
+	uint8_t all[12];
 	size_t i;
 
 	for (i = 0; i < size; i++)
-		bytes[i] = (uint8_t)random_u64(random);
+		all[i] = (uint8_t)random_u64(random);
 	if (one_in(random, 2))
-		bytes[0] = 0x0f;
+		all[0] = 0x0f;
 	for (i = 0; i < size; i++)
-		if (memchr(avx, bytes[i], sizeof(avx)) ||
-		    memchr(varying, bytes[i], sizeof(varying)))
-			bytes[i] = 0x90;
-	diff_plain(insn, "raw", bytes, size);
+		if (memchr(avx, all[i], sizeof(avx)) ||
+		    memchr(varying, all[i], sizeof(varying)))
+			all[i] = 0x90;
+	diff_plain(insn, "raw", all, size);
 }
 
 static void one(struct diff_case *test, struct random_source *random,
@@ -461,7 +460,7 @@ static void fill_registers(struct diff_case *test, struct random_source *random)
 			      (one_in(random, 8) ? DF : 0);
 }
 
-void diff_generate(struct diff_case *test, uint64_t seed)
+void diff_generate(struct diff_case *test, uint64_t seed, bool raw)
 {
 	struct random_source random = { seed };
 	size_t wanted;
@@ -474,14 +473,14 @@ void diff_generate(struct diff_case *test, uint64_t seed)
 	test->slot = DIFF_SLOT_FIRST;
 	test->ends_at_port = one_in(&random, 4);
 	test->at_page_end = one_in(&random, 32);
-	test->raw = one_in(&random, 10);
+	test->raw = one_in(&random, 10) && raw;
 	fill_registers(test, &random);
 	fill_fxsave(test, &random);
 	wanted = 1 + random_below(&random, test->raw ? 4 : 24);
 	while (test->count < wanted) {
 		kept = test->count;
 		if (test->raw)
-			raw(test, &random);
+			bytes(test, &random);
 		else
 			one(test, &random, group++);
 		if (diff_assemble(test))

@@ -450,6 +450,31 @@ static bool ports_last(const struct diff_case *test, struct diff_result *a,
 	       a->number == 13 && b->number == 14 && all_alike(a, b, outcome);
 }
 
+/* And one that is refused has written all the same. */
+static bool refused_io(const struct diff_case *test, struct diff_result *a,
+		       struct diff_result *b, struct diff_outcome *outcome)
+{
+	static const char *const names[] = { "in", "out", "insb", "outsb",
+					     NULL };
+
+	return a->number == 13 && b->number == 13 &&
+	       (test->raw ||
+		is_named(insn_at(test, a->general[MTI_RIP]), names)) &&
+	       a->general[MTI_RIP] - b->general[MTI_RIP] + 8 < 16 &&
+	       all_alike(a, b, outcome);
+}
+
+static bool stack_segment(const struct diff_case *test, struct diff_result *a,
+			  struct diff_result *b, struct diff_outcome *outcome)
+{
+	(void)test;
+	(void)outcome;
+	if (a->number != 12 || b->number != 13)
+		return false;
+	a->number = b->number;
+	return true;
+}
+
 static bool float_exceptions(const struct diff_case *test,
 			     struct diff_result *a, struct diff_result *b,
 			     struct diff_outcome *outcome)
@@ -474,6 +499,36 @@ static bool truncation(const struct diff_case *test, struct diff_result *a,
 		       struct diff_result *b, struct diff_outcome *outcome)
 {
 	static const char *const names[] = { "fisttp", NULL };
+
+	return has(test, names, false) && all_alike(a, b, outcome);
+}
+
+/* Which half of an operand of 80 bits is looked at first. */
+static bool ten_bytes(const struct diff_case *test, struct diff_result *a,
+		      struct diff_result *b, struct diff_outcome *outcome)
+{
+	(void)test;
+	return a->kind == MTI_EXIT_FAULT && a->number == 14 &&
+	       b->number == 14 &&
+	       a->general[MTI_RIP] == b->general[MTI_RIP] &&
+	       b->address - a->address < 10 && a->address != b->address &&
+	       all_alike(a, b, outcome);
+}
+
+static bool lock_register(const struct diff_case *test, struct diff_result *a,
+			  struct diff_result *b, struct diff_outcome *outcome)
+{
+	const struct diff_insn *insn = insn_at(test, a->general[MTI_RIP]);
+
+	return a->kind == MTI_EXIT_FAULT && a->number == 6 && insn &&
+	       insn->bytes[0] == 0xf0 && all_alike(a, b, outcome);
+}
+
+static bool text_compare(const struct diff_case *test, struct diff_result *a,
+			 struct diff_result *b, struct diff_outcome *outcome)
+{
+	static const char *const names[] = { "pcmpestrm", "pcmpestri",
+					     "pcmpistrm", "pcmpistri", NULL };
 
 	return has(test, names, false) && all_alike(a, b, outcome);
 }
@@ -559,11 +614,15 @@ static bool constants(const struct diff_case *test, struct diff_result *a,
 static bool sysret(const struct diff_case *test, struct diff_result *a,
 		   struct diff_result *b, struct diff_outcome *outcome)
 {
-	static const char *const names[] = { "sysret", "vmcall", NULL };
+	static const char *const names[] = { "sysret", "vmcall", "xsetbv",
+					     NULL };
+	uint64_t pc = b->general[MTI_RIP];
 
 	(void)outcome;
+	/* Or in the page that has a SYSRET. */
 	if (a->number != 13 || b->number != 6 ||
-	    !(test->raw || is_named(insn_at(test, b->general[MTI_RIP]), names)))
+	    !(test->raw || is_named(insn_at(test, pc), names) ||
+	      pc - MOTE_GVA_SYSCALL < MOTE_PAGE_SIZE))
 		return false;
 	b->number = a->number;
 	b->fault = a->fault;
@@ -675,8 +734,13 @@ static struct known all[] = {
 	  horizontal, 0 },
 	{ "soft", "SSE takes another of two NaNs", order_of_nans, 0 },
 	{ "soft", "FLDPI and the like round to nearest always", constants, 0 },
-	{ "soft", "SYSRET and VMCALL are #UD", sysret, 0 },
+	{ "soft", "SYSRET, VMCALL and XSETBV are #UD", sysret, 0 },
 	{ "soft", "no #XM, and #MF not always", float_exceptions, 0 },
+	{ "soft", "LOCK with a register is not always #UD", lock_register, 0 },
+	{ "soft", "PCMPESTRx and PCMPISTRx find other matches", text_compare,
+	  0 },
+	{ "soft", "x87: 80 bits of memory are not read from the start",
+	  ten_bytes, 0 },
 	{ "soft", "LOCK NEG leaves other flags", lock_neg, 0 },
 	{ "soft",
 	  "TEST in its other encoding, of memory relative to RIP, is some "
@@ -699,9 +763,14 @@ static struct known all[] = {
 	  read_modify_write, 0 },
 	{ "soft", "an access across a border is half done when its second part faults",
 	  half_a_store, 0 },
+	{ "soft", "#GP for #SS", stack_segment, 0 },
 	{ "soft", "flags of an instruction whose access to memory faults",
 	  memory_flags, 0 },
 	{ "soft", "flags are not kept by an I/O instruction", io_flags, 0 },
+	{ "soft",
+	  "INS that is refused has written; where what precedes an I/O "
+	  "instruction looks like a prefix it counts as one",
+	  refused_io, 0 },
 	{ "soft", "MXCSR: no exception is noted", mxcsr_status, 0 },
 	{ "soft",
 	  "x87: exceptions are noted in part; C1 is not set by rounding",
