@@ -75,6 +75,16 @@ static void refused(const char *tag, mote_status status, const char *text)
 	assert_int_equal(atomic_load(&vm.allocator.live), live);
 }
 
+static void alter(const char *tag, const char *path, const char *value)
+{
+	struct documents documents;
+
+	documents_open(&documents, layout, tag);
+	documents_edit(documents.config, path, value);
+	documents_write(&documents);
+	documents_close(&documents);
+}
+
 static mote_sandbox *make_clone(mote_snapshot *snapshot)
 {
 	mote_sandbox_options options = bare_options(&output);
@@ -208,6 +218,27 @@ static void test_zeros(void **state)
 	mote_sandbox_free(box);
 	snapshot = load("zeros", MOTE_LOAD_VERIFY);
 	mote_sandbox_free(make_clone(snapshot));
+	mote_snapshot_unref(snapshot);
+	vm_close(&vm);
+}
+
+/* SECURITY: a file that says that all memory is zero, saved again. */
+static void test_no_memory(void **state)
+{
+	mote_snapshot *snapshot;
+	mote_sandbox *box;
+
+	(void)state;
+	box = open_case(files[0], CASE_EXIT);
+	save(box, "none");
+	mote_sandbox_free(box);
+	alter("none", "memory.extents", "[]");
+	snapshot = load("none", 0);
+	box = make_clone(snapshot);
+	save(box, "again");
+	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
+	snapshot = load("again", MOTE_LOAD_VERIFY);
 	mote_snapshot_unref(snapshot);
 	vm_close(&vm);
 }
@@ -445,16 +476,6 @@ static const struct row rows[] = {
 	{ "bare.vector", "1", "bare.vector: is an integer" },
 };
 
-static void alter(const char *tag, const char *path, const char *value)
-{
-	struct documents documents;
-
-	documents_open(&documents, layout, tag);
-	documents_edit(documents.config, path, value);
-	documents_write(&documents);
-	documents_close(&documents);
-}
-
 static void test_fields(void **state)
 {
 	mote_sandbox *box = open_case(files[0], CASE_SNAPSHOT);
@@ -641,6 +662,8 @@ int main(int argc, char **argv)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_start, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_zeros, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_memory, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_kernels, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_elsewhere, set_up,
