@@ -135,9 +135,9 @@ static mote_status make_store(struct mti_template *plan,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 				     "no memory for the store");
 	list_extents(&image->elf, tables, plan->store, &size);
-	/* All of it may be zero; but files of snapshots have memory. */
+	/* All of it may be zero. */
 	if (size == 0)
-		size = MOTE_PAGE_SIZE;
+		return MOTE_OK;
 	fd = write_file(image, plan->store, tables, size);
 	if (fd < 0)
 		return mti_error_os(err, MOTE_E_OS, operation, -fd,
