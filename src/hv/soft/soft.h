@@ -98,6 +98,9 @@ void mti_soft_run_end(struct mti_vm *vm);
 /* What sees the kicks in between. */
 uc_err mti_soft_hook_blocks(struct mti_vm *vm);
 
+/* cpuid.c: of guests of amd64; see struct mti_hv_ops. */
+void mti_soft_cpu_features(uint64_t features[MTI_HV_FEATURE_WORDS]);
+
 /* probe.c */
 mote_status mti_soft_probe_quirks(struct mti_soft_quirks *quirks,
 				  mote_error *err);
