@@ -175,6 +175,8 @@ int mti_os_signal_pending(sigset_t *set);
  */
 #define MTI_CPU_FEATURE_WORDS 8
 void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
+/* Of what a CPUID says, leaves the bits that count there. */
+void mti_os_cpu_features_user(uint64_t features[MTI_CPU_FEATURE_WORDS]);
 /*
  * Program files (library.c). The folder of the one that an address is in, with
  * links resolved.

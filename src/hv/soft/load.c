@@ -37,7 +37,10 @@ static const char *const limits[] = {
 	"a read-modify-write of memory that is not there is a read",
 	"an instruction that reaches into a page without code faults at the "
 	"start of its block",
-	"arithmetic flags are not kept by an I/O instruction",
+	"flags are not kept by an I/O instruction",
+	"a guest can end the program: LOCK BTS of a register, PCMPESTRI of "
+	"a length of -2^31",
+	"no FTZ, no exceptions noted in MXCSR, no POPCNT",
 	"a mapped file that becomes shorter while it is in use ends the "
 	"program",
 	"bare guests: no tasks, call gates or virtual-8086 mode; limits of "

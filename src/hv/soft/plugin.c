@@ -242,6 +242,7 @@ static const struct mti_hv_ops ops = {
 	.close = close_hv,
 	.vm_new = vm_new,
 	.vm_free = vm_free,
+	.cpu_features = mti_soft_cpu_features,
 	.features = features,
 	.tick_ns = tick_ns,
 	.set_entry = set_entry,
