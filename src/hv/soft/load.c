@@ -38,8 +38,8 @@ static const char *const limits[] = {
 	"an instruction that reaches into a page without code faults at the "
 	"start of its block",
 	"flags are not kept by an I/O instruction",
-	"a guest can end the program: LOCK BTS of a register, PCMPESTRI of "
-	"a length of -2^31",
+	"a guest can end the program: with LOCK BTS of a register, or "
+	"PCMPESTRI",
 	"no FTZ, no exceptions noted in MXCSR, no POPCNT",
 	"a mapped file that becomes shorter while it is in use ends the "
 	"program",
