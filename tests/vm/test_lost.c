@@ -1,7 +1,7 @@
 /*
  * Operations of a hypervisor that fail and leave the VM of no use: the error
  * is the real one, nobody else gets the VM, and a restore replaces it. And
- * what a VM will not take: a guest is to blame, not the host.
+ * what KVM will not take: a guest is to blame, not the host.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -12,6 +12,7 @@
 #include "abi/layout.h"
 #include "arch/arch.h"
 #include "arch/amd64/trap.h"
+#include "harness/elf_builder.h"
 #include "harness/unit.h"
 #include "hv/kvm/kvm.h"
 #include "os/os.h"
@@ -287,6 +288,48 @@ static void test_cr8(void **state)
 	vm_close(&vm);
 }
 
+/* ------------------------------------------------------- another machine */
+
+static mote_status never(void *user, mote_host_call *call,
+			 const mote_value *args, size_t count,
+			 mote_value *result)
+{
+	(void)user;
+	(void)call;
+	(void)args;
+	(void)count;
+	(void)result;
+	return MOTE_E_STATE;
+}
+
+/* It is read, and that it does not run here is said when it should. */
+static void test_other_image(void **state)
+{
+	struct elf_image bytes = elf_image_new(false, 0);
+	static const mote_host_function imports[] = {
+		{ "log", "v(s)", never, NULL },
+		{ "Now", "U()", never, NULL },
+	};
+	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_sandbox *box = NULL;
+
+	(void)state;
+	options.host_functions = imports;
+	options.host_function_count = 2;
+	vm_open(&vm, NULL);
+	bytes.header->e_machine = EM_AARCH64;
+	vm_expect(mote_image_from_memory(vm.engine, bytes.bytes, bytes.size,
+					 &image, &vm.err),
+		  MOTE_OK, &vm.err);
+	elf_image_free(&bytes);
+	vm_expect(mote_sandbox_new(image, &options, &box, &vm.err),
+		  MOTE_E_UNSUPPORTED, &vm.err);
+	vm_expect_text(&vm.err, "KVM does not run user-mode guests of aarch64");
+	assert_null(box);
+	mote_image_unref(image);
+	vm_close(&vm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +339,7 @@ int main(void)
 		cmocka_unit_test(test_resume),
 		cmocka_unit_test(test_forged_frame),
 		cmocka_unit_test(test_cr8),
+		cmocka_unit_test(test_other_image),
 	};
 	int skip = vm_require();
 
