@@ -426,7 +426,8 @@ typedef struct mote_sandbox_options {
 	 * Memory that a call may take: whole pages that the sandbox has not
 	 * written before. A restore keeps pages, unless this limit was
 	 * passed. Default: all that there is. Looked at when the guest exits
-	 * and when it has written to some thousand new pages.
+	 * and when it has written to some thousand new pages, or where the
+	 * hypervisor does not report these, every few milliseconds.
 	 */
 	uint64_t max_growth_bytes;
 	mote_log_fn log; /* NULL: records are dropped */

@@ -26,16 +26,23 @@ mote_status mti_bare_make_plan(const mote_image *image,
 		.scratch = elf->bare_scratch,
 	};
 
+	/* How much memory a guest gets is not for its file to say. */
+	if (wanted.scratch > sizes->heap)
+		return mti_error_set(
+			err, MOTE_E_INVALID, "plan memory",
+			"the Mote note asks for 0x%llx bytes of free memory "
+			"(scratch), and heap_bytes is %llu: it must be as "
+			"much",
+			(unsigned long long)wanted.scratch,
+			(unsigned long long)sizes->heap);
 	if (mti_layout_plan_bare(&wanted, sizes, layout))
 		return MOTE_OK;
 	return mti_error_set(
 		err, MOTE_E_INVALID, "plan memory",
-		"heap_bytes %llu, stack_bytes %llu, and 0x%llx bytes that the "
-		"Mote note asks for: no room between the end of the image, "
-		"0x%llx, and 0x%llx",
+		"heap_bytes %llu, stack_bytes %llu: no room between the end "
+		"of the image, 0x%llx, and 0x%llx",
 		(unsigned long long)sizes->heap,
 		(unsigned long long)sizes->stack,
-		(unsigned long long)elf->bare_scratch,
 		(unsigned long long)elf->bare_end,
 		(unsigned long long)MOTE_BARE_SCRATCH_END);
 }

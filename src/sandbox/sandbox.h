@@ -74,6 +74,8 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 			       struct mti_store *store, mote_error *err);
 /* Takes them away, if box has any. */
 void mti_sandbox_detach(mote_sandbox *box);
+/* Whether its VM never runs again: nobody else may get it. */
+bool mti_sandbox_lost(const mote_sandbox *box);
 /* The host has written what the guest may execute. */
 void mti_sandbox_changed(mote_sandbox *box);
 /* The host has written the first bytes of an area. */

@@ -216,6 +216,11 @@ static mote_status bare_set(struct mti_vm *vm,
 	return vm->kind->ops.bare_set(vm, state, err);
 }
 
+static bool is_lost(const struct mti_vm *vm)
+{
+	return vm->broken;
+}
+
 /* The caller scans. */
 static bool tracks(const struct mti_vm *vm)
 {
@@ -261,6 +266,7 @@ static const struct mti_hv_ops ops = {
 	.unmap = mti_soft_unmap,
 	.machine_get = machine_get,
 	.machine_set = machine_set,
+	.is_lost = is_lost,
 };
 
 __attribute__((visibility("default")))
