@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,30 +79,52 @@ static bool run(struct diff_case *test, struct diff_outcome *outcome,
 	return diff_print(outcome, targets, NULL) == 0;
 }
 
+/* The lines of instructions that objdump writes for a file of code. */
+static void print_objdump(const char *path, uint64_t address)
+{
+	char option[48];
+	const char *const arguments[] = { "objdump", "-D",   "-b",
+					  "binary",  "-m",   "i386:x86-64",
+					  option,    path,   NULL };
+	char line[256];
+	int ends[2];
+	FILE *output;
+	pid_t child;
+
+	snprintf(option, sizeof(option), "--adjust-vma=0x%" PRIx64, address);
+	fflush(stdout);
+	if (pipe(ends) < 0)
+		return;
+	child = fork();
+	if (child == 0) {
+		if (dup2(ends[1], 1) >= 0)
+			execvp("objdump", (char *const *)(uintptr_t)arguments);
+		_exit(127);
+	}
+	close(ends[1]);
+	output = fdopen(ends[0], "r");
+	while (output && fgets(line, sizeof(line), output))
+		if (strstr(line, ":\t"))
+			printf("  %s", line);
+	if (output)
+		fclose(output);
+	else
+		close(ends[0]);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+}
+
 /* As the disassembler of binutils has it. */
 static void disassemble(const struct diff_case *test)
 {
 	char path[] = "/tmp/differ.XXXXXX";
-	char command[256];
 	int fd = mkstemp(path);
-	FILE *pipe;
-	char line[256];
 	const uint8_t *code = test->code + (test->start - test->base);
 
 	if (fd < 0)
 		return;
-	if (write(fd, code, test->code_size) == (ssize_t)test->code_size) {
-		snprintf(command, sizeof(command),
-			 "objdump -D -b binary -m i386:x86-64 "
-			 "--adjust-vma=0x%" PRIx64 " %s",
-			 test->start, path);
-		pipe = popen(command, "r");
-		while (pipe && fgets(line, sizeof(line), pipe))
-			if (strstr(line, ":\t"))
-				printf("  %s", line);
-		if (pipe)
-			pclose(pipe);
-	}
+	if (write(fd, code, test->code_size) == (ssize_t)test->code_size)
+		print_objdump(path, test->start);
 	close(fd);
 	unlink(path);
 }
@@ -217,8 +240,8 @@ static bool parse(int argc, char **argv)
 
 	options.one = -1;
 	options.count = 2000;
-	strcpy(options.names[0], "kvm");
-	strcpy(options.names[1], "soft");
+	memcpy(options.names[0], "kvm", sizeof("kvm"));
+	memcpy(options.names[1], "soft", sizeof("soft"));
 	for (i = 1; i + 1 < argc; i += 2) {
 		const char *value = argv[i + 1];
 

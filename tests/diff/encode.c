@@ -188,10 +188,8 @@ static void choose(struct random_source *random, const struct diff_form *form,
 	 * bit operations.
 	 */
 	if (kind & DIFF_LOCK)
-		o->lock = o->memory		 ? random_below(random, 5) == 0 :
-			  form->opcode == 0xba ? false :
-						   random_below(random, 300) ==
-							   0;
+		o->lock = (o->memory || form->opcode != 0xba) &&
+			  random_below(random, o->memory ? 5 : 300) == 0;
 	/* ah to bh, or spl to dil: both, but rsp is not to be written. */
 	if (kind & DIFF_BYTE && !o->memory && needs_rex(o->rm))
 		o->need_rex = o->rm != 4 && random_below(random, 2);

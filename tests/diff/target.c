@@ -1,6 +1,7 @@
 #include "target.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -123,7 +124,7 @@ static void open_machine(struct diff_target *target)
 void diff_target_open(struct diff_target *target, const char *name)
 {
 	memset(target, 0, sizeof(*target));
-	strncpy(target->name, name, sizeof(target->name) - 1);
+	snprintf(target->name, sizeof(target->name), "%s", name);
 	target->ops = diff_backend(name, &target->origin);
 	assert_non_null(target->ops);
 	open_machine(target);
@@ -239,8 +240,8 @@ static void collect(struct machine *machine, struct diff_result *result)
 	result->value = machine->exit.value;
 	result->detail = machine->exit.detail;
 	if (machine->exit.text)
-		strncpy(result->text, machine->exit.text,
-			sizeof(result->text) - 1);
+		snprintf(result->text, sizeof(result->text), "%s",
+			 machine->exit.text);
 	result->has_registers = result->kind == MTI_EXIT_PORT ||
 				result->kind == MTI_EXIT_FAULT;
 	vm_expect(machine->ops->machine_get(machine->vm, &registers,

@@ -52,8 +52,9 @@ static const char *const limits[] = {
 	"arithmetic flags are not kept by an I/O instruction",
 	"a mapped file that becomes shorter while it is in use ends the "
 	"program",
-	"bare guests: no tasks, call gates or virtual-8086 mode; limits of "
-	"segments and debug registers are not looked at",
+	"bare guests: no tasks, call gates or virtual-8086 mode",
+	"bare guests: limits of segments and debug registers are not looked "
+	"at",
 	"some 4 MiB of memory and 1 GiB of addresses for each sandbox",
 	NULL,
 };
