@@ -41,7 +41,8 @@ extern "C" {
 typedef enum mote_backend_reason {
 	MOTE_BACKEND_READY = 0,
 	MOTE_BACKEND_NO_DEVICE = 1,     /* no node, module or VMX/SVM */
-	MOTE_BACKEND_NO_PERMISSION = 2, /* the device may not be opened */
+	/* The device may not be opened, or the plug-in not be trusted. */
+	MOTE_BACKEND_NO_PERMISSION = 2,
 	MOTE_BACKEND_TOO_OLD = 3,       /* lacks a capability */
 	MOTE_BACKEND_BROKEN = 4         /* the device answers with an error */
 } mote_backend_reason;

@@ -8,6 +8,7 @@
 #include "os/os.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -105,3 +106,8 @@ void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
 }
 
 #endif
+
+unsigned long mti_os_auxiliary(unsigned long type)
+{
+	return getauxval(type);
+}

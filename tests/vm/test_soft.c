@@ -489,7 +489,12 @@ int main(void)
 		cmocka_unit_test(test_new_state),
 	};
 
+	int skip;
+
 	setenv("MOTE_TEST_BACKEND", "soft", 1);
+	skip = vm_require();
+	if (skip)
+		return skip;
 	vm_watchdog(50);
 	return cmocka_run_group_tests_name("soft", tests, NULL, NULL);
 }
