@@ -14,9 +14,7 @@
 #include "snap/file.h"
 
 _Static_assert(MOTE_DIGEST_BYTES == MTI_DIGEST_TEXT_BYTES, "api");
-_Static_assert(sizeof(((mote_layout_entry *)0)->tag) == MTI_TAG_MAX + 1,
-	       "api");
-_Static_assert(MTI_CPU_FEATURE_WORDS == MTI_SNAP_FEATURE_WORDS, "snap");
+_Static_assert(sizeof(((mote_layout_entry *)0)->tag) == MTI_TAG_MAX + 1, "api");
 
 static mote_status null(const char *operation, const char *name,
 			mote_error *err)
@@ -72,9 +70,8 @@ static mote_status tables_init(struct tables *tables, const mote_image *image,
 
 /* What guests of that engine find their CPU to have. */
 static void cpu_features(const mote_engine *engine, bool bare,
-			 uint64_t features[MTI_SNAP_FEATURE_WORDS])
+			 uint64_t features[MTI_CPU_FEATURE_WORDS])
 {
-	_Static_assert(MTI_HV_FEATURE_WORDS == MTI_SNAP_FEATURE_WORDS, "");
 	if (engine->ops->cpu_features)
 		engine->ops->cpu_features(bare, features);
 	else

@@ -19,8 +19,7 @@
 
 static bool read_cpu(mote_sandbox *box, struct mti_bare_state *state)
 {
-	return box->image->engine->ops->bare_get(box->vm, state, NULL) ==
-	       MOTE_OK;
+	return mti_ops_of(box)->bare_get(box->vm, state, NULL) == MOTE_OK;
 }
 
 /* Some hypervisors reset the CPU at a triple fault. */

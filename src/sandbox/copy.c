@@ -50,8 +50,7 @@ mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 		copied = mti_virtual_copy(&space, fault.address);
 	switch (copied) {
 	case MTI_VIRTUAL_COPIED:
-		status = box->image->engine->ops->resume(
-			box->vm, fault.registers, err);
+		status = mti_ops_of(box)->resume(box->vm, fault.registers, err);
 		*resolved = status == MOTE_OK;
 		return status;
 	case MTI_VIRTUAL_FULL:
@@ -69,7 +68,7 @@ mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 
 mote_status mti_copy_enter(mote_sandbox *box, mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	struct mti_cow *cow = box->memory.cow;
 	mote_status status = MOTE_OK;
 
