@@ -14,9 +14,7 @@
 #include "snap/file.h"
 
 _Static_assert(MOTE_DIGEST_BYTES == MTI_DIGEST_TEXT_BYTES, "api");
-_Static_assert(sizeof(((mote_layout_entry *)0)->tag) == MTI_TAG_MAX + 1,
-	       "api");
-_Static_assert(MTI_HV_FEATURE_WORDS == MTI_SNAP_FEATURE_WORDS, "snap");
+_Static_assert(sizeof(((mote_layout_entry *)0)->tag) == MTI_TAG_MAX + 1, "api");
 
 static mote_status null(const char *operation, const char *name,
 			mote_error *err)

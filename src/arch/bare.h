@@ -85,9 +85,6 @@ void mti_bare_start(const struct mti_bare_start *start,
 /* Whether the host makes page tables for the mode; their format, or NULL. */
 const struct mti_pt *mti_bare_mode_pt(uint32_t mode);
 
-/* "real", "protected", ...; NULL if there is no such mode. */
-const char *mti_bare_mode_name(uint32_t mode);
-
 /*
  * How the CPU reads addresses just now: the format of its page tables and
  * their root, or NULL if it uses none. Four levels at most.

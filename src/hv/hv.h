@@ -20,6 +20,7 @@
 #include "arch/arch.h"
 #include "arch/bare.h"
 #include "base/alloc.h"
+#include "base/features.h"
 
 /* Guest-physical memory [gpa, gpa + size) is the host memory there. */
 struct mti_vm_range {
@@ -113,8 +114,6 @@ struct mti_exit {
 	uint64_t detail;
 };
 
-#define MTI_HV_FEATURE_WORDS 8
-
 struct mti_hv;
 struct mti_vm;
 
@@ -156,7 +155,7 @@ struct mti_hv_ops {
 	 * CPU has.
 	 */
 	void (*cpu_features)(bool bare,
-			     uint64_t features[MTI_HV_FEATURE_WORDS]);
+			     uint64_t features[MTI_CPU_FEATURE_WORDS]);
 
 	/* What the guest's control page says, if it has one. */
 	uint32_t (*features)(const struct mti_vm *vm); /* MOTE_FEATURE_* */

@@ -1,9 +1,6 @@
 /*
  * What a guest may find out about the CPU. User mode runs on the machine's
  * own CPU, so the machine's CPUID bounds what any guest can have seen.
- *
- * Words: leaf 1 ecx, edx; leaf 7 ebx, ecx, edx; leaf 0x80000001 ecx, edx
- * (SDM 2A, CPUID; APM 3, appendix E); XCR0 (SDM 1, 13.3).
  */
 #include "os/os.h"
 

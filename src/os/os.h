@@ -15,6 +15,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "base/features.h"
+
 /* open(2) with O_CLOEXEC. */
 int mti_os_open(const char *path, int flags);
 void mti_os_close(int fd);
@@ -170,10 +172,9 @@ int mti_os_signal_take(int signal);
 int mti_os_signal_pending(sigset_t *set);
 
 /*
- * cpu.c: features of this machine's CPU that a program in user mode may use,
- * as in struct mti_snap_origin; all 0 where the machine has no CPUID.
+ * cpu.c: features of this machine's CPU that a program in user mode may use;
+ * all 0 where the machine has no CPUID.
  */
-#define MTI_CPU_FEATURE_WORDS 8
 void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
 /* Of what a CPUID says, leaves the bits that count there. */
 void mti_os_cpu_features_user(uint64_t features[MTI_CPU_FEATURE_WORDS]);

@@ -16,11 +16,6 @@
 
 static const char operation[] = "run guest";
 
-static const struct mti_hv_ops *ops_of(const mote_sandbox *box)
-{
-	return box->image->engine->ops;
-}
-
 static void set_state(mote_sandbox *box, uint32_t state)
 {
 	atomic_store_explicit(&box->state, state, memory_order_relaxed);
@@ -124,7 +119,7 @@ mote_status mti_bare_resume(mote_sandbox *box, const struct mti_snap_bare *bare,
 	memset(&box->bare, 0, sizeof(box->bare));
 	box->bare.generation = bare->generation;
 	memcpy(box->bare.serial, bare->serial, sizeof(box->bare.serial));
-	return ops_of(box)->bare_set(box->vm, &bare->cpu, err);
+	return mti_ops_of(box)->bare_set(box->vm, &bare->cpu, err);
 }
 
 mote_status mti_bare_snap(mote_sandbox *box, struct mti_snap_bare *bare,
@@ -136,7 +131,7 @@ mote_status mti_bare_snap(mote_sandbox *box, struct mti_snap_bare *bare,
 
 	bare->generation = box->bare.generation + 1;
 	memcpy(bare->serial, box->bare.serial, sizeof(bare->serial));
-	status = ops_of(box)->bare_get(box->vm, &bare->cpu, err);
+	status = mti_ops_of(box)->bare_get(box->vm, &bare->cpu, err);
 	if (status != MOTE_OK)
 		return status;
 	/* A file of it could not be read. */
@@ -316,7 +311,7 @@ static mote_status enter(mote_sandbox *box, struct mti_exit *exit,
 
 	box->stats.vm_entries++;
 	mti_observe_enter(&box->observe);
-	status = ops_of(box)->run(box->vm, exit, err);
+	status = mti_ops_of(box)->run(box->vm, exit, err);
 	if (status != MOTE_OK)
 		return status;
 	mti_observe_exit(&box->observe, box->control, exit);
@@ -350,21 +345,12 @@ static mote_status run_limited(mote_sandbox *box, struct run *run,
 	box->phase = MTI_PHASE_CALL;
 	box->observe.name = "run";
 	box->observe.now_ns = now_ns;
-	mti_usage_prepare(box);
-	status = mti_kick_begin(&box->kick, now_ns, &box->limits.time, err);
+	status = mti_run_begin(box, now_ns, err);
 	if (status != MOTE_OK)
 		return status;
-	mti_usage_begin(box, now_ns);
-	box->stats.calls++;
-	mti_observe_begin(box);
-	set_state(box, MOTE_SANDBOX_POISONED);
 	box->last.function = "run";
-	box->last.error.code = MOTE_OK;
 	status = loop(box, run, &box->last.error);
-	if (mti_kick_end(&box->kick) && status == MOTE_OK)
-		status = mti_kick_error(&box->kick, MOTE_E_CANCELLED,
-					&box->last.error);
-	status = mti_usage_end(box, status, &box->last.error);
+	status = mti_run_finish(box, status, &box->last.error);
 	if (status != MOTE_OK)
 		mti_error_copy(err, &box->last.error);
 	else

@@ -19,8 +19,7 @@
 
 static bool read_cpu(mote_sandbox *box, struct mti_bare_state *state)
 {
-	mote_status status = box->image->engine->ops->bare_get(box->vm, state,
-							       NULL);
+	mote_status status = mti_ops_of(box)->bare_get(box->vm, state, NULL);
 
 	return status == MOTE_OK || status == MOTE_E_GUEST_FAULT;
 }

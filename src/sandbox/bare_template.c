@@ -122,36 +122,24 @@ static int write_file(const mote_image *image, const struct mti_store *store,
 	if (os == 0 && tables->used > 0)
 		os = write_bytes(fd, store, tables->base_gpa, tables->pages,
 				 tables->used);
-	if (os == 0)
-		os = mti_os_memfd_seal(fd);
-	if (os == 0)
-		return fd;
-	mti_os_close(fd);
-	return os;
+	return fd < 0 ? fd : mti_store_seal(fd, os);
 }
 
 static mote_status make_store(struct mti_template *plan,
 			      const mote_image *image,
 			      const struct mti_tables *tables, mote_error *err)
 {
+	mote_status status = mti_template_store(plan, err);
 	uint64_t size = 0;
-	int fd;
 
-	plan->store = mti_store_new(plan->allocator, plan->layout.memory_size);
-	if (!plan->store)
-		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
-				     "no memory for the store");
+	if (status != MOTE_OK)
+		return status;
 	list_extents(&image->elf, tables, plan->store, &size);
 	/* All of it may be zero. */
 	if (size == 0)
 		return MOTE_OK;
-	fd = write_file(image, plan->store, tables, size);
-	if (fd < 0)
-		return mti_error_os(err, MOTE_E_OS, operation, -fd,
-				    "writing the image, %llu bytes",
-				    (unsigned long long)size);
-	return mti_backing_new(plan->allocator, fd, size,
-			       &plan->store->files[0], err);
+	return mti_template_file(
+		plan, write_file(image, plan->store, tables, size), size, err);
 }
 
 mote_status mti_bare_build(struct mti_template *plan, const mote_image *image,

@@ -86,7 +86,7 @@ mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 
 mote_status mti_copy_enter(mote_sandbox *box, mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	struct mti_cow *cow = box->memory.cow;
 	mote_status status = MOTE_OK;
 

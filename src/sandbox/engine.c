@@ -192,9 +192,8 @@ bool mti_engine_runs(const mote_engine *engine)
 }
 
 void mti_engine_features(const mote_engine *engine, bool bare,
-			 uint64_t features[MTI_HV_FEATURE_WORDS])
+			 uint64_t features[MTI_CPU_FEATURE_WORDS])
 {
-	_Static_assert(MTI_HV_FEATURE_WORDS == MTI_CPU_FEATURE_WORDS, "os");
 	if (engine->ops->cpu_features)
 		engine->ops->cpu_features(bare, features);
 	else

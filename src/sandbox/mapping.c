@@ -27,7 +27,7 @@ static void poison(mote_sandbox *box)
 
 static mote_status check_backend(const mote_sandbox *box, mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 
 	if (ops->map)
 		return MOTE_OK;
@@ -42,7 +42,7 @@ static mote_status check_backend(const mote_sandbox *box, mote_error *err)
 static mote_status show(mote_sandbox *box, const struct mti_mapping *mapping,
 			mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	const struct mti_window_tables tables = tables_of(box);
 	const struct mti_vm_mapping slot = {
 		.gpa = mapping->gpa,
@@ -198,7 +198,7 @@ mote_status mti_mapping_add_all(mote_sandbox *box, const mote_mapping *mappings,
  */
 static mote_status forget(mote_sandbox *box, size_t index, mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	struct mti_mapping *mapping = &box->window.mappings[index];
 	mote_status status = MOTE_OK;
 
