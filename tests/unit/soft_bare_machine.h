@@ -39,19 +39,21 @@ struct machine {
 
 /* ---------------------------------------------------------------- set up */
 
-static inline void put(struct machine *machine, uint64_t at, const void *bytes,
-		size_t size)
+static inline void put(struct machine *machine, uint64_t at,
+		       const void *bytes, size_t size)
 {
 	assert_true(at + size <= MEMORY);
 	memcpy(machine->memory + at, bytes, size);
 }
 
-static inline void put_word(struct machine *machine, uint64_t at, uint32_t value)
+static inline void put_word(struct machine *machine, uint64_t at,
+			    uint32_t value)
 {
 	put(machine, at, &value, sizeof(value));
 }
 
-static inline void put_long(struct machine *machine, uint64_t at, uint64_t value)
+static inline void put_long(struct machine *machine, uint64_t at,
+			    uint64_t value)
 {
 	put(machine, at, &value, sizeof(value));
 }
@@ -131,7 +133,8 @@ static inline void fill_state(struct mti_bare_state *state, enum mode mode)
 	}
 }
 
-static inline void set(struct machine *machine, const struct mti_bare_state *state)
+static inline void set(struct machine *machine,
+		       const struct mti_bare_state *state)
 {
 	mote_error err = { .struct_size = sizeof(err) };
 
@@ -139,8 +142,8 @@ static inline void set(struct machine *machine, const struct mti_bare_state *sta
 			 MOTE_OK);
 }
 
-static inline void start(struct machine *machine, enum mode mode, const uint8_t *guest,
-		  const uint8_t *end)
+static inline void start(struct machine *machine, enum mode mode,
+			 const uint8_t *guest, const uint8_t *end)
 {
 	struct mti_bare_state state;
 
