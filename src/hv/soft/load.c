@@ -55,9 +55,8 @@ static const char *const limits[] = {
 	"no FTZ, no exceptions noted in MXCSR, no POPCNT",
 	"a mapped file that becomes shorter while it is in use ends the "
 	"program",
-	"bare guests: no tasks, call gates or virtual-8086 mode",
-	"bare guests: limits of segments and debug registers are not looked "
-	"at",
+	"bare guests: no tasks, call gates, virtual-8086 mode, segment limits "
+	"or breakpoints",
 	"some 4 MiB of memory and 1 GiB of addresses for each sandbox",
 	NULL,
 };
@@ -72,8 +71,10 @@ static bool is_folder(const char *path, const char *name)
 /* What is wrong with it; NULL: nothing. */
 static const char *find_fault(const struct mti_soft_plugin *plugin)
 {
+	static const uint32_t sizes[] = MTI_SOFT_SIZES;
+
 	if (plugin->interface != MTI_SOFT_INTERFACE ||
-	    plugin->ops_size != sizeof(struct mti_hv_ops))
+	    memcmp(plugin->sizes, sizes, sizeof(sizes)) != 0)
 		return "it has another interface";
 	if (strncmp(plugin->version, MOTE_VERSION_STRING,
 		    sizeof(plugin->version)) != 0)

@@ -49,7 +49,10 @@ struct mti_soft_kind {
 	 * cannot be asked of it.
 	 */
 	struct mti_hv_ops ops;
-	/* Memory is about to be taken away: forget all that leads to it. */
+	/*
+	 * Memory is about to be taken away: forget all that leads to it. NULL:
+	 * these guests have no memory but that of their ranges.
+	 */
 	void (*forget)(struct mti_vm *vm);
 };
 
