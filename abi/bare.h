@@ -12,8 +12,8 @@
  * MOTE_BARE_SCRATCH_END: below 4 GiB and below the page of the local APIC, so
  * that every mode but real mode reaches it: page tables made by the host, if
  * the mode has them, free memory, the page of struct mote_abi_bare_info, the
- * stack. Free memory and stack are what the sandbox's options say, or more if
- * the note asks for it.
+ * stack. Free memory and stack are what the sandbox's options say; if that is
+ * less than the note asks for, there is no sandbox.
  *
  * Real mode has memory up to 1 MiB and HMA. Behind the image is the page of
  * struct mote_abi_bare_info, then the 64 KiB of the stack, below 1 MiB.

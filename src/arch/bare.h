@@ -57,6 +57,7 @@ struct mti_bare_state {
 	uint64_t cr2;
 	uint64_t cr3;
 	uint64_t cr4;
+	uint64_t cr8;
 	uint64_t efer;
 	uint64_t xcr0; /* 0: as after reset */
 	uint64_t dr[4];

@@ -8,10 +8,11 @@
 #include "os/os.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 
 #if defined(__x86_64__)
-
 #include <cpuid.h>
+#endif
 
 /* Bits for supervisors, or that a system switches on by itself. */
 #define LEAF1_ECX_IGNORED                                                    \
@@ -48,13 +49,27 @@
 /* x87, SSE, AVX, AVX-512, AMX: what instructions of user mode need. */
 #define XCR0_WANTED UINT64_C(0x600e7)
 
+void mti_os_cpu_features_user(uint64_t features[MTI_CPU_FEATURE_WORDS])
+{
+	features[0] &= UINT32_MAX & ~LEAF1_ECX_IGNORED;
+	features[1] &= LEAF1_EDX_WANTED;
+	features[2] &= UINT32_MAX & ~LEAF7_EBX_IGNORED;
+	features[3] &= UINT32_MAX & ~LEAF7_ECX_IGNORED;
+	features[4] &= UINT32_MAX & ~LEAF7_EDX_IGNORED;
+	features[5] &= EXTENDED_ECX_WANTED;
+	features[6] &= EXTENDED_EDX_WANTED;
+	features[7] &= XCR0_WANTED;
+}
+
+#if defined(__x86_64__)
+
 static uint64_t xcr0(void)
 {
 	uint32_t low;
 	uint32_t high;
 
 	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	return ((uint64_t)high << 32 | low) & XCR0_WANTED;
+	return (uint64_t)high << 32 | low;
 }
 
 void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
@@ -66,20 +81,21 @@ void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
 
 	memset(features, 0, MTI_CPU_FEATURE_WORDS * sizeof(features[0]));
 	if (__get_cpuid(1, &a, &b, &c, &d)) {
-		features[0] = c & ~LEAF1_ECX_IGNORED;
-		features[1] = d & LEAF1_EDX_WANTED;
+		features[0] = c;
+		features[1] = d;
 		if (c & OSXSAVE)
 			features[7] = xcr0();
 	}
 	if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-		features[2] = b & ~LEAF7_EBX_IGNORED;
-		features[3] = c & ~LEAF7_ECX_IGNORED;
-		features[4] = d & ~LEAF7_EDX_IGNORED;
+		features[2] = b;
+		features[3] = c;
+		features[4] = d;
 	}
 	if (__get_cpuid(0x80000001u, &a, &b, &c, &d)) {
-		features[5] = c & EXTENDED_ECX_WANTED;
-		features[6] = d & EXTENDED_EDX_WANTED;
+		features[5] = c;
+		features[6] = d;
 	}
+	mti_os_cpu_features_user(features);
 }
 
 #else
@@ -90,3 +106,8 @@ void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
 }
 
 #endif
+
+unsigned long mti_os_auxiliary(unsigned long type)
+{
+	return getauxval(type);
+}

@@ -262,6 +262,11 @@ mote_status mti_sandbox_resume(mote_sandbox *box,
 	return MOTE_OK;
 }
 
+bool mti_sandbox_lost(const mote_sandbox *box)
+{
+	return box->vm && ops_of(box)->is_lost && ops_of(box)->is_lost(box->vm);
+}
+
 /* In the state of its store, or not at all. */
 static bool make_clean(mote_sandbox *box)
 {
@@ -289,8 +294,8 @@ void mti_sandbox_detach(mote_sandbox *box)
 	if (!box->vm)
 		return;
 	mti_mapping_drop_all(box);
-	if (box->generation == mti_fork_generation() && !box->vm_lost &&
-	    make_clean(box)) {
+	if (box->generation == mti_fork_generation() &&
+	    !mti_sandbox_lost(box) && make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
 	} else {
@@ -298,7 +303,6 @@ void mti_sandbox_detach(mote_sandbox *box)
 		mti_seat_free(engine, &seat);
 	}
 	box->vm = NULL;
-	box->vm_lost = false;
 	box->template = NULL;
 	box->store = NULL;
 }

@@ -130,9 +130,23 @@ mote_status mti_bare_resume(mote_sandbox *box, const struct mti_snap_bare *bare,
 mote_status mti_bare_snap(mote_sandbox *box, struct mti_snap_bare *bare,
 			  mote_error *err)
 {
+	mote_status status;
+	const char *wrong;
+	uint64_t value;
+
 	bare->generation = box->bare.generation + 1;
 	memcpy(bare->serial, box->bare.serial, sizeof(bare->serial));
-	return ops_of(box)->bare_get(box->vm, &bare->cpu, err);
+	status = ops_of(box)->bare_get(box->vm, &bare->cpu, err);
+	if (status != MOTE_OK)
+		return status;
+	/* A file of it could not be read. */
+	wrong = mti_bare_wrong(&bare->cpu, &value);
+	if (!wrong)
+		return MOTE_OK;
+	return mti_error_set(err, MOTE_E_GUEST_FAULT, "take snapshot",
+			     "the guest has brought its CPU into a state that "
+			     "no snapshot has: %s is 0x%llx",
+			     wrong, (unsigned long long)value);
 }
 
 /* -------------------------------------------------------------- output */
@@ -299,7 +313,7 @@ static mote_status check(mote_sandbox *box, bool interrupted, mote_error *err)
 	box->observe.now_ns = now_ns;
 	if (status == MOTE_OK)
 		status = mti_usage_growth(box, err);
-	if (status == MOTE_OK && interrupted)
+	if (status == MOTE_OK && interrupted && box->kick.slice_ns == 0)
 		mti_metric_count(&box->observe, MTI_METRIC_STRAY_KICKS, 1);
 	return status;
 }
@@ -345,6 +359,7 @@ static mote_status run_limited(mote_sandbox *box, struct run *run,
 	box->phase = MTI_PHASE_CALL;
 	box->observe.name = "run";
 	box->observe.now_ns = now_ns;
+	mti_usage_prepare(box);
 	status = mti_kick_begin(&box->kick, now_ns, &box->limits.time, err);
 	if (status != MOTE_OK)
 		return status;

@@ -26,16 +26,23 @@ mote_status mti_bare_make_plan(const mote_image *image,
 		.scratch = elf->bare_scratch,
 	};
 
+	/* How much memory a guest gets is not for its file to say. */
+	if (wanted.scratch > sizes->heap)
+		return mti_error_set(
+			err, MOTE_E_INVALID, "plan memory",
+			"the Mote note asks for 0x%llx bytes of free memory "
+			"(scratch), and heap_bytes is %llu: it must be as "
+			"much",
+			(unsigned long long)wanted.scratch,
+			(unsigned long long)sizes->heap);
 	if (mti_layout_plan_bare(&wanted, sizes, layout))
 		return MOTE_OK;
 	return mti_error_set(
 		err, MOTE_E_INVALID, "plan memory",
-		"heap_bytes %llu, stack_bytes %llu, and 0x%llx bytes that the "
-		"Mote note asks for: no room between the end of the image, "
-		"0x%llx, and 0x%llx",
+		"heap_bytes %llu, stack_bytes %llu: no room between the end "
+		"of the image, 0x%llx, and 0x%llx",
 		(unsigned long long)sizes->heap,
 		(unsigned long long)sizes->stack,
-		(unsigned long long)elf->bare_scratch,
 		(unsigned long long)elf->bare_end,
 		(unsigned long long)MOTE_BARE_SCRATCH_END);
 }
@@ -135,9 +142,9 @@ static mote_status make_store(struct mti_template *plan,
 		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 				     "no memory for the store");
 	list_extents(&image->elf, tables, plan->store, &size);
-	/* All of it may be zero; but files of snapshots have memory. */
+	/* All of it may be zero. */
 	if (size == 0)
-		size = MOTE_PAGE_SIZE;
+		return MOTE_OK;
 	fd = write_file(image, plan->store, tables, size);
 	if (fd < 0)
 		return mti_error_os(err, MOTE_E_OS, operation, -fd,

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "hv/none.h"
+#include "os/os.h"
 #include "sandbox/kick.h"
 #include "sandbox/sandbox.h"
 
@@ -201,4 +202,19 @@ void mti_engine_unref(mote_engine *engine)
 	mti_metrics_fini(&engine->metrics);
 	allocator = engine->allocator;
 	mti_free(&allocator, engine);
+}
+
+bool mti_engine_runs(const mote_engine *engine)
+{
+	return engine->ops->state_set != NULL;
+}
+
+void mti_engine_features(const mote_engine *engine, bool bare,
+			 uint64_t features[MTI_HV_FEATURE_WORDS])
+{
+	_Static_assert(MTI_HV_FEATURE_WORDS == MTI_CPU_FEATURE_WORDS, "os");
+	if (engine->ops->cpu_features)
+		engine->ops->cpu_features(bare, features);
+	else
+		mti_os_cpu_features(features);
 }

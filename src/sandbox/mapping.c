@@ -204,8 +204,6 @@ static mote_status forget(mote_sandbox *box, size_t index, mote_error *err)
 
 	if (box->vm)
 		status = ops->unmap(box->vm, mapping->slot, err);
-	if (status != MOTE_OK)
-		box->vm_lost = true;
 	/* A child has none of its parent's guest memory. */
 	if (mapping->owned && box->generation == mti_fork_generation())
 		mti_os_unmap(mapping->memory, mapping->size);

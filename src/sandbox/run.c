@@ -174,7 +174,7 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 		status = mti_usage_growth(box, err);
 	if (status != MOTE_OK)
 		drain_last_words(box);
-	else if (interrupted && !box->debug)
+	else if (interrupted && box->kick.slice_ns == 0)
 		mti_metric_count(&box->observe, MTI_METRIC_STRAY_KICKS, 1);
 	return status;
 }
@@ -281,6 +281,7 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 
 	box->phase = phase;
 	now_ns = refresh_clock(box);
+	mti_usage_prepare(box);
 	status = mti_kick_begin(&box->kick, now_ns, &box->limits.time, err);
 	if (status != MOTE_OK)
 		return status;

@@ -15,6 +15,11 @@ mote_status mti_engine_new(const struct mti_allocator *allocator,
 			   mote_engine **engine, mote_error *err);
 void mti_engine_ref(mote_engine *engine);
 void mti_engine_unref(mote_engine *engine);
+/* Whether it can have sandboxes: "none" cannot. */
+bool mti_engine_runs(const mote_engine *engine);
+/* What its guests, or its bare guests, find their CPU to have. */
+void mti_engine_features(const mote_engine *engine, bool bare,
+			 uint64_t features[MTI_HV_FEATURE_WORDS]);
 
 /* image.c: takes file over, also when it fails. */
 mote_status mti_image_new(mote_engine *engine, uint8_t *file, size_t size,
@@ -74,6 +79,8 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 			       struct mti_store *store, mote_error *err);
 /* Takes them away, if box has any. */
 void mti_sandbox_detach(mote_sandbox *box);
+/* Whether its VM never runs again: nobody else may get it. */
+bool mti_sandbox_lost(const mote_sandbox *box);
 /* The host has written what the guest may execute. */
 void mti_sandbox_changed(mote_sandbox *box);
 /* The host has written the first bytes of an area. */

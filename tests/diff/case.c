@@ -6,8 +6,6 @@
 
 /* out %eax, $port: needs no register. */
 static const uint8_t port_end[] = { 0xe7, MOTE_PORT_RETURN };
-/* int3: most programs end so, and wherever else they go. */
-#define FILLER 0xcc
 #define END_MAX 2
 
 static size_t target_of(const struct diff_case *test, size_t i)
@@ -71,11 +69,11 @@ static bool lay_out(struct diff_case *test)
 			return false;
 		size += test->insns[i].size;
 	}
-	memset(code + size, FILLER, END_MAX);
+	memset(code + size, DIFF_NO_CODE, END_MAX);
 	if (test->ends_at_port)
 		memcpy(code + size, port_end, sizeof(port_end));
 	size += END_MAX;
-	memset(test->code, FILLER, sizeof(test->code));
+	memset(test->code, DIFF_NO_CODE, sizeof(test->code));
 	test->code_size = size;
 	if (size > DIFF_CODE + DIFF_CODE_BYTES - test->start)
 		test->code_size = DIFF_CODE + DIFF_CODE_BYTES - test->start;
@@ -124,7 +122,7 @@ bool diff_assemble(struct diff_case *test)
 
 void diff_no_code(uint8_t *code)
 {
-	memset(code, FILLER, DIFF_CODE_BYTES);
+	memset(code, DIFF_NO_CODE, DIFF_CODE_BYTES);
 	memcpy(code, port_end, sizeof(port_end));
 }
 

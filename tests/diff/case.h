@@ -98,6 +98,9 @@ void diff_generate(struct diff_case *test, uint64_t seed, bool raw);
  */
 bool diff_assemble(struct diff_case *test);
 
+/* int3: most programs end so, and wherever else they go. */
+#define DIFF_NO_CODE 0xcc
+
 /* Of code where no program is: int3, and at the start out, for syscall. */
 void diff_no_code(uint8_t *code);
 

@@ -10,8 +10,10 @@
  * "+restored" one that is restored in between.
  */
 #include <inttypes.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,26 +84,25 @@ static bool run(struct diff_case *test, struct diff_outcome *outcome,
 static void disassemble(const struct diff_case *test)
 {
 	char path[] = "/tmp/differ.XXXXXX";
-	char command[256];
-	int fd = mkstemp(path);
-	FILE *pipe;
-	char line[256];
+	char tool[] = "objdump";
+	char flags[] = "-Dbbinary";
+	char machine[] = "-mi386:x86-64";
+	char address[64];
+	char *const arguments[] = { tool,    flags, machine,
+				    address, path,  NULL };
 	const uint8_t *code = test->code + (test->start - test->base);
+	int fd = mkstemp(path);
+	pid_t child;
 
 	if (fd < 0)
 		return;
-	if (write(fd, code, test->code_size) == (ssize_t)test->code_size) {
-		snprintf(command, sizeof(command),
-			 "objdump -D -b binary -m i386:x86-64 "
-			 "--adjust-vma=0x%" PRIx64 " %s",
-			 test->start, path);
-		pipe = popen(command, "r");
-		while (pipe && fgets(line, sizeof(line), pipe))
-			if (strstr(line, ":\t"))
-				printf("  %s", line);
-		if (pipe)
-			pclose(pipe);
-	}
+	snprintf(address, sizeof(address), "--adjust-vma=0x%" PRIx64,
+		 test->start);
+	fflush(stdout);
+	if (write(fd, code, test->code_size) == (ssize_t)test->code_size &&
+	    posix_spawnp(&child, arguments[0], NULL, NULL, arguments,
+			 environ) == 0)
+		waitpid(child, NULL, 0);
 	close(fd);
 	unlink(path);
 }
@@ -217,8 +218,8 @@ static bool parse(int argc, char **argv)
 
 	options.one = -1;
 	options.count = 2000;
-	strcpy(options.names[0], "kvm");
-	strcpy(options.names[1], "soft");
+	snprintf(options.names[0], 32, "kvm");
+	snprintf(options.names[1], 32, "soft");
 	for (i = 1; i + 1 < argc; i += 2) {
 		const char *value = argv[i + 1];
 

@@ -187,11 +187,10 @@ static void choose(struct random_source *random, const struct diff_form *form,
 	 * With a register it is #UD, but Unicorn 2.0.1 (QEMU 5) aborts at the
 	 * bit operations.
 	 */
-	if (kind & DIFF_LOCK)
-		o->lock = o->memory		 ? random_below(random, 5) == 0 :
-			  form->opcode == 0xba ? false :
-						   random_below(random, 300) ==
-							   0;
+	if (kind & DIFF_LOCK && o->memory)
+		o->lock = random_below(random, 5) == 0;
+	else if (kind & DIFF_LOCK && form->opcode != 0xba)
+		o->lock = random_below(random, 300) == 0;
 	/* ah to bh, or spl to dil: both, but rsp is not to be written. */
 	if (kind & DIFF_BYTE && !o->memory && needs_rex(o->rm))
 		o->need_rex = o->rm != 4 && random_below(random, 2);

@@ -18,6 +18,8 @@ struct known {
 	bool (*settle)(const struct diff_case *test, struct diff_result *a,
 		       struct diff_result *b, struct diff_outcome *outcome);
 	unsigned long count;
+	/* settle NULL: all of programs with one of these. */
+	const char *names[5];
 };
 
 static bool alike(void *a, const void *b, size_t size)
@@ -207,24 +209,6 @@ static bool misaligned(const struct diff_case *test, struct diff_result *a,
 	return all_alike(a, b, outcome);
 }
 
-static bool no_alignment_check(const struct diff_case *test,
-			       struct diff_result *a, struct diff_result *b,
-			       struct diff_outcome *outcome)
-{
-	(void)test;
-	return a->kind == MTI_EXIT_FAULT && a->number == 17 &&
-	       all_alike(a, b, outcome);
-}
-
-static bool compare_exchange(const struct diff_case *test,
-			     struct diff_result *a, struct diff_result *b,
-			     struct diff_outcome *outcome)
-{
-	static const char *const names[] = { "cmpxchg8b", NULL };
-
-	return has(test, names, false) && all_alike(a, b, outcome);
-}
-
 /* b is of KVM in these. */
 static bool not_emulated(const struct diff_case *test, struct diff_result *a,
 			 struct diff_result *b, struct diff_outcome *outcome)
@@ -357,21 +341,15 @@ static bool shift_double(const struct diff_case *test, struct diff_result *a,
 }
 
 /* In random bytes. */
-static bool lax(const struct diff_case *test, struct diff_result *a,
+static bool other_ud(const struct diff_case *test, struct diff_result *a,
 		struct diff_result *b, struct diff_outcome *outcome)
 {
-	return test->raw && a->kind == MTI_EXIT_FAULT && a->number == 6 &&
-	       (b->kind != MTI_EXIT_FAULT || b->number != 6 ||
-		b->general[MTI_RIP] != a->general[MTI_RIP]) &&
-	       all_alike(a, b, outcome);
-}
+	bool one = a->kind == MTI_EXIT_FAULT && a->number == 6;
+	bool two = b->kind == MTI_EXIT_FAULT && b->number == 6;
 
-static bool fewer(const struct diff_case *test, struct diff_result *a,
-		  struct diff_result *b, struct diff_outcome *outcome)
-{
-	return test->raw && b->kind == MTI_EXIT_FAULT && b->number == 6 &&
-	       (a->kind != MTI_EXIT_FAULT || a->number != 6 ||
-		b->general[MTI_RIP] != a->general[MTI_RIP]) &&
+	return test->raw && (one || two) &&
+	       (one != two ||
+		a->general[MTI_RIP] != b->general[MTI_RIP]) &&
 	       all_alike(a, b, outcome);
 }
 
@@ -475,13 +453,13 @@ static bool stack_segment(const struct diff_case *test, struct diff_result *a,
 	return true;
 }
 
-static bool float_exceptions(const struct diff_case *test,
+static bool no_exception(const struct diff_case *test,
 			     struct diff_result *a, struct diff_result *b,
 			     struct diff_outcome *outcome)
 {
 	(void)test;
 	return a->kind == MTI_EXIT_FAULT &&
-	       (a->number == 19 || a->number == 16) &&
+	       (a->number == 16 || a->number == 17 || a->number == 19) &&
 	       all_alike(a, b, outcome);
 }
 
@@ -495,23 +473,18 @@ static bool enter(const struct diff_case *test, struct diff_result *a,
 	       all_alike(a, b, outcome);
 }
 
-static bool truncation(const struct diff_case *test, struct diff_result *a,
-		       struct diff_result *b, struct diff_outcome *outcome)
-{
-	static const char *const names[] = { "fisttp", NULL };
-
-	return has(test, names, false) && all_alike(a, b, outcome);
-}
-
-/* Which half of an operand of 80 bits is looked at first. */
-static bool ten_bytes(const struct diff_case *test, struct diff_result *a,
+/*
+ * Which half of an operand of 80 bits is looked at first; TEST in its other
+ * encoding, of memory relative to RIP.
+ */
+static bool near_address(const struct diff_case *test, struct diff_result *a,
 		      struct diff_result *b, struct diff_outcome *outcome)
 {
 	(void)test;
 	return a->kind == MTI_EXIT_FAULT && a->number == 14 &&
 	       b->number == 14 &&
 	       a->general[MTI_RIP] == b->general[MTI_RIP] &&
-	       b->address - a->address < 10 && a->address != b->address &&
+	       b->address - a->address + 9 < 19 && a->address != b->address &&
 	       all_alike(a, b, outcome);
 }
 
@@ -524,15 +497,6 @@ static bool lock_register(const struct diff_case *test, struct diff_result *a,
 	       insn->bytes[0] == 0xf0 && all_alike(a, b, outcome);
 }
 
-static bool text_compare(const struct diff_case *test, struct diff_result *a,
-			 struct diff_result *b, struct diff_outcome *outcome)
-{
-	static const char *const names[] = { "pcmpestrm", "pcmpestri",
-					     "pcmpistrm", "pcmpistri", NULL };
-
-	return has(test, names, false) && all_alike(a, b, outcome);
-}
-
 static bool lock_neg(const struct diff_case *test, struct diff_result *a,
 		     struct diff_result *b, struct diff_outcome *outcome)
 {
@@ -543,16 +507,6 @@ static bool lock_neg(const struct diff_case *test, struct diff_result *a,
 		    test->insns[i].bytes[0] == 0xf0)
 			return all_alike(a, b, outcome);
 	return false;
-}
-
-/* TEST in its second encoding is one more. */
-static bool relative_test(const struct diff_case *test, struct diff_result *a,
-			  struct diff_result *b, struct diff_outcome *outcome)
-{
-	return test->raw && a->number == 14 && b->number == 14 &&
-	       a->address - b->address <= 4 &&
-	       a->general[MTI_RIP] == b->general[MTI_RIP] &&
-	       all_alike(a, b, outcome);
 }
 
 static bool start_of_block(const struct diff_case *test, struct diff_result *a,
@@ -666,14 +620,6 @@ static bool string_order(const struct diff_case *test, struct diff_result *a,
 	return true;
 }
 
-static bool decimal_zero(const struct diff_case *test, struct diff_result *a,
-			 struct diff_result *b, struct diff_outcome *outcome)
-{
-	static const char *const names[] = { "fbstp", NULL };
-
-	return has(test, names, false) && all_alike(a, b, outcome);
-}
-
 /*
  * Only among random bytes: the exponents of registers, and the top of the
  * stack after an instruction that faulted.
@@ -703,107 +649,115 @@ static bool horizontal(const struct diff_case *test, struct diff_result *a,
 	return has(test, names, true) && all_alike(a, b, outcome);
 }
 
+#define ROW(backend, reason, settle) { backend, reason, settle, 0, { NULL } }
+
 /* Those that settle everything come first. */
 static struct known all[] = {
-	{ "soft", "no #GP for memory of SSE instructions that is not aligned",
-	  misaligned, 0 },
-	{ "soft",
-	  "an instruction that reaches into a page without code faults at "
-	  "the start of its block",
-	  start_of_block, 0 },
-	{ NULL,
-	  "a jump to what is no address: before it or behind it, as the "
-	  "maker likes",
-	  jump_nowhere, 0 },
-	{ "soft", "no #AC", no_alignment_check, 0 },
-	{ "soft", "POPCNT is #UD", no_popcnt, 0 },
-	{ "soft", "of random bytes it takes some that are #UD", lax, 0 },
-	{ "soft", "of random bytes some are #UD that a newer CPU has", fewer,
-	  0 },
-	{ "soft", "RET takes its immediate for a signed number", far_ret, 0 },
-	{ "soft",
-	  "SHLD and SHRD with an immediate of memory relative to RIP are "
-	  "one byte off",
-	  shift_double, 0 },
-	{ "soft",
-	  "CMPXCHG of 32 bits that fails clears the upper half; here this "
-	  "differs between processors, too",
-	  failed_exchange, 0 },
-	{ "soft", "CMPXCHG8B takes flags from before", compare_exchange, 0 },
-	{ "soft", "horizontal integer operations on one register alone",
-	  horizontal, 0 },
-	{ "soft", "SSE takes another of two NaNs", order_of_nans, 0 },
-	{ "soft", "FLDPI and the like round to nearest always", constants, 0 },
-	{ "soft", "SYSRET, VMCALL and XSETBV are #UD", sysret, 0 },
-	{ "soft", "no #XM, and #MF not always", float_exceptions, 0 },
-	{ "soft", "LOCK with a register is not always #UD", lock_register, 0 },
-	{ "soft", "PCMPESTRx and PCMPISTRx find other matches", text_compare,
-	  0 },
-	{ "soft", "x87: 80 bits of memory are not read from the start",
-	  ten_bytes, 0 },
-	{ "soft", "LOCK NEG leaves other flags", lock_neg, 0 },
-	{ "soft",
-	  "TEST in its other encoding, of memory relative to RIP, is some "
-	  "bytes off",
-	  relative_test, 0 },
-	{ "soft", "INS and OUTS look at memory before ports", ports_last, 0 },
-	{ "soft", "the end of the lower half is a page like others",
-	  past_the_half, 0 },
-	{ "soft", "IRET and RETF look at pages before selectors", far_returns,
-	  0 },
-	{ "soft", "CMPS and MOVS look at their operands in another order",
-	  string_order, 0 },
-	{ "soft", "FBSTP writes 0 for -0", decimal_zero, 0 },
-	{ "soft", "FISTTP of a number that is too large", truncation, 0 },
-	{ "soft", "ENTER does not touch the end of what it takes", enter, 0 },
-	{ "soft", "MXCSR.FTZ does nothing to SSE", flush_to_zero, 0 },
-	{ "soft", "x87: no stack overflow or underflow is noticed",
-	  stack_fault, 0 },
-	{ "soft", "a read-modify-write of memory that is not there is a read",
-	  read_modify_write, 0 },
-	{ "soft", "an access across a border is half done when its second part faults",
-	  half_a_store, 0 },
-	{ "soft", "#GP for #SS", stack_segment, 0 },
-	{ "soft", "flags of an instruction whose access to memory faults",
-	  memory_flags, 0 },
-	{ "soft", "flags are not kept by an I/O instruction", io_flags, 0 },
-	{ "soft",
-	  "INS that is refused has written; where what precedes an I/O "
-	  "instruction looks like a prefix it counts as one",
-	  refused_io, 0 },
-	{ "soft", "MXCSR: no exception is noted", mxcsr_status, 0 },
-	{ "soft",
-	  "x87: exceptions are noted in part; C1 is not set by rounding",
-	  fsw_status, 0 },
-	{ "soft", "x87: bits of the control word without a meaning", control_bits, 0 },
-	{ "soft", "x87: a store to an empty register leaves it empty",
-	  store_to_empty, 0 },
-	{ NULL, "x87: C0 to C3 after FINCSTP and FDECSTP are undefined",
-	  conditions, 0 },
-	{ NULL,
-	  "x87: pointers to the last instruction and operand, which "
-	  "processors keep in different ways",
-	  last_x87, 0 },
-	{ "soft", "MMX: exponents, and the top of the stack after a fault",
-	  mmx, 0 },
-	{ "kvm",
-	  "kvm-pvm emulates what faults with #GP, and some is #UD then",
-	  not_emulated, 0 },
-	{ "kvm",
-	  "kvm-pvm says of some kernel addresses that they are present, or "
-	  "have reserved bits",
-	  upper_half, 0 },
-	{ "kvm", "kvm-pvm shows the host's selectors of CS and SS", selectors,
-	  0 },
-	{ "kvm", "kvm-pvm shows IF as cleared by a syscall", syscall_flags,
-	  0 },
-	{ "kvm", "kvm-pvm loses NT when the host handles a page fault",
-	  nested_task, 0 },
+	ROW("soft", "no #GP for memory of SSE instructions that is not aligned",
+	    misaligned),
+	ROW("soft",
+	    "an instruction that reaches into a page without code faults at "
+	    "the start of its block",
+	    start_of_block),
+	ROW(NULL,
+	    "a jump to what is no address: before it or behind it, as the "
+	    "maker likes",
+	    jump_nowhere),
+	ROW("soft", "POPCNT is #UD", no_popcnt),
+	ROW("soft", "of random bytes others are #UD", other_ud),
+	ROW("soft", "RET takes its immediate for a signed number", far_ret),
+	ROW("soft",
+	    "SHLD and SHRD with an immediate of memory relative to RIP are "
+	    "one byte off",
+	    shift_double),
+	ROW("soft",
+	    "CMPXCHG of 32 bits that fails clears the upper half; here this "
+	    "differs between processors, too",
+	    failed_exchange),
+	{ "soft", "CMPXCHG8B takes flags from before", NULL, 0,
+	  { "cmpxchg8b" } },
+	ROW("soft", "horizontal integer operations on one register alone",
+	    horizontal),
+	ROW("soft", "SSE takes another of two NaNs", order_of_nans),
+	ROW("soft", "FLDPI and the like round to nearest always", constants),
+	ROW("soft", "SYSRET, VMCALL and XSETBV are #UD", sysret),
+	ROW("soft", "no #XM, no #AC, and #MF not always", no_exception),
+	ROW("soft", "LOCK with a register is not always #UD", lock_register),
+	{ "soft", "PCMPESTRx and PCMPISTRx find other matches", NULL, 0,
+	  { "pcmpestrm", "pcmpestri", "pcmpistrm", "pcmpistri" } },
+	ROW("soft", "an address of 80 bits, or of TEST, is some bytes off",
+	    near_address),
+	ROW("soft", "LOCK NEG leaves other flags", lock_neg),
+	ROW("soft", "INS and OUTS look at memory before ports", ports_last),
+	ROW("soft", "the end of the lower half is a page like others",
+	    past_the_half),
+	ROW("soft", "IRET and RETF look at pages before selectors",
+	    far_returns),
+	ROW("soft", "CMPS and MOVS look at their operands in another order",
+	    string_order),
+	{ "soft", "FBSTP writes 0 for -0", NULL, 0,
+	  { "fbstp" } },
+	{ "soft", "FISTTP of a number that is too large", NULL, 0,
+	  { "fisttp" } },
+	ROW("soft", "ENTER does not touch the end of what it takes", enter),
+	ROW("soft", "MXCSR.FTZ does nothing to SSE", flush_to_zero),
+	ROW("soft", "x87: no stack overflow or underflow is noticed",
+	    stack_fault),
+	ROW("soft", "a read-modify-write of memory that is not there is a read",
+	    read_modify_write),
+	ROW("soft",
+	    "an access across a border is half done when its second part faults",
+	    half_a_store),
+	ROW("soft", "#GP for #SS", stack_segment),
+	ROW("soft", "flags of an instruction whose access to memory faults",
+	    memory_flags),
+	ROW("soft", "flags are not kept by an I/O instruction", io_flags),
+	ROW("soft",
+	    "INS that is refused has written; where what precedes an I/O "
+	    "instruction looks like a prefix it counts as one",
+	    refused_io),
+	ROW("soft", "MXCSR: no exception is noted", mxcsr_status),
+	ROW("soft",
+	    "x87: exceptions are noted in part; C1 is not set by rounding",
+	    fsw_status),
+	ROW("soft", "x87: bits of the control word without a meaning",
+	    control_bits),
+	ROW("soft", "x87: a store to an empty register leaves it empty",
+	    store_to_empty),
+	ROW(NULL, "x87: C0 to C3 after FINCSTP and FDECSTP are undefined",
+	    conditions),
+	ROW(NULL,
+	    "x87: pointers to the last instruction and operand, which "
+	    "processors keep in different ways",
+	    last_x87),
+	ROW("soft", "MMX: exponents, and the top of the stack after a fault",
+	    mmx),
+	ROW("kvm",
+	    "kvm-pvm emulates what faults with #GP, and some is #UD then",
+	    not_emulated),
+	ROW("kvm",
+	    "kvm-pvm says of some kernel addresses that they are present, or "
+	    "have reserved bits",
+	    upper_half),
+	ROW("kvm", "kvm-pvm shows the host's selectors of CS and SS",
+	    selectors),
+	ROW("kvm", "kvm-pvm shows IF as cleared by a syscall", syscall_flags),
+	ROW("kvm", "kvm-pvm loses NT when the host handles a page fault",
+	    nested_task),
 };
 
 static bool is_of(const struct known *row, const struct diff_target *target)
 {
 	return !row->backend || strcmp(row->backend, target->ops->name) == 0;
+}
+
+static bool settle(const struct known *row, const struct diff_case *test,
+		   struct diff_result *a, struct diff_result *b,
+		   struct diff_outcome *outcome)
+{
+	if (row->settle)
+		return row->settle(test, a, b, outcome);
+	return has(test, row->names, false) && all_alike(a, b, outcome);
 }
 
 void diff_known_settle(const struct diff_case *test,
@@ -818,8 +772,8 @@ void diff_known_settle(const struct diff_case *test,
 
 		if (!first && !is_of(&all[i], &targets[1]))
 			continue;
-		if (all[i].settle(test, &results[first ? 1 : 0],
-				  &results[first ? 0 : 1], outcome) &&
+		if (settle(&all[i], test, &results[first ? 1 : 0],
+			   &results[first ? 0 : 1], outcome) &&
 		    count)
 			all[i].count++;
 	}

@@ -1,7 +1,7 @@
 #include "target.h"
 
 #include <signal.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -50,6 +50,9 @@ void diff_clock_start(void)
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &every, NULL), 0);
 }
+
+/* Programs are taken away behind them: a new VM has none of earlier ones. */
+static bool wipe;
 
 static const struct mti_hv_ops *find(const char *name, size_t length)
 {
@@ -123,9 +126,10 @@ static void open_machine(struct diff_target *target)
 void diff_target_open(struct diff_target *target, const char *name)
 {
 	memset(target, 0, sizeof(*target));
-	strncpy(target->name, name, sizeof(target->name) - 1);
+	snprintf(target->name, sizeof(target->name), "%s", name);
 	target->ops = diff_backend(name, &target->origin);
 	assert_non_null(target->ops);
+	wipe = wipe || target->origin == DIFF_FRESH;
 	open_machine(target);
 }
 
@@ -163,6 +167,9 @@ void diff_target_reset(struct diff_target *target, const struct diff_case *test)
 		open_machine(target);
 	}
 	clear(machine);
+	if (wipe && target->base)
+		memset(machine_at(machine, target->base), DIFF_NO_CODE,
+		       DIFF_SLOT_BYTES);
 	diff_fill(test, machine_at(machine, DIFF_DATA),
 		  machine_at(machine, DIFF_CONST));
 	memcpy(machine_at(machine, test->base), test->code, DIFF_SLOT_BYTES);
@@ -183,6 +190,7 @@ void diff_target_reset(struct diff_target *target, const struct diff_case *test)
 		target->ops->changed(machine->vm);
 	}
 	target->used[test->slot] = true;
+	target->base = test->base;
 }
 
 static void enter(struct diff_target *target, const struct diff_case *test)
@@ -239,8 +247,8 @@ static void collect(struct machine *machine, struct diff_result *result)
 	result->value = machine->exit.value;
 	result->detail = machine->exit.detail;
 	if (machine->exit.text)
-		strncpy(result->text, machine->exit.text,
-			sizeof(result->text) - 1);
+		snprintf(result->text, sizeof(result->text), "%s",
+			 machine->exit.text);
 	result->has_registers = result->kind == MTI_EXIT_PORT ||
 				result->kind == MTI_EXIT_FAULT;
 	vm_expect(machine->ops->machine_get(machine->vm, &registers,

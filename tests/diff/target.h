@@ -41,6 +41,7 @@ struct diff_target {
 	struct mti_machine initial;
 	/* There may be translated code of an earlier case. */
 	bool used[DIFF_SLOTS];
+	uint64_t base; /* of the last case's code */
 };
 
 /* name: of a backend, then nothing, "+fresh" or "+restored". */

@@ -521,6 +521,7 @@ static void test_refused(void **state)
 	REFUSED("EFER", bad.cr0 = 0x80000010);
 	REFUSED("CR4", bad.cr4 = UINT64_C(1) << 18);
 	REFUSED("EFER", bad.efer = 0x400);
+	REFUSED("CR8", bad.cr8 = 1);
 	REFUSED("XCR0", bad.xcr0 = 7);
 	REFUSED("RFLAGS", bad.general[17] = 1u << 17);
 	REFUSED("RIP", bad.general[16] = UINT64_C(1) << 32);

@@ -220,6 +220,7 @@ static size_t every_pair(void)
 				 "cpu.features: the CPU of backend \"%s\" "
 				 "lacks ",
 				 engines[k].name);
+			print_message("  %s\n", err.text);
 			vm_expect_text(&err, lacks);
 		}
 	}

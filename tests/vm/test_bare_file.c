@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/bare_builder.h"
 #include "harness/layout_files.h"
 #include "harness/random.h"
 #include "harness/unit.h"
@@ -72,6 +73,16 @@ static void refused(const char *tag, mote_status status, const char *text)
 	vm_expect_text(&vm.err, text);
 	assert_null(snapshot);
 	assert_int_equal(atomic_load(&vm.allocator.live), live);
+}
+
+static void alter(const char *tag, const char *path, const char *value)
+{
+	struct documents documents;
+
+	documents_open(&documents, layout, tag);
+	documents_edit(documents.config, path, value);
+	documents_write(&documents);
+	documents_close(&documents);
 }
 
 static mote_sandbox *make_clone(mote_snapshot *snapshot)
@@ -180,6 +191,54 @@ static void test_start(void **state)
 	box = make_clone(snapshot);
 	assert_int_equal(bare_run(box, MOTE_RUN_EXITED), 42);
 	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
+	vm_close(&vm);
+}
+
+/* An image that has not a byte in its file: a layout wants some memory. */
+static void test_zeros(void **state)
+{
+	mote_sandbox_options options = bare_options(&output);
+	mote_snapshot *snapshot;
+	struct bare_image32 file;
+	mote_image *image;
+	mote_sandbox *box;
+
+	(void)state;
+	bare_image32_init(&file, MOTE_BARE_PROTECTED);
+	file.programs[BARE_PROGRAM_CODE].p_filesz = 0;
+	vm_open(&vm, NULL);
+	vm_expect(mote_image_from_memory(vm.engine, &file, sizeof(file), &image,
+					 &vm.err),
+		  MOTE_OK, &vm.err);
+	vm_expect(mote_sandbox_new(image, &options, &box, &vm.err), MOTE_OK,
+		  &vm.err);
+	mote_image_unref(image);
+	save(box, "zeros");
+	mote_sandbox_free(box);
+	snapshot = load("zeros", MOTE_LOAD_VERIFY);
+	mote_sandbox_free(make_clone(snapshot));
+	mote_snapshot_unref(snapshot);
+	vm_close(&vm);
+}
+
+/* SECURITY: a file that says that all memory is zero, saved again. */
+static void test_no_memory(void **state)
+{
+	mote_snapshot *snapshot;
+	mote_sandbox *box;
+
+	(void)state;
+	box = open_case(files[0], CASE_EXIT);
+	save(box, "none");
+	mote_sandbox_free(box);
+	alter("none", "memory.extents", "[]");
+	snapshot = load("none", 0);
+	box = make_clone(snapshot);
+	save(box, "again");
+	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
+	snapshot = load("again", MOTE_LOAD_VERIFY);
 	mote_snapshot_unref(snapshot);
 	vm_close(&vm);
 }
@@ -386,6 +445,7 @@ static const struct row rows[] = {
 	{ "bare.control.cr4", "\"0x20000\"", "bare.control.cr4" },
 	{ "bare.control.efer", "\"0x400\"", "bare.control" },
 	{ "bare.control.efer", "\"0x1000\"", "bare.control.efer" },
+	{ "bare.control.cr8", "\"0x10\"", "bare.control.cr8" },
 	{ "bare.control.xcr0", "\"0x2\"", "bare.control.xcr0" },
 	{ "bare.control.xcr0", "\"0x5\"", "bare.control.xcr0" },
 	{ "bare.control.xcr0", "\"0x67\"", "bare.control.xcr0" },
@@ -416,16 +476,6 @@ static const struct row rows[] = {
 	{ "bare.vector", "\"0\"", "bare.vector: 1 digits" },
 	{ "bare.vector", "1", "bare.vector: is an integer" },
 };
-
-static void alter(const char *tag, const char *path, const char *value)
-{
-	struct documents documents;
-
-	documents_open(&documents, layout, tag);
-	documents_edit(documents.config, path, value);
-	documents_write(&documents);
-	documents_close(&documents);
-}
 
 static void test_fields(void **state)
 {
@@ -612,6 +662,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_registers, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_start, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_zeros, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_memory, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_kernels, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_elsewhere, set_up,
@@ -625,9 +678,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_evil_state, set_up,
 						tear_down),
 	};
+	int skip = vm_require();
 
-	if (vm_require() != 0)
-		return VM_SKIP;
+	if (skip)
+		return skip;
 	source.state = random_seed(argc, argv);
 	vm_watchdog(120);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,7 @@ static struct known known[] = {
 	{ "soft", "Rep*", 0, REGISTERS, "flags of I/O instructions", 0 },
 	{ "soft", "PopfThenOut", 0, REGISTERS, "flags of I/O instructions",
 	  0 },
+	{ "soft", "FsBase", 0, REGISTERS, "flags of I/O instructions", 0 },
 	{ "soft", "Abort", 0, REGISTERS, "flags of I/O instructions", 0 },
 	{ "soft", "Set[FG]sBase", 0, EVERYTHING, "no WRFSBASE", 0 },
 	{ "soft", "ReadThroughFs", 0, EVERYTHING, "no WRFSBASE", 0 },

@@ -72,11 +72,12 @@ static void close_hv(struct mti_hv *hv)
 	mti_free(&allocator, hv);
 }
 
-/* User mode finds no less than this, and libmusl asks for no more. */
 static void cpu_features(bool bare, uint64_t *features)
 {
-	(void)bare;
-	mti_soft_bare_features(features);
+	if (bare)
+		mti_soft_bare_features(features);
+	else
+		mti_soft_cpu_features(features);
 }
 
 static void vm_free(struct mti_vm *vm)
@@ -215,6 +216,11 @@ static mote_status bare_set(struct mti_vm *vm,
 	return vm->kind->ops.bare_set(vm, state, err);
 }
 
+static bool is_lost(const struct mti_vm *vm)
+{
+	return vm->broken;
+}
+
 /* The caller scans. */
 static bool tracks(const struct mti_vm *vm)
 {
@@ -242,6 +248,7 @@ static const struct mti_hv_ops ops = {
 	.close = close_hv,
 	.vm_new = vm_new,
 	.vm_free = vm_free,
+	.cpu_features = cpu_features,
 	.features = features,
 	.tick_ns = tick_ns,
 	.set_entry = set_entry,
@@ -254,12 +261,12 @@ static const struct mti_hv_ops ops = {
 	.state_set = state_set,
 	.bare_get = bare_get,
 	.bare_set = bare_set,
-	.cpu_features = cpu_features,
 	.tracks = tracks,
 	.map = mti_soft_map,
 	.unmap = mti_soft_unmap,
 	.machine_get = machine_get,
 	.machine_set = machine_set,
+	.is_lost = is_lost,
 };
 
 __attribute__((visibility("default")))

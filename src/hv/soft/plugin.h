@@ -14,7 +14,7 @@
 #define MTI_SOFT_FILE "libmote-soft.so"
 #define MTI_SOFT_SYMBOL "mote_soft_plugin"
 /* Of this struct and of hv.h: to be raised whenever one of them changes. */
-#define MTI_SOFT_INTERFACE 1u
+#define MTI_SOFT_INTERFACE 2u
 
 struct mti_soft_plugin {
 	uint32_t interface; /* MTI_SOFT_INTERFACE */

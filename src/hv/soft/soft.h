@@ -95,6 +95,9 @@ void mti_soft_kick(struct mti_vm *vm, bool on);
  */
 mote_status mti_soft_watch_kicks(struct mti_vm *vm, mote_error *err);
 
+/* cpuid.c: of guests of amd64; see struct mti_hv_ops. */
+void mti_soft_cpu_features(uint64_t features[MTI_HV_FEATURE_WORDS]);
+
 /* probe.c */
 mote_status mti_soft_probe_quirks(struct mti_soft_quirks *quirks,
 				  mote_error *err);
