@@ -201,7 +201,7 @@ typedef struct mote_image_info {
 	size_t segment_count;
 	size_t file_size;
 	uint32_t bare_mode; /* mote_bare_mode_kind, bare.h; 0: user mode */
-	uint32_t reserved;
+	uint32_t machine;   /* e_machine of the ELF file */
 } mote_image_info;
 
 #define MOTE_IMAGE_INFO_INIT                                             \

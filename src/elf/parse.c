@@ -505,7 +505,8 @@ static mote_status read_image(struct mti_elf_file *file,
 				    header.e_entry);
 	if (!note.found)
 		return MTI_ELF_FAIL(file, "the program has no Mote note: build "
-					  "it with mote-cc");
+					  "it with mote-cc, or give it the "
+					  "note of a bare guest");
 	return mti_elf_note_apply(file, &note, allocator, elf);
 }
 

@@ -184,11 +184,20 @@ struct run {
 
 static mote_status bad_port(const struct mti_exit *exit, mote_error *err)
 {
+	const char *what = exit->in ? "read" : "wrote";
+	const char *plural = exit->size == 1 ? "" : "s";
+	const char *why = "where there is nothing";
+
+	if (exit->number == MOTE_BARE_PORT_EXIT)
+		why = exit->in ? "which can only be written" :
+				 "which takes 4 bytes";
+	else if (exit->number == MOTE_BARE_PORT_SNAPSHOT)
+		why = exit->in ? "which gives 4 bytes" : "which takes 4 bytes";
+	else if (exit->number == MOTE_BARE_PORT_DEBUG)
+		why = exit->in ? "which gives 1 byte" : "which takes 1 byte";
 	return mti_error_set(err, MOTE_E_PROTOCOL, operation,
-			     "the guest %s %u bytes at port 0x%x, where there "
-			     "is nothing",
-			     exit->in ? "read" : "wrote", exit->size,
-			     exit->number);
+			     "the guest %s %u byte%s at port 0x%x, %s", what,
+			     exit->size, plural, exit->number, why);
 }
 
 static bool is_serial(uint32_t port)

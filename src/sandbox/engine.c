@@ -43,14 +43,32 @@ static void list_others(const char *name, char *text, size_t size)
 	}
 }
 
+/* Nobody gets those by accident, but should know of them. */
+static void offer_others(char *text, size_t size)
+{
+	mote_backend_info info;
+	size_t i;
+
+	for (i = 0; i < mti_hv_backend_count; i++) {
+		if (!mti_hv_backends[i]->by_name)
+			continue;
+		info = (mote_backend_info)MOTE_BACKEND_INFO_INIT;
+		mti_hv_backends[i]->probe(&info);
+		if (info.reason == MOTE_BACKEND_READY)
+			add(text, size, "; \"%s\" is ready; ask for it by name",
+			    mti_hv_backends[i]->name);
+	}
+}
+
 static mote_status refuse(const char *name, bool known,
 			  const char *reasons, int os_errno, mote_error *err)
 {
 	char others[MOTE_ERROR_TEXT_MAX] = "";
 
 	if (!name) {
-		mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine", "%s",
-			      reasons);
+		offer_others(others, sizeof(others));
+		mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine", "%s%s",
+			      reasons, others);
 	} else {
 		list_others(name, others, sizeof(others));
 		if (known)

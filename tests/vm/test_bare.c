@@ -333,12 +333,12 @@ static void test_ports(void **state)
 		box = open_usual(i, CASE_PORT);
 		vm_expect(mote_run(box, NULL, &vm.err), MOTE_E_PROTOCOL,
 			  &vm.err);
-		vm_expect_text(&vm.err, "wrote 1 bytes at port 0x80");
+		vm_expect_text(&vm.err, "wrote 1 byte at port 0x80, where there is nothing");
 		end(box);
 		box = open_usual(i, CASE_PORT_SIZE);
 		vm_expect(mote_run(box, NULL, &vm.err), MOTE_E_PROTOCOL,
 			  &vm.err);
-		vm_expect_text(&vm.err, "wrote 1 bytes at port 0xd0");
+		vm_expect_text(&vm.err, "wrote 1 byte at port 0xd0, which takes 4 bytes");
 		end(box);
 	}
 }
