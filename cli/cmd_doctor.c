@@ -13,13 +13,15 @@
 #include "harden.h"
 #include "json.h"
 #include "options.h"
+#include "personality.h"
 #include "terminal.h"
 
 const char cli_doctor_help[] =
 	"usage: mote doctor [options]\n"
 	"\n"
 	"Shows which hypervisors Mote can use on this machine and, where one\n"
-	"cannot be used, why and what to do.\n"
+	"cannot be used, why and what to do; and, tried with guests of some\n"
+	"bytes, what kinds of guests each runs.\n"
 	"\n"
 	"  -j, --json         print one JSON object\n"
 	"      --sysroot DIR  for tests: read /proc, /sys, /dev and /etc\n"
@@ -38,6 +40,8 @@ struct checkup {
 	struct cli_failure failure;
 	struct cli_facts facts;
 	bool ready;
+	/* Of the backends that are ready; a made-up machine has none. */
+	bool runs[CLI_BACKENDS_MAX][CLI_PERSONALITIES];
 };
 
 static void read_options(struct checkup *it, int argc, char **argv)
@@ -98,6 +102,49 @@ static const char *misses(const mote_backend_info *info, size_t number)
 	return NULL;
 }
 
+/* A made-up machine runs nothing. */
+static bool was_tried(const struct checkup *it, size_t backend)
+{
+	return it->root[0] == '\0' &&
+	       it->facts.backends[backend].reason == MOTE_BACKEND_READY;
+}
+
+/* The name of another backend that runs it, or NULL. */
+static const char *who_else(const struct checkup *it, size_t which)
+{
+	for (size_t i = 0; i < it->facts.backend_count; i++)
+		if (it->runs[i][which])
+			return it->facts.backends[i].name;
+	return NULL;
+}
+
+static void print_guests(const struct checkup *it, size_t backend)
+{
+	const bool *runs = it->runs[backend];
+	const char *word = "runs ";
+
+	if (!was_tried(it, backend))
+		return;
+	printf("              ");
+	for (size_t i = 0; i < CLI_PERSONALITIES; i++) {
+		if (!runs[i])
+			continue;
+		printf("%s%s", word, cli_personality_name(i));
+		word = ", ";
+	}
+	printf("%s\n", word[0] == 'r' ? "runs nothing" : "");
+	for (size_t i = 0; i < CLI_PERSONALITIES; i++) {
+		const char *other = who_else(it, i);
+
+		if (!runs[i] && other)
+			printf("              not %s: use --backend %s\n",
+			       cli_personality_name(i), other);
+		else if (!runs[i])
+			printf("              not %s\n",
+			       cli_personality_name(i));
+	}
+}
+
 static void print_backends(const struct checkup *it)
 {
 	bool colour = cli_wants_colour(STDOUT_FILENO);
@@ -114,6 +161,7 @@ static void print_backends(const struct checkup *it)
 			       : CLI_RED,
 		       reason_words(info->reason), colour ? CLI_PLAIN : "",
 		       info->text[0] ? ": " : "", info->text);
+		print_guests(it, i);
 		for (size_t j = 0; j < MISSES_MAX && misses(info, j); j++)
 			printf("              %s\n", misses(info, j));
 		cli_diagnose(&it->facts, info, &advice);
@@ -218,6 +266,19 @@ static void print_machine(const struct cli_facts *facts)
 				     : "not built into this mote");
 }
 
+static json_t *json_guests(const struct checkup *it, size_t backend)
+{
+	json_t *object;
+
+	if (!was_tried(it, backend))
+		return json_null();
+	object = json_object();
+	for (size_t i = 0; i < CLI_PERSONALITIES; i++)
+		cli_json_set(object, cli_personality_name(i),
+			     json_boolean(it->runs[backend][i]));
+	return object;
+}
+
 static json_t *json_backends(const struct checkup *it)
 {
 	json_t *list = json_array();
@@ -246,6 +307,7 @@ static json_t *json_backends(const struct checkup *it)
 		for (size_t j = 0; j < MISSES_MAX && misses(info, j); j++)
 			cli_json_append(limits, json_string(misses(info, j)));
 		cli_json_set(object, "limits", limits);
+		cli_json_set(object, "guests", json_guests(it, i));
 		cli_json_append(list, object);
 	}
 	return list;
@@ -377,6 +439,8 @@ int cli_cmd_doctor(int argc, char **argv)
 			if (info->reason == MOTE_BACKEND_READY &&
 			    strcmp(info->name, "soft") != 0)
 				it->ready = true;
+			if (was_tried(it, i))
+				cli_personalities(info->name, it->runs[i]);
 		}
 	}
 	status = report(it);

@@ -337,7 +337,10 @@ static mote_status call_main(struct cli_run *run, mote_value *result)
 	return status;
 }
 
-/* Nobody here wants the states that it offers. */
+/*
+ * To its end: nobody wants the states that it offers, but who saves, who takes
+ * the first.
+ */
 static mote_status run_bare(struct cli_run *run, mote_value *result)
 {
 	mote_run_result ended = MOTE_RUN_RESULT_INIT;
@@ -345,9 +348,15 @@ static mote_status run_bare(struct cli_run *run, mote_value *result)
 
 	do
 		status = mote_run(run->box, &ended, &run->failure.error);
-	while (status == MOTE_OK && ended.end == MOTE_RUN_SNAPSHOT);
+	while (status == MOTE_OK && ended.end == MOTE_RUN_SNAPSHOT &&
+	       !run->options.saves);
 	if (status != MOTE_OK)
 		return status;
+	if (run->options.saves) {
+		run->offered = ended.end == MOTE_RUN_SNAPSHOT;
+		*result = (mote_value)MOTE_I32(0);
+		return MOTE_OK;
+	}
 	if (ended.end == MOTE_RUN_HALTED && !run->options.json)
 		fputs("mote run: the guest has halted\n", stderr);
 	run->main_status = (int)(ended.status & 0xff);
@@ -469,10 +478,14 @@ static void look_at_failure(struct cli_run *run)
 static void use_sandbox(struct cli_run *run)
 {
 	/* What is saved may be the state after no call at all. */
-	bool calls = !run->options.saves || run->options.function;
+	bool calls = !run->options.saves || run->options.function || run->bare;
 
 	if (calls && !call(run))
 		look_at_failure(run);
+	else if (run->options.saves && run->bare && !run->offered)
+		(void)cli_fail(&run->failure, CLI_EXIT_USAGE, MOTE_E_STATE,
+			       "the guest has ended and never asked for a "
+			       "snapshot: there is nothing to save");
 	else if (run->options.saves)
 		(void)cli_run_save(run);
 }

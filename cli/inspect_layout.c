@@ -126,6 +126,21 @@ static void print_extents(const struct view *view)
 	}
 }
 
+static void print_guest(const struct view *view)
+{
+	const mote_image *image = mote_snapshot_image(view->snapshot);
+	mote_image_info info = MOTE_IMAGE_INFO_INIT;
+
+	if (mote_image_describe(image, &info, NULL) == MOTE_OK &&
+	    info.bare_mode != 0)
+		printf("kind    bare, had started in %s mode\n",
+		       cli_bare_mode_text(info.bare_mode));
+	print_sizes(view);
+	print_extents(view);
+	if (info.bare_mode == 0)
+		cli_print_functions(image);
+}
+
 static json_t *json_extents(const struct view *view)
 {
 	size_t count = mote_snapshot_extent_count(view->snapshot);
@@ -204,9 +219,7 @@ static int report(struct view *view, const char *text)
 		cli_text_init(&clean, name, sizeof(name));
 		cli_text_clean(&clean, text, strlen(text));
 		printf("%s: Mote snapshot\n", name);
-		print_sizes(view);
-		print_extents(view);
-		cli_print_functions(mote_snapshot_image(view->snapshot));
+		print_guest(view);
 	}
 	return cli_end(&view->failure, view->command, error);
 }

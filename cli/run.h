@@ -45,6 +45,7 @@ struct cli_run {
 	struct cli_heap heap;
 	struct cli_gdb gdb;
 	bool bare; /* the guest has no functions: it runs */
+	bool offered; /* and has asked for a snapshot */
 	int main_status;
 	char *result_json; /* owned */
 	uint64_t create_ns;

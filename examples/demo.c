@@ -396,6 +396,23 @@ static int no_hypervisor(const mote_error *err)
 	return EXIT_NO_HYPERVISOR;
 }
 
+/* A hypervisor; else an emulated CPU, if that was built. */
+static mote_status open_engine(mote_error *err)
+{
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+	mote_status status = mote_engine_new(NULL, &engine, err);
+
+	if (status != MOTE_E_NO_HYPERVISOR)
+		return status;
+	options.backend = "soft";
+	if (mote_engine_new(&options, &engine, NULL) != MOTE_OK)
+		return status;
+	fprintf(stderr, "No hypervisor (%s): guests run on an emulated CPU, "
+			"slowly and without isolation.\n",
+		err->text);
+	return MOTE_OK;
+}
+
 static void show_image(const char *path)
 {
 	mote_image_info info = MOTE_IMAGE_INFO_INIT;
@@ -423,7 +440,7 @@ int main(int argc, char **argv)
 	view_title("Mote %s: call untrusted code like a function",
 		   mote_version_string());
 	view_gap();
-	status = mote_engine_new(NULL, &engine, &err);
+	status = open_engine(&err);
 	if (status == MOTE_E_NO_HYPERVISOR)
 		return no_hypervisor(&err);
 	if (status == MOTE_OK)

@@ -116,6 +116,27 @@ static void check_layout(const struct mti_layout *layout)
 	       "areas as large as the host takes them to be");
 }
 
+/* What no VM is made with, and no hypervisor is asked to take. */
+static void check_bare(const struct mti_config *config)
+{
+	const struct mti_layout *layout = &config->layout;
+	uint64_t value;
+	uint32_t i;
+
+	demand(layout->hole > 0 && layout->hole < layout->hole_end &&
+		       layout->hole_end < layout->memory_size,
+	       "a hole inside memory");
+	for (i = 0; i < config->extent_count; i++)
+		demand(config->extents[i].gpa >= layout->hole_end ||
+			       config->extents[i].gpa +
+					       config->extents[i].size <=
+				       layout->hole,
+		       "nothing in the hole");
+	demand(config->bare.cpu.vector_size <= sizeof(config->bare.cpu.vector),
+	       "vector registers");
+	demand(!mti_bare_wrong(&config->bare.cpu, &value), "some CPU's state");
+}
+
 static void check_extents(const struct mti_config *config)
 {
 	uint64_t end = 0;
@@ -156,10 +177,13 @@ static void read_config(const uint8_t *data, size_t size)
 					  .err = &err };
 	struct mti_config config;
 
-	mti_config_read(&reader, data, size, &here, &config);
+	mti_config_read(&reader, data, size, &here, &here, &config);
 	check_status(&reader);
 	if (reader.status == MOTE_OK) {
-		check_layout(&config.layout);
+		if (config.layout.bare)
+			check_bare(&config);
+		else
+			check_layout(&config.layout);
 		check_extents(&config);
 		demand((config.origin.features[0] & ~UINT64_C(0xffff)) == 0,
 		       "no more features than there are");

@@ -163,6 +163,37 @@ static void make_config(const char *folder, const struct mti_digest *digest)
 	write_document(folder, "config", config);
 }
 
+static void make_bare_config(const char *folder,
+			     const struct mti_digest *digest)
+{
+	static const struct mti_layout_sizes sizes = { 1 << 20, 65536, 65536 };
+	static const struct mti_bare_plan plan = { .mode = MOTE_BARE_LONG,
+						   .size = 0x110000,
+						   .end = 0x110000 };
+	const struct mti_snap_tables tables = { .export_count = 0 };
+	static struct mti_store store = { .extent_count = 1 };
+	static struct mti_snap snap = { .store = &store };
+	struct mti_bare_start start = { .mode = MOTE_BARE_LONG,
+					.entry = 0x100000 };
+	mote_error err = MOTE_ERROR_INIT;
+	json_t *config = NULL;
+
+	store.extents[0] = (struct mti_extent){ 0x100000, 0x8000, 0, 0 };
+	if (!mti_layout_plan_bare(&plan, &sizes, &snap.layout))
+		exit(1);
+	start.page_table = snap.layout.page_table_gpa;
+	mti_bare_start(&start, &snap.bare.cpu);
+	snap.bare.cpu.vector_size = 576;
+	snap.origin.machine = EM_X86_64;
+	snap.origin.abi_version = MOTE_BARE_VERSION;
+	memcpy(snap.origin.backend, "kvm", 4);
+	if (mti_config_new(&snap, digest, &tables, &config, &err) != MOTE_OK) {
+		fprintf(stderr, "bare config: %s\n", err.text);
+		exit(1);
+	}
+	write_document(folder, "bare-config", config);
+}
+
 static void make_snapshots(const char *folder)
 {
 	struct mti_manifest manifest = { .memory_count = 2 };
@@ -181,6 +212,7 @@ static void make_snapshots(const char *folder)
 		exit(1);
 	write_document(folder, "index", index.root);
 	make_config(folder, &blob->digest);
+	make_bare_config(folder, &blob->digest);
 }
 
 /* Few pages, most of them zero. */

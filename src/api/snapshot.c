@@ -121,10 +121,14 @@ static const char *area_name(const struct mti_layout *layout,
 		       "";
 }
 
-static uint32_t protection(const struct mti_region *region)
+static uint32_t protection(const struct mti_layout *layout,
+			   const struct mti_region *region)
 {
 	uint32_t bits = MOTE_PROT_READ;
 
+	/* Its page tables are its own affair. */
+	if (layout->bare)
+		return bits | MOTE_PROT_WRITE | MOTE_PROT_EXECUTE;
 	if (!region || !(region->flags & MTI_PT_USER))
 		return 0;
 	if (region->flags & MTI_PT_WRITE)
@@ -162,7 +166,7 @@ static size_t walk(const mote_snapshot *snapshot, size_t index,
 						   UINT64_MAX;
 				out->bytes = end - gpa;
 				out->shared = !is_own(snapshot, extent);
-				out->protection = protection(region);
+				out->protection = protection(layout, region);
 				out->area = area_name(layout, region, gpa);
 				return count;
 			}

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "os/os.h"
+#include "sandbox/bare.h"
 #include "sandbox/sandbox.h"
 #include "snap/file.h"
 
@@ -70,17 +71,23 @@ static mote_status tables_init(struct tables *tables, const mote_image *image,
 }
 
 /* What guests of that engine find their CPU to have. */
-static void cpu_features(const mote_engine *engine,
+static void cpu_features(const mote_engine *engine, bool bare,
 			 uint64_t features[MTI_SNAP_FEATURE_WORDS])
 {
 	_Static_assert(MTI_HV_FEATURE_WORDS == MTI_SNAP_FEATURE_WORDS, "");
 	if (engine->ops->cpu_features)
-		engine->ops->cpu_features(features);
+		engine->ops->cpu_features(bare, features);
 	else
 		mti_os_cpu_features(features);
 }
 
 /* ------------------------------------------------------------------- save */
+
+static void note_features(const mote_image *image, uint64_t *features)
+{
+	if (mti_is_bare(image) || image->arch->cpuid)
+		cpu_features(image->engine, mti_is_bare(image), features);
+}
 
 mote_status mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
 			       const char *tag, mote_progress_fn progress,
@@ -100,16 +107,13 @@ mote_status mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
 			    !directory ? "directory" :
 					 "tag",
 			    err);
-	if (snapshot->snap.layout.bare)
-		return mti_error_set(err, MOTE_E_UNSUPPORTED, operation,
-				     "snapshots of bare guests stay in memory");
 	status = tables_init(&tables, snapshot->image, operation, err);
 	if (status != MOTE_OK)
 		return status;
 	snap = snapshot->snap;
 	/* It was taken in this process, so on this machine. */
-	if (!snapshot->from_file && snapshot->image->arch->cpuid)
-		cpu_features(snapshot->image->engine, snap.origin.features);
+	if (!snapshot->from_file)
+		note_features(snapshot->image, snap.origin.features);
 	save = (struct mti_save){
 		.allocator = &snapshot->image->engine->allocator,
 		.snap = &snap,
@@ -132,14 +136,21 @@ mote_status mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
 
 /* What a snapshot must fit. One that is only looked at may be of any. */
 static void describe_here(const mote_engine *engine,
-			  struct mti_snap_origin *here)
+			  struct mti_snap_origin *here,
+			  struct mti_snap_origin *bare)
 {
 	memset(here, 0, sizeof(*here));
 	here->abi_version = MOTE_ABI_VERSION;
-	if (!engine->ops->state_set)
+	if (!engine->ops->state_set) {
+		*bare = *here;
+		bare->abi_version = MOTE_BARE_VERSION;
 		return;
+	}
 	snprintf(here->backend, sizeof(here->backend), "%s", engine->ops->name);
-	cpu_features(engine, here->features);
+	*bare = *here;
+	bare->abi_version = MOTE_BARE_VERSION;
+	cpu_features(engine, false, here->features);
+	cpu_features(engine, true, bare->features);
 }
 
 /* The program becomes an image, which owns the bytes then. */
@@ -191,6 +202,7 @@ mote_status mote_snapshot_load(mote_engine *engine, const char *directory,
 {
 	static const char operation[] = "load snapshot";
 	struct mti_snap_origin here;
+	struct mti_snap_origin bare;
 	struct mti_loaded loaded;
 	mote_image *image = NULL;
 	struct mti_load load;
@@ -208,12 +220,13 @@ mote_status mote_snapshot_load(mote_engine *engine, const char *directory,
 				     "flags 0x%x has bits that this version "
 				     "does not know",
 				     flags);
-	describe_here(engine, &here);
+	describe_here(engine, &here, &bare);
 	load = (struct mti_load){
 		.allocator = &engine->allocator,
 		.directory = directory,
 		.reference = reference,
 		.here = &here,
+		.bare = &bare,
 		.verify = (flags & MOTE_LOAD_VERIFY) != 0,
 		.copy = (flags & MOTE_LOAD_COPY) != 0,
 	};

@@ -30,6 +30,33 @@ const struct mti_arch *mti_arch_named(const char *name)
 	return NULL;
 }
 
+static const struct mti_arch *const bare_archs[] = {
+	&mti_arch_i686,
+	&mti_arch_amd64,
+};
+
+#define BARE_ARCHS (sizeof(bare_archs) / sizeof(bare_archs[0]))
+
+const struct mti_arch *mti_arch_find_bare(uint32_t machine)
+{
+	size_t i;
+
+	for (i = 0; i < BARE_ARCHS; i++)
+		if (bare_archs[i]->machine == machine)
+			return bare_archs[i];
+	return NULL;
+}
+
+const struct mti_arch *mti_arch_named_bare(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < BARE_ARCHS; i++)
+		if (strcmp(bare_archs[i]->name, name) == 0)
+			return bare_archs[i];
+	return NULL;
+}
+
 uint64_t mti_cpu_state_get(const struct mti_cpu_state *state,
 			   enum mti_cpu_part part)
 {

@@ -206,5 +206,8 @@ const struct mti_arch *mti_arch_named(const char *name);
 void mti_arch_list(char *text, size_t size);
 #define MTI_ARCH_LIST_BYTES 80
 extern const struct mti_arch mti_arch_i686; /* bare guests only */
+/* Of those that bare guests can be for. */
+const struct mti_arch *mti_arch_find_bare(uint32_t machine);
+const struct mti_arch *mti_arch_named_bare(const char *name);
 
 #endif

@@ -94,6 +94,12 @@ const char *mti_bare_mode_name(uint32_t mode);
 const struct mti_pt *mti_bare_paging(const struct mti_bare_state *state,
 				     uint64_t *root);
 
+/*
+ * The member that no CPU can have like this, as snapshots in files call it,
+ * and what it holds; NULL: some CPU can be in that state.
+ */
+const char *mti_bare_wrong(const struct mti_bare_state *state, uint64_t *value);
+
 /* The address of an instruction that CS:IP means. */
 uint64_t mti_bare_pc(const struct mti_bare_state *state);
 

@@ -150,11 +150,12 @@ struct mti_hv_ops {
 	void (*vm_free)(struct mti_vm *vm);
 
 	/*
-	 * What programs in user mode may find the CPU to have, as
+	 * What guests, bare or not, may find the CPU to have, as
 	 * mti_os_cpu_features has it. NULL operation: all that this machine's
 	 * CPU has.
 	 */
-	void (*cpu_features)(uint64_t features[MTI_HV_FEATURE_WORDS]);
+	void (*cpu_features)(bool bare,
+			     uint64_t features[MTI_HV_FEATURE_WORDS]);
 
 	/* For the guest's control page. */
 	uint32_t (*features)(const struct mti_vm *vm); /* MOTE_FEATURE_* */

@@ -570,7 +570,8 @@ static mote_status build_store(const struct mti_freeze *freeze,
 		mti_store_unref(store);
 		return status;
 	}
-	if (!full) {
+	/* If all is zero too: files of snapshots have memory. */
+	if (!store->files[0] && freeze->base->files[0]) {
 		store->files[0] = freeze->base->files[0];
 		mti_backing_ref(store->files[0]);
 	}

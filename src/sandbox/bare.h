@@ -24,7 +24,10 @@ mote_status mti_bare_never(const mote_sandbox *box, const char *operation,
 mote_status mti_bare_options(const mote_sandbox_options *options,
 			     mote_error *err);
 
-/* bare_template.c: plan and store. */
+/* bare_template.c: where everything lies; that, and what is in it. */
+mote_status mti_bare_make_plan(const mote_image *image,
+			       const struct mti_layout_sizes *sizes,
+			       struct mti_layout *layout, mote_error *err);
 mote_status mti_bare_build(struct mti_template *plan, const mote_image *image,
 			   const struct mti_layout_sizes *sizes,
 			   mote_error *err);

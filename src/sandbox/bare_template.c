@@ -14,9 +14,9 @@
 
 static const char operation[] = "build image";
 
-static mote_status make_plan(const mote_image *image,
-			     const struct mti_layout_sizes *sizes,
-			     struct mti_layout *layout, mote_error *err)
+mote_status mti_bare_make_plan(const mote_image *image,
+			       const struct mti_layout_sizes *sizes,
+			       struct mti_layout *layout, mote_error *err)
 {
 	const struct mti_elf *elf = &image->elf;
 	const struct mti_bare_plan wanted = {
@@ -153,8 +153,9 @@ mote_status mti_bare_build(struct mti_template *plan, const mote_image *image,
 {
 	const struct mti_pt *pt = mti_bare_mode_pt(image->elf.bare_mode);
 	struct mti_tables tables = { 0 };
-	mote_status status = make_plan(image, sizes, &plan->layout, err);
+	mote_status status;
 
+	status = mti_bare_make_plan(image, sizes, &plan->layout, err);
 	if (status != MOTE_OK)
 		return status;
 	if (pt && !mti_tables_build_bare(&tables, pt, &plan->layout,

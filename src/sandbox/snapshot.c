@@ -201,6 +201,34 @@ static bool is_apart(const struct mti_store *store,
 	return !extent || extent->gpa >= region->gpa + region->size;
 }
 
+/* Where all of it lies is for the program and the sizes to say. */
+static mote_status check_bare(const mote_image *image,
+			      const struct mti_snap *snap,
+			      struct mti_layout *plan, mote_error *err)
+{
+	const struct mti_layout *found = &snap->layout;
+	mote_error inner = MOTE_ERROR_INIT;
+
+	if (!mti_is_bare(image))
+		return bad(err, "its program is not a bare guest");
+	if (mti_bare_make_plan(image, &found->sizes, plan, &inner) != MOTE_OK)
+		return bad(err, inner.text);
+	if (found->memory_size != plan->memory_size ||
+	    found->hole != plan->hole || found->hole_end != plan->hole_end)
+		return bad(err, "bare.hole: is not where its program and its "
+				"sizes have it");
+	if (found->page_table_gpa != plan->page_table_gpa ||
+	    found->page_table_max != plan->page_table_max)
+		return bad(err, "memory.page_tables: are not where its program "
+				"and its sizes have them");
+	if (!mti_store_valid(snap->store) ||
+	    snap->store->memory_size != plan->memory_size)
+		return bad(err, "its memory does not fit its layout");
+	if (snap->origin.machine != image->arch->machine)
+		return bad(err, "it is not of this program's machine");
+	return MOTE_OK;
+}
+
 static mote_status check_parts(const mote_image *image,
 			       const struct mti_snap *snap, mote_error *err)
 {
@@ -229,30 +257,31 @@ mote_status mti_snapshot_from_parts(mote_image *image,
 				    const struct mti_snap *snap,
 				    mote_snapshot **out, mote_error *err)
 {
-	mote_status status = check_parts(image, snap, err);
-	struct mti_template *template = NULL;
-	mote_snapshot *made = NULL;
+	mote_snapshot *made = new_snapshot(image);
+	mote_status status;
 
-	if (status != MOTE_OK)
-		goto fail;
-	status = mti_template_new(image, &snap->layout, snap->store, &template,
-				  err);
-	if (status != MOTE_OK)
-		goto fail;
-	made = new_snapshot(image);
 	if (!made) {
 		status = mti_error_set(err, MOTE_E_NO_MEMORY, "load snapshot",
 				       "no memory for the snapshot");
 		goto fail;
 	}
-	made->template = template;
 	made->snap = *snap;
+	made->snap.store = NULL;
+	status = snap->layout.bare ?
+			 check_bare(image, snap, &made->snap.layout, err) :
+			 check_parts(image, snap, err);
+	if (status == MOTE_OK)
+		status = mti_template_new(image, &made->snap.layout,
+					  snap->store, &made->template, err);
+	if (status != MOTE_OK)
+		goto fail;
+	made->snap.store = snap->store;
 	made->own_files = snap->store->files[1] ? 2 : 1;
 	made->from_file = true;
 	*out = made;
 	return MOTE_OK;
 fail:
-	mti_template_unref(template);
+	mti_snapshot_unref(made);
 	mti_store_unref(snap->store);
 	return status;
 }

@@ -42,6 +42,14 @@ static void check_size(const struct mti_json_node *root, const char *name,
 			      name, size, MOTE_PAGE_SIZE, max);
 }
 
+static void check_sizes(const struct mti_json_node *root,
+			const struct mti_layout_sizes *sizes)
+{
+	check_size(root, "heap", sizes->heap, MOTE_HEAP_MAX);
+	check_size(root, "stack", sizes->stack, MOTE_STACK_MAX);
+	check_size(root, "io", sizes->io, MOTE_IO_MAX);
+}
+
 /* Whether it lies in the window that its name promises. */
 static bool in_window(const struct mti_region *region)
 {
@@ -136,9 +144,7 @@ static void check_layout(const struct mti_json_node *root,
 	const char *wrong;
 	size_t i;
 
-	check_size(root, "heap", layout->sizes.heap, MOTE_HEAP_MAX);
-	check_size(root, "stack", layout->sizes.stack, MOTE_STACK_MAX);
-	check_size(root, "io", layout->sizes.io, MOTE_IO_MAX);
+	check_sizes(root, &layout->sizes);
 	if (root->reader->status != MOTE_OK)
 		return;
 	if (layout->memory_size == 0 || !page_aligned(layout->memory_size))
@@ -245,6 +251,13 @@ void mti_config_check(const struct mti_json_node *root,
 {
 	const struct mti_arch *arch = mti_arch_find(config->origin.machine);
 
+	if (config->layout.bare) {
+		check_sizes(root, &config->layout.sizes);
+		check_extents(root, config);
+		if (root->reader->status == MOTE_OK)
+			mti_config_check_bare(root, config);
+		return;
+	}
 	/* Else it has not come so far. */
 	if (!arch)
 		return;

@@ -23,6 +23,10 @@ static const char *const root_keys[] = {
 	"sizes",  "memory",  "regions", "state", "program", "exports",
 	"imports", NULL,
 };
+static const char *const bare_root_keys[] = {
+	"format", "mote",   "arch", "abi",     "backend", "page_size", "cpu",
+	"sizes",  "memory", "bare", "program", "exports", "imports",   NULL,
+};
 static const char *const cpu_keys[] = { "features", NULL };
 static const char *const size_keys[] = { "heap", "stack", "io", NULL };
 static const char *const memory_keys[] = { "size", "page_tables", "extents",
@@ -36,9 +40,12 @@ static const char *const export_keys[] = { "name", "signature", NULL };
 static const char *const import_keys[] = { "name", "signature", "posted",
 					   NULL };
 
-static const char *arch_name(uint32_t machine)
+static const char *arch_name(const struct mti_snap *snap)
 {
-	const struct mti_arch *arch = mti_arch_find(machine);
+	uint32_t machine = snap->origin.machine;
+	const struct mti_arch *arch = snap->layout.bare ?
+					      mti_arch_find_bare(machine) :
+					      mti_arch_find(machine);
 
 	return arch ? arch->name : NULL;
 }
@@ -96,11 +103,12 @@ static void read_backend(const struct mti_json_node *root,
 		memcpy(origin->backend, text, length);
 }
 
-static void read_arch(const struct mti_json_node *root,
+static void read_arch(const struct mti_json_node *root, bool bare,
 		      struct mti_snap_origin *origin)
 {
 	const char *text = mti_json_text(root, "arch");
-	const struct mti_arch *arch = mti_arch_named(text);
+	const struct mti_arch *arch = bare ? mti_arch_named_bare(text) :
+					     mti_arch_named(text);
 
 	if (arch)
 		origin->machine = arch->machine;
@@ -111,7 +119,7 @@ static void read_arch(const struct mti_json_node *root,
 }
 
 static void read_origin(const struct mti_json_node *root,
-			const struct mti_snap_origin *here,
+			const struct mti_snap_origin *here, bool bare,
 			struct mti_snap_origin *origin)
 {
 	struct mti_json_node cpu;
@@ -119,7 +127,7 @@ static void read_origin(const struct mti_json_node *root,
 
 	*origin = *here;
 	(void)mti_json_text(root, "mote");
-	read_arch(root, origin);
+	read_arch(root, bare, origin);
 	number = mti_json_number(root, "abi", UINT32_MAX);
 	if (number != here->abi_version)
 		mti_json_fail(root,
@@ -302,9 +310,11 @@ static void read_program(const struct mti_json_node *root,
 
 void mti_config_read(struct mti_json_reader *reader, const void *data,
 		     size_t size, const struct mti_snap_origin *here,
+		     const struct mti_snap_origin *bare,
 		     struct mti_config *config)
 {
 	struct mti_json_node root;
+	bool is_bare;
 
 	memset(config, 0, sizeof(*config));
 	config->root = mti_json_parse(reader, data, size);
@@ -312,12 +322,17 @@ void mti_config_read(struct mti_json_reader *reader, const void *data,
 		return;
 	root = mti_json_root(reader, config->root);
 	read_format(&root);
-	read_origin(&root, here, &config->origin);
-	mti_json_only(&root, root_keys);
+	is_bare = bare && mti_config_is_bare(&root);
+	read_origin(&root, is_bare ? bare : here, is_bare, &config->origin);
+	mti_json_only(&root, is_bare ? bare_root_keys : root_keys);
 	read_sizes(&root, &config->layout.sizes);
 	read_memory(&root, config);
-	read_regions(&root, &config->layout);
-	read_state(&root, config->origin.machine, &config->cpu);
+	if (is_bare) {
+		mti_config_read_bare(&root, config);
+	} else {
+		read_regions(&root, &config->layout);
+		read_state(&root, config->origin.machine, &config->cpu);
+	}
 	read_program(&root, &config->program);
 	(void)mti_json_get(&root, "exports", JSON_ARRAY);
 	(void)mti_json_get(&root, "imports", JSON_ARRAY);
@@ -515,6 +530,14 @@ static json_t *new_table(const struct mti_snap_function *functions,
 	return finish(array, bad);
 }
 
+static int add_regions_and_state(json_t *root, const struct mti_snap *snap)
+{
+	const struct mti_arch *arch = mti_arch_find(snap->origin.machine);
+	int bad = set(root, "regions", new_regions(&snap->layout));
+
+	return bad | set(root, "state", new_state(&snap->cpu, arch));
+}
+
 static json_t *new_root(const struct mti_snap *snap,
 			const struct mti_digest *program,
 			const struct mti_snap_tables *tables)
@@ -527,7 +550,7 @@ static json_t *new_root(const struct mti_snap *snap,
 	mti_digest_text(program, digest);
 	bad |= set(root, "format", number(MTI_CONFIG_FORMAT));
 	bad |= set(root, "mote", json_string(MOTE_VERSION_STRING));
-	bad |= set(root, "arch", json_string(arch_name(snap->origin.machine)));
+	bad |= set(root, "arch", json_string(arch_name(snap)));
 	bad |= set(root, "abi", number(snap->origin.abi_version));
 	bad |= set(root, "backend", json_string(snap->origin.backend));
 	bad |= set(root, "page_size", number(MOTE_PAGE_SIZE));
@@ -538,8 +561,10 @@ static json_t *new_root(const struct mti_snap *snap,
 			     "stack", (json_int_t)sizes->stack, "io",
 			     (json_int_t)sizes->io));
 	bad |= set(root, "memory", new_memory(snap));
-	bad |= set(root, "regions", new_regions(&snap->layout));
-	bad |= set(root, "state", new_state(&snap->cpu, mti_arch_find(snap->origin.machine)));
+	if (snap->layout.bare)
+		bad |= mti_config_add_bare(root, snap);
+	else
+		bad |= add_regions_and_state(root, snap);
 	bad |= set(root, "program", json_string(digest));
 	bad |= set(root, "exports",
 		   new_table(tables->exports, tables->export_count, false));
@@ -553,7 +578,7 @@ mote_status mti_config_new(const struct mti_snap *snap,
 			   const struct mti_snap_tables *tables, json_t **root,
 			   mote_error *err)
 {
-	if (!arch_name(snap->origin.machine))
+	if (!arch_name(snap))
 		return mti_error_set(err, MOTE_E_INVALID, "save snapshot",
 				     "machine %" PRIu32 " has no name",
 				     snap->origin.machine);

@@ -31,6 +31,7 @@ struct mti_config {
 	json_t *root; /* a reference, for the tables; NULL: none */
 	struct mti_layout layout;
 	struct mti_snap_cpu cpu;
+	struct mti_snap_bare bare; /* instead of cpu, if layout.bare */
 	struct mti_snap_origin origin;
 	struct mti_digest program;
 	uint32_t extent_count;
@@ -40,11 +41,14 @@ struct mti_config {
 
 /*
  * Reads and checks a config for a machine like *here; if that has no backend
- * ("") the snapshot will not run, and backend and CPU may be any. What is
- * wrong is in reader; the config is to be finished all the same.
+ * ("") the snapshot will not run, and backend and CPU may be any. One of a bare
+ * guest is for a machine like *bare, of any backend; NULL: refused. It leaves
+ * layout.regions to who has the program. What is wrong is in reader; the
+ * config is to be finished all the same.
  */
 void mti_config_read(struct mti_json_reader *reader, const void *data,
 		     size_t size, const struct mti_snap_origin *here,
+		     const struct mti_snap_origin *bare,
 		     struct mti_config *config);
 void mti_config_fini(struct mti_config *config);
 
@@ -65,6 +69,14 @@ mote_status mti_config_new(const struct mti_snap *snap,
  */
 void mti_config_check(const struct mti_json_node *root,
 		      const struct mti_config *config);
+
+/* bare.c: what is different in the config of a bare guest. */
+bool mti_config_is_bare(const struct mti_json_node *root);
+void mti_config_read_bare(const struct mti_json_node *root,
+			  struct mti_config *config);
+void mti_config_check_bare(const struct mti_json_node *root,
+			   const struct mti_config *config);
+int mti_config_add_bare(json_t *root, const struct mti_snap *snap);
 
 /*
  * features.c: where the word is in a config, and what a bit of it is called;

@@ -40,6 +40,7 @@ struct mti_load {
 	const char *directory;
 	const char *reference;
 	const struct mti_snap_origin *here; /* what this machine offers */
+	const struct mti_snap_origin *bare; /* to bare guests; or NULL */
 	bool verify; /* every digest */
 	bool copy;   /* memory is not mapped from the files, but read */
 };

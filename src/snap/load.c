@@ -138,7 +138,8 @@ static mote_status read_config(struct loader *loader)
 	status = check_document(loader, true, "config", descriptor, &bytes);
 	if (status == MOTE_OK) {
 		mti_config_read(&reader, bytes.data, bytes.size,
-				loader->load->here, &loader->loaded->config);
+				loader->load->here, loader->load->bare,
+				&loader->loaded->config);
 		status = document_error(&reader, &loader->folder);
 	}
 	if (status == MOTE_OK)
@@ -347,6 +348,7 @@ static mote_status load_from(struct loader *loader,
 		return status;
 	loaded->snap.layout = loaded->config.layout;
 	loaded->snap.cpu = loaded->config.cpu;
+	loaded->snap.bare = loaded->config.bare;
 	loaded->snap.origin = loaded->config.origin;
 	return MOTE_OK;
 }

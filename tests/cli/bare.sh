@@ -41,6 +41,29 @@ err_has 'takes no arguments'
 run run -H Name=x "$KERNELS/bare-hello.elf"
 status 2
 
+# --- its state in a file: from where it asks for that
+layout=$scratch/layout
+run snapshot save --timeout 20s "$layout:none" "$KERNELS/bare-hello.elf"
+status 2
+err_has 'the guest has ended and never asked for a snapshot'
+run snapshot save "$layout:x" "$KERNELS/bare-hello.elf" main
+status 2
+if "$MOTE" run -b soft --timeout 20s "$KERNELS/bare-kernel.elf" \
+	>/dev/null 2>&1; [ $? -eq 10 ]; then
+	run snapshot save -b soft --timeout 20s "$layout:kernel" \
+		"$KERNELS/bare-kernel.elf"
+	status 0
+	out 'kernel: A1a '
+	err_has 'saved sha256:'
+	run inspect "$layout:kernel"
+	status 0
+	out_has 'kind    bare, had started in protected (32-bit) mode'
+	out_has 'rwx    own     program'
+	run run -b soft --timeout 20s --snapshot "$layout:kernel"
+	status 10
+	out "B1b A2c B2d A3e B3f A4g B4h A5i B5j $nl"
+fi
+
 # --- it is broken
 printf '\177ELF\001' >"$scratch/short"
 run run "$scratch/short"

@@ -31,6 +31,19 @@ else
 	json false ready
 fi
 
+# What runs here: whoever is ready runs programs of this machine.
+if [ "$said" -eq 0 ] && [ "$(uname -m)" = x86_64 ]; then
+	json true backends 0 guests 'user amd64'
+	json true backends 0 guests 'bare unpaged'
+	paged=$("$JSONGET" backends 0 guests 'bare 32-bit paged' <"$scratch/out")
+	soft=$("$JSONGET" backends 1 guests 'bare 32-bit paged' \
+		<"$scratch/out" 2>/dev/null) || soft=
+	run doctor
+	if [ "$paged" = false ] && [ "$soft" = true ]; then
+		out_has 'not bare 32-bit paged: use --backend soft'
+	fi
+fi
+
 # The group of made-up devices: not root's, not the user's.
 gid=$(id -g)
 [ "$gid" -ne 0 ] || gid=4711

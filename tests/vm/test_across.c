@@ -59,7 +59,7 @@ static void open_engines(void)
 		engines[at].name = info.name;
 		ops = engines[at].engine->ops;
 		if (ops->cpu_features)
-			ops->cpu_features(engines[at].features);
+			ops->cpu_features(false, engines[at].features);
 		else
 			mti_os_cpu_features(engines[at].features);
 		engine_count++;

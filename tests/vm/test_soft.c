@@ -312,6 +312,164 @@ static void test_steps(void **state)
 	machine_close(&machine);
 }
 
+/* The guest's registers at a step, the CPU standing in the stub. */
+static void read_step(struct mti_machine *registers)
+{
+	const uint8_t *end = (uint8_t *)machine_at(&machine,
+						   MOTE_GVA_INTERRUPT_STACK) +
+			     PAGE;
+
+	vm_expect(machine.ops->machine_get(machine.vm, registers,
+					   &machine.err),
+		  MOTE_OK, &machine.err);
+	memcpy(&registers->general[MTI_RIP], end - 40, 8);
+	memcpy(&registers->general[MTI_RFLAGS], end - 24, 8);
+	memcpy(&registers->general[MTI_RSP], end - 16, 8);
+}
+
+/* As many steps as it takes; what they come to. */
+static uint64_t step_all(struct mti_machine *registers)
+{
+	uint64_t last = MACHINE_CODE + (uint64_t)(m_steps_end - machine_code);
+	uint64_t sum = 0;
+	int steps = 0;
+	int i;
+
+	while (registers->general[MTI_RIP] != last && steps++ < 100) {
+		registers->general[MTI_RFLAGS] |= 0x100;
+		vm_expect(machine.ops->machine_set(machine.vm, registers,
+						   &machine.err),
+			  MOTE_OK, &machine.err);
+		do {
+			machine.ops->kick(machine.vm, false);
+			memset(&machine.exit, 0, sizeof(machine.exit));
+			vm_expect(machine.ops->run(machine.vm, &machine.exit,
+						   &machine.err),
+				  MOTE_OK, &machine.err);
+		} while (machine.exit.kind == MTI_EXIT_INTERRUPTED);
+		assert_int_equal(machine.exit.kind, MTI_EXIT_FAULT);
+		assert_int_equal(machine.exit.number, 1);
+		read_step(registers);
+		for (i = 0; i <= MTI_RIP; i++)
+			sum = sum * 31 + registers->general[i];
+	}
+	return sum + (uint64_t)steps;
+}
+
+/* No instruction is lost or comes twice, wherever a kick comes. */
+static void test_kicked_code(void **state)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct itimerspec when = { .it_interval.tv_nsec = 15000,
+				   .it_value.tv_nsec = 1 };
+	const struct itimerspec never = { 0 };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = SIGUSR1 };
+	size_t kicks = 0;
+	timer_t timer;
+	int i;
+
+	(void)state;
+	open_machine();
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+	assert_int_equal(timer_settime(timer, 0, &when, NULL), 0);
+	for (i = 0; i < 3000; i++) {
+		machine_enter(&machine, m_touch, MOTE_GVA_HEAP, 64);
+		do {
+			machine.ops->kick(machine.vm, false);
+			memset(&machine.exit, 0, sizeof(machine.exit));
+			vm_expect(machine.ops->run(machine.vm, &machine.exit,
+						   &machine.err),
+				  MOTE_OK, &machine.err);
+			kicks += machine.exit.kind == MTI_EXIT_INTERRUPTED;
+		} while (machine.exit.kind == MTI_EXIT_INTERRUPTED);
+		assert_int_equal(machine.exit.kind, MTI_EXIT_PORT);
+	}
+	assert_int_equal(timer_settime(timer, 0, &never, NULL), 0);
+	timer_delete(timer);
+	for (i = 0; i < 64; i++)
+		assert_int_equal(*(uint8_t *)machine_at(&machine,
+							MOTE_GVA_HEAP +
+								(uint64_t)i *
+									PAGE),
+				 3000 & 0xff);
+	print_message("%zu kicks\n", kicks);
+	machine_close(&machine);
+}
+
+/* Kicks come at any moment of a step. */
+static void test_kicked_steps(void **state)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct itimerspec when = { .it_interval.tv_nsec = 15000,
+				   .it_value.tv_nsec = 1 };
+	const struct itimerspec never = { 0 };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = SIGUSR1 };
+	struct mti_machine first;
+	struct mti_machine registers;
+	uint64_t expected;
+	timer_t timer;
+	int i;
+
+	(void)state;
+	open_machine();
+	machine_enter(&machine, m_break, MOTE_GVA_HEAP, 0);
+	machine_go(&machine, MTI_EXIT_FAULT);
+	read_step(&first);
+	first.general[MTI_RIP] = MACHINE_CODE +
+				 (uint64_t)(m_steps - machine_code);
+	registers = first;
+	expected = step_all(&registers);
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+	assert_int_equal(timer_settime(timer, 0, &when, NULL), 0);
+	for (i = 0; i < 500; i++) {
+		registers = first;
+		assert_int_equal(step_all(&registers), expected);
+	}
+	assert_int_equal(timer_settime(timer, 0, &never, NULL), 0);
+	timer_delete(timer);
+	machine_close(&machine);
+}
+
+/* All that a guest can see of the CPU is as new after a restore. */
+static void test_new_state(void **state)
+{
+	struct mti_machine first;
+	struct mti_machine other;
+	struct mti_machine again;
+	int i;
+
+	(void)state;
+	open_machine();
+	machine_restore(&machine, &machine_new_state, false);
+	vm_expect(machine.ops->machine_get(machine.vm, &first, &machine.err),
+		  MOTE_OK, &machine.err);
+	other = first;
+	memset(other.general, 0x41, sizeof(other.general));
+	other.general[MTI_RIP] = MACHINE_CODE;
+	other.fs_base = 0x1234;
+	other.gs_base = 0x5678;
+	/* Eight registers of 80 bits, sixteen of 128. */
+	for (i = 0; i < 8; i++)
+		memset(other.vector + 32 + 16 * i, 0x42, 10);
+	memset(other.vector + 160, 0x43, 256);
+	other.vector[4] = 0xff;
+	vm_expect(machine.ops->machine_set(machine.vm, &other, &machine.err),
+		  MOTE_OK, &machine.err);
+	vm_expect(machine.ops->machine_get(machine.vm, &again, &machine.err),
+		  MOTE_OK, &machine.err);
+	assert_memory_equal(again.vector, other.vector, sizeof(again.vector));
+	assert_int_equal(again.fs_base, 0x1234);
+	machine_restore(&machine, &machine_new_state, false);
+	vm_expect(machine.ops->machine_get(machine.vm, &again, &machine.err),
+		  MOTE_OK, &machine.err);
+	assert_memory_equal(&again, &first, sizeof(again));
+	machine_close(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +484,9 @@ int main(void)
 		cmocka_unit_test(test_short_file),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_kicked_code),
+		cmocka_unit_test(test_kicked_steps),
+		cmocka_unit_test(test_new_state),
 	};
 
 	setenv("MOTE_TEST_BACKEND", "soft", 1);

@@ -29,6 +29,8 @@ static const char setting[] = "set CPU";
 #define XSAVE_MXCSR 24
 #define XSAVE_XSTATE_BV 512
 #define XSTATE_X87_SSE 3u
+/* x87, SSE, AVX, AVX-512: what snapshots keep. */
+#define XCR0_BITS UINT64_C(0xe7)
 #define TSS_BUSY_BIT 2u
 #define APIC_BASE_ENABLE 0x800u
 #define CR0_PG 0x80000000u
@@ -289,7 +291,7 @@ static int set_xcr0(struct mti_vm *vm, const struct mti_bare_state *state)
 	if (!vm->hv->has_xcrs)
 		return state->xcr0 > 1 ? -EINVAL : 0;
 	xcrs.xcrs[0].value = state->xcr0 ? state->xcr0 : 1;
-	if (xcrs.xcrs[0].value & ~(uint64_t)0xe7)
+	if (xcrs.xcrs[0].value & ~XCR0_BITS)
 		return -EINVAL;
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_XCRS, &xcrs);
 }
@@ -433,6 +435,7 @@ static int read_sregs(struct mti_vm *vm, struct mti_bare_state *state)
 static int read_vector(struct mti_vm *vm, struct mti_bare_state *state)
 {
 	struct kvm_xcrs xcrs = { .nr_xcrs = 0 };
+	uint64_t present;
 	int os = 0;
 
 	if (vm->hv->has_xcrs)
@@ -441,8 +444,15 @@ static int read_vector(struct mti_vm *vm, struct mti_bare_state *state)
 		return os;
 	if (xcrs.nr_xcrs > 0)
 		state->xcr0 = xcrs.xcrs[0].value;
+	os = mti_os_ioctl(vm->vcpu_fd, KVM_GET_XSAVE, state->vector);
+	if (os < 0)
+		return os;
+	/* Some show the host's protection keys too, which guests have not. */
+	memcpy(&present, state->vector + XSAVE_XSTATE_BV, sizeof(present));
+	present &= XCR0_BITS;
+	memcpy(state->vector + XSAVE_XSTATE_BV, &present, sizeof(present));
 	state->vector_size = sizeof(state->vector);
-	return mti_os_ioctl(vm->vcpu_fd, KVM_GET_XSAVE, state->vector);
+	return 0;
 }
 
 static int read_rest(struct mti_vm *vm, struct mti_bare_state *state)

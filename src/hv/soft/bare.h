@@ -28,6 +28,9 @@ mote_status mti_soft_bare_set(struct mti_soft_bare *bare,
 			      const struct mti_bare_state *state,
 			      mote_error *err);
 
+/* As the operation cpu_features. */
+void mti_soft_bare_features(uint64_t *features);
+
 /* Async-signal-safe, and from any thread: between two instructions. */
 void mti_soft_bare_kick(struct mti_soft_bare *bare, bool on);
 

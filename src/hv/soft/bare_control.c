@@ -435,6 +435,23 @@ bool mti_bare_tables(struct mti_soft_bare *bare, const struct insn *insn)
 
 /* ----------------------------------------------------------------- CPUID */
 
+/* SSE3 SSSE3 CX16 SSE4.1 SSE4.2 AES, a hypervisor. */
+#define LEAF1_ECX 0x82182201u
+/* FPU PSE TSC MSR PAE CX8 SEP PGE CMOV PAT CLFSH MMX FXSR SSE SSE2. */
+#define LEAF1_EDX 0x0789a979u
+#define EXTENDED_ECX 0x1u	 /* LAHF */
+#define EXTENDED_EDX 0x20100800u /* LM, NX, SYSCALL */
+
+/* Without what mti_os_cpu_features leaves out: it is the supervisor's. */
+void mti_soft_bare_features(uint64_t *features)
+{
+	memset(features, 0, 8 * sizeof(*features));
+	features[0] = LEAF1_ECX & ~0x80000000u;
+	features[1] = LEAF1_EDX & 0x07888911u;
+	features[5] = EXTENDED_ECX;
+	features[6] = EXTENDED_EDX & ~0x00100000u;
+}
+
 /*
  * What Unicorn 2.0.1 has and what is above, whatever the host: no VMX, SVM,
  * APIC, XSAVE. The hypervisor's leaf is that of all backends.
@@ -453,12 +470,8 @@ bool mti_bare_cpuid(struct mti_soft_bare *bare)
 	case 1:
 		out[0] = 0x00000600; /* family 6 */
 		out[1] = 0x00000800; /* lines of 64 bytes */
-		/* SSE3 SSSE3 CX16 SSE4.1 SSE4.2 AES, a hypervisor */
-		out[2] = 0x82182201;
-		/* FPU PSE TSC MSR PAE CX8 SEP PGE CMOV PAT CLFSH MMX FXSR
-		 * SSE SSE2
-		 */
-		out[3] = 0x0789a979;
+		out[2] = LEAF1_ECX;
+		out[3] = LEAF1_EDX;
 		break;
 	case 0x40000000:
 		out[0] = 0x40000000;
@@ -470,8 +483,8 @@ bool mti_bare_cpuid(struct mti_soft_bare *bare)
 		out[0] = 0x80000008;
 		break;
 	case 0x80000001:
-		out[2] = 0x1;	     /* LAHF */
-		out[3] = 0x20100800; /* LM, NX, SYSCALL */
+		out[2] = EXTENDED_ECX;
+		out[3] = EXTENDED_EDX;
 		break;
 	case 0x80000008:
 		out[0] = 0x3030; /* bits of addresses */

@@ -187,8 +187,6 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 		software_interrupt(user, number);
 	} else if (number == VECTOR_PF) {
 		page_fault(user, raised.error_code);
-	} else if (number == VECTOR_DB && user->own_steps > 0) {
-		user->own_steps--;
 	} else {
 		stop_fault(user, number & 31, raised.error_code);
 	}
@@ -270,15 +268,8 @@ static void take_io(struct soft_user *user, uint32_t port, int size,
 static void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value,
 		   void *context)
 {
-	struct soft_user *user = context;
-
 	(void)uc;
-	if (user->starting) {
-		user->starting = false;
-		mti_soft_run_begin(&user->vm);
-		return;
-	}
-	take_io(user, port, size, value, true);
+	take_io(context, port, size, value, true);
 }
 
 static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *context)
@@ -432,7 +423,7 @@ mote_status mti_soft_exits_init(struct soft_user *user, mote_error *err)
 		{ UC_HOOK_INSN, (void *)on_out, UC_X86_INS_OUT },
 		{ UC_HOOK_INSN, (void *)on_in, UC_X86_INS_IN },
 	};
-	uc_err uc = mti_soft_hook_blocks(&user->vm);
+	uc_err uc = UC_ERR_OK;
 	size_t i;
 
 	for (i = 0; uc == UC_ERR_OK && i < sizeof(hooks) / sizeof(hooks[0]);

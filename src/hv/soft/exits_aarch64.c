@@ -93,17 +93,6 @@ static bool on_refusal(uc_engine *uc, uc_mem_type type, uint64_t address,
 	return !absent || mti_soft_arm_standin(user, address);
 }
 
-static void on_start(uc_engine *uc, uint64_t address, uint32_t size,
-		     void *context)
-{
-	struct arm_user *user = context;
-
-	(void)uc;
-	(void)address;
-	(void)size;
-	mti_soft_run_begin(&user->vm);
-}
-
 mote_status mti_soft_arm_hooks_init(struct arm_user *user, mote_error *err)
 {
 	uc_hook hook;
@@ -115,47 +104,8 @@ mote_status mti_soft_arm_hooks_init(struct arm_user *user, mote_error *err)
 		uc = uc_hook_add(user->vm.uc, &hook, UC_HOOK_MEM_INVALID,
 				 (void *)on_refusal, user, (uint64_t)1,
 				 (uint64_t)0);
-	if (uc == UC_ERR_OK)
-		uc = mti_soft_hook_blocks(&user->vm);
 	if (uc != UC_ERR_OK)
 		return mti_soft_error(err, "create VM", "uc_hook_add", uc);
-	return MOTE_OK;
-}
-
-/*
- * A stop counts from the first hook of a run on (run.c). So where a run
- * begins there is one, before the block of code that begins there: guests
- * come back behind few instructions.
- */
-mote_status mti_soft_arm_start(struct arm_user *user, uint64_t pc,
-			       mote_error *err)
-{
-	struct arm_start *start;
-	uint32_t flags;
-	uint32_t i;
-	uc_err uc;
-
-	for (i = 0; i < user->start_count; i++)
-		if (user->starts[i].pc == pc)
-			return MOTE_OK;
-	(void)mti_soft_arm_fill(user, pc);
-	/* Else the run ends before it has begun. */
-	if (!mti_soft_arm_rights(user, pc, &flags))
-		return MOTE_OK;
-	if (user->start_count == ARM_STARTS_MAX)
-		while (user->start_count > 0)
-			(void)uc_hook_del(
-				user->vm.uc,
-				user->starts[--user->start_count].hook);
-	start = &user->starts[user->start_count];
-	start->pc = pc;
-	uc = uc_hook_add(user->vm.uc, &start->hook, UC_HOOK_BLOCK,
-			 (void *)on_start, user, pc, pc);
-	if (uc != UC_ERR_OK)
-		return mti_soft_error(err, "run guest", "uc_hook_add", uc);
-	user->start_count++;
-	/* It may have been translated without. */
-	(void)uc_ctl_remove_cache(user->vm.uc, pc, pc + INSTRUCTION_BYTES);
 	return MOTE_OK;
 }
 
@@ -208,10 +158,10 @@ static void locate(struct arm_user *user)
 		return;
 	(void)uc_ctl_remove_cache(uc, pc, pc + INSTRUCTION_BYTES);
 	user->accesses = 0;
-	/* No kick is to stop this one. */
-	mti_soft_run_end(&user->vm);
+	user->vm.deaf = true;
 	/* Not counted: Unicorn 2.0 would never again run at full length. */
 	(void)uc_emu_start(uc, pc, UINT64_MAX, 0, 0);
+	user->vm.deaf = false;
 	(void)uc_hook_del(uc, hook);
 	(void)uc_ctl_remove_cache(uc, pc, pc + INSTRUCTION_BYTES);
 	mti_soft_arm_load(user);

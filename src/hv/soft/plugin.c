@@ -10,6 +10,7 @@
 #include <mote/version.h>
 
 #include "base/error.h"
+#include "hv/soft/bare.h"
 #include "hv/soft/soft.h"
 
 extern const struct mti_soft_plugin mote_soft_plugin;
@@ -69,6 +70,14 @@ static void close_hv(struct mti_hv *hv)
 		return;
 	allocator = hv->allocator;
 	mti_free(&allocator, hv);
+}
+
+static void cpu_features(bool bare, uint64_t *features)
+{
+	if (bare)
+		mti_soft_bare_features(features);
+	else
+		mti_soft_user_features(features);
 }
 
 static void vm_free(struct mti_vm *vm)
@@ -234,7 +243,6 @@ static const struct mti_hv_ops ops = {
 	.close = close_hv,
 	.vm_new = vm_new,
 	.vm_free = vm_free,
-	.cpu_features = mti_soft_cpu_features,
 	.features = features,
 	.tick_ns = tick_ns,
 	.set_entry = set_entry,
@@ -247,6 +255,7 @@ static const struct mti_hv_ops ops = {
 	.state_set = state_set,
 	.bare_get = bare_get,
 	.bare_set = bare_set,
+	.cpu_features = cpu_features,
 	.tracks = tracks,
 	.map = mti_soft_map,
 	.unmap = mti_soft_unmap,

@@ -6,6 +6,7 @@
  * raised, and where these turn up is where they are; if that is not one place
  * each, this emulator is not known and is refused.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -128,8 +129,7 @@ static size_t find(const struct probe *probe,
 	return found;
 }
 
-mote_status mti_soft_probe_quirks(struct mti_soft_quirks *quirks,
-				  mote_error *err)
+static mote_status probe_quirks(struct mti_soft_quirks *quirks, mote_error *err)
 {
 	struct probe probe = { 0 };
 	uc_err status = UC_ERR_OK;
@@ -154,4 +154,22 @@ mote_status mti_soft_probe_quirks(struct mti_soft_quirks *quirks,
 				     "soft: this version of libunicorn keeps "
 				     "exceptions in a way that is not known");
 	return MOTE_OK;
+}
+
+/* It takes four engines: once is enough. */
+mote_status mti_soft_probe_quirks(struct mti_soft_quirks *quirks,
+				  mote_error *err)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct mti_soft_quirks known;
+	static bool is_known;
+	mote_status status = MOTE_OK;
+
+	pthread_mutex_lock(&lock);
+	if (!is_known)
+		status = probe_quirks(&known, err);
+	is_known = status == MOTE_OK;
+	*quirks = known;
+	pthread_mutex_unlock(&lock);
+	return status;
 }

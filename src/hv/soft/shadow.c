@@ -87,47 +87,81 @@ static uint64_t *entry_of(struct soft_shadow *shadow, uint64_t gva, bool make)
 
 /* ------------------------------------------------------------- regions */
 
-static uint64_t sum_of(const uint8_t *memory, uint64_t size)
+static uint64_t sum_of(const uint8_t *page)
 {
-	uint64_t sum = size;
+	uint64_t sum = 0;
 	uint64_t word;
-	uint64_t i;
+	size_t i;
 
-	for (i = 0; i < size; i += sizeof(word)) {
-		memcpy(&word, memory + i, sizeof(word));
+	for (i = 0; i < MOTE_PAGE_SIZE; i += sizeof(word)) {
+		memcpy(&word, page + i, sizeof(word));
 		sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
 		sum ^= sum >> 29;
 	}
 	return sum;
 }
 
+static bool grow(struct soft_user *user)
+{
+	struct soft_shadow *shadow = &user->shadow;
+	uint32_t max = shadow->region_max * 2 + 16;
+	struct soft_region *grown;
+
+	if (shadow->region_count < shadow->region_max)
+		return true;
+	grown = mti_alloc(&user->vm.hv->allocator, max, sizeof(*grown));
+	if (!grown)
+		return false;
+	if (shadow->region_count > 0)
+		memcpy(grown, shadow->regions,
+		       shadow->region_count * sizeof(*grown));
+	mti_free(&user->vm.hv->allocator, shadow->regions);
+	shadow->regions = grown;
+	shadow->region_max = max;
+	return true;
+}
+
 static bool note_region(struct soft_user *user, const struct run *run)
 {
 	struct soft_shadow *shadow = &user->shadow;
-	struct soft_region *grown;
-	uint32_t max = shadow->region_max * 2 + 16;
+	struct soft_region region = { .address = run->gva,
+				      .size = run->size,
+				      .memory = run->memory,
+				      .borrowed = run->borrowed };
+	size_t pages = run->size / MOTE_PAGE_SIZE;
+	size_t i;
 
-	if (shadow->region_count == shadow->region_max) {
-		grown = mti_alloc(&user->vm.hv->allocator, max,
-				  sizeof(*grown));
-		if (!grown)
+	if (!grow(user))
+		return false;
+	if (run->execute) {
+		region.sums = mti_alloc(&user->vm.hv->allocator, pages,
+					sizeof(*region.sums));
+		if (!region.sums)
 			return false;
-		if (shadow->region_count > 0)
-			memcpy(grown, shadow->regions,
-			       shadow->region_count * sizeof(*grown));
-		mti_free(&user->vm.hv->allocator, shadow->regions);
-		shadow->regions = grown;
-		shadow->region_max = max;
+		for (i = 0; i < pages; i++)
+			region.sums[i] =
+				sum_of(run->memory + i * MOTE_PAGE_SIZE);
 	}
-	shadow->regions[shadow->region_count++] = (struct soft_region){
-		.address = run->gva,
-		.size = run->size,
-		.memory = run->memory,
-		.execute = run->execute,
-		.borrowed = run->borrowed,
-		.sum = run->execute ? sum_of(run->memory, run->size) : 0,
-	};
+	shadow->regions[shadow->region_count++] = region;
 	return true;
+}
+
+/* Forgets what was made of the guest's code there, in one region. */
+static void drop_code(struct soft_user *user, uint64_t address, uint64_t size)
+{
+	/*
+	 * Not all of it with uc_ctl_flush_tb: that clears a whole GiB in
+	 * Unicorn 2.0.
+	 */
+	(void)uc_ctl_remove_cache(user->vm.uc, address, address + size);
+}
+
+static void drop_region(struct soft_user *user)
+{
+	struct soft_shadow *shadow = &user->shadow;
+	struct soft_region *region = &shadow->regions[--shadow->region_count];
+
+	mti_free(&user->vm.hv->allocator, region->sums);
 }
 
 /* Rights to read and write are in the shadow. */
@@ -144,7 +178,7 @@ static bool map_run(struct soft_user *user, const struct run *run)
 	if (uc_mem_map_ptr(user->vm.uc, run->gva, run->size, rights,
 			   run->memory) == UC_ERR_OK)
 		return true;
-	user->shadow.region_count--;
+	drop_region(user);
 	return false;
 }
 
@@ -298,24 +332,30 @@ void mti_soft_shadow_check_files(struct soft_user *user)
 	}
 }
 
+static void check_region(struct soft_user *user, struct soft_region *region)
+{
+	size_t pages = region->size / MOTE_PAGE_SIZE;
+	size_t i;
+
+	for (i = 0; i < pages; i++) {
+		uint64_t offset = i * MOTE_PAGE_SIZE;
+		uint64_t sum = sum_of(region->memory + offset);
+
+		if (sum == region->sums[i])
+			continue;
+		region->sums[i] = sum;
+		drop_code(user, region->address + offset, MOTE_PAGE_SIZE);
+	}
+}
+
 void mti_soft_shadow_check_code(struct soft_user *user)
 {
 	struct soft_shadow *shadow = &user->shadow;
-	bool flush = false;
 	uint32_t i;
 
-	for (i = 0; i < shadow->region_count; i++) {
-		struct soft_region *region = &shadow->regions[i];
-		uint64_t sum;
-
-		if (!region->execute)
-			continue;
-		sum = sum_of(region->memory, region->size);
-		flush = flush || sum != region->sum;
-		region->sum = sum;
-	}
-	if (flush)
-		uc_ctl_flush_tlb(user->vm.uc);
+	for (i = 0; i < shadow->region_count; i++)
+		if (shadow->regions[i].sums)
+			check_region(user, &shadow->regions[i]);
 }
 
 /* ------------------------------------------------------ begin and end */
@@ -340,15 +380,17 @@ void mti_soft_shadow_reset(struct soft_user *user)
 	mti_soft_shadow_drop_standins(user);
 	while (shadow->region_count > 0) {
 		const struct soft_region *region =
-			&shadow->regions[--shadow->region_count];
+			&shadow->regions[shadow->region_count - 1];
 
+		/* Other memory may come to be there. */
+		if (region->sums)
+			drop_code(user, region->address, region->size);
 		if (uc_mem_unmap(user->vm.uc, region->address, region->size) !=
 		    UC_ERR_OK)
 			user->vm.broken = true;
+		drop_region(user);
 	}
 	put_own_pages(shadow);
-	/* What was translated may be elsewhere from now on. */
-	uc_ctl_flush_tlb(user->vm.uc);
 }
 
 /* Where the guest has nothing, nor ever will: images do not change. */
@@ -395,6 +437,8 @@ mote_status mti_soft_shadow_init(struct soft_user *user, mote_error *err)
 
 void mti_soft_shadow_fini(struct soft_user *user)
 {
+	while (user->shadow.region_count > 0)
+		drop_region(user);
 	mti_free(&user->vm.hv->allocator, user->shadow.regions);
 	if (user->shadow.pool)
 		mti_os_unmap(user->shadow.pool, SOFT_POOL_BYTES);

@@ -73,7 +73,7 @@ struct mti_vm {
 	bool broken; /* memory could not be taken away */
 	/* run.c. Shared with a signal handler on the same thread. */
 	volatile sig_atomic_t kicked;
-	volatile sig_atomic_t running;
+	bool deaf; /* a kick does not stop what runs now */
 };
 
 /* memory.c */
@@ -89,17 +89,14 @@ mote_status mti_soft_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
 /* run.c */
 void mti_soft_kick(struct mti_vm *vm, bool on);
 /*
- * Between these two the emulator is stopped by a kick. begin is called by a
- * hook, when uc_emu_start can no longer take a stop back; it stops at once if
- * the kick came before.
+ * From now on uc_emu_start ends before the next block while vm->kicked is set,
+ * also if it is when it starts: then registers are those it was given. All
+ * other hooks must not stop the emulator but outside of blocks.
  */
-void mti_soft_run_begin(struct mti_vm *vm);
-void mti_soft_run_end(struct mti_vm *vm);
-/* What sees the kicks in between. */
-uc_err mti_soft_hook_blocks(struct mti_vm *vm);
+mote_status mti_soft_watch_kicks(struct mti_vm *vm, mote_error *err);
 
-/* cpuid.c: of guests of amd64; see struct mti_hv_ops. */
-void mti_soft_cpu_features(uint64_t features[MTI_HV_FEATURE_WORDS]);
+/* cpuid.c: what the emulated CPU says of itself in user mode, amd64. */
+void mti_soft_user_features(uint64_t features[MTI_HV_FEATURE_WORDS]);
 
 /* probe.c */
 mote_status mti_soft_probe_quirks(struct mti_soft_quirks *quirks,

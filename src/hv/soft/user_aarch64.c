@@ -128,6 +128,8 @@ static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 		status = mti_soft_arm_hooks_init(user, err);
 	if (status == MOTE_OK)
 		status = descend(user, err);
+	if (status == MOTE_OK)
+		status = mti_soft_watch_kicks(vm, err);
 	return status;
 }
 
@@ -195,7 +197,6 @@ static uc_err emulate(struct arm_user *user)
 	mti_soft_arm_load(user);
 	uc = uc_emu_start(vm->uc, user->general[MTI_AARCH64_PC], UINT64_MAX, 0,
 			  0);
-	mti_soft_run_end(vm);
 	mti_soft_arm_drop_standin(user);
 	mti_soft_arm_store(user);
 	/* No exception where uc_emu_start was told to end. */
@@ -208,7 +209,6 @@ static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 		       mote_error *err)
 {
 	struct arm_user *user = arm_user_of(vm);
-	mote_status status;
 	uc_err uc;
 
 	if (user->changed)
@@ -220,11 +220,6 @@ static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 					     "run guest",
 					     "the emulator did not give "
 					     "memory back");
-		status = mti_soft_arm_start(user,
-					    user->general[MTI_AARCH64_PC],
-					    err);
-		if (status != MOTE_OK)
-			return status;
 		uc = emulate(user);
 		if (user->full)
 			return mti_error_set(err, MOTE_E_NO_MEMORY,

@@ -48,14 +48,6 @@ struct arm_region {
 	uint64_t sum; /* of its bytes, when last translated; execute only */
 };
 
-/* Addresses at which a run has begun, and the hook there. */
-#define ARM_STARTS_MAX 64
-
-struct arm_start {
-	uint64_t pc;
-	uc_hook hook;
-};
-
 struct arm_user {
 	struct mti_vm vm;
 	const struct mti_arch *arch;
@@ -67,8 +59,6 @@ struct arm_user {
 	uint32_t region_count;
 	uint32_t region_max;
 	uint64_t standin; /* a page that is not there; 0: none */
-	struct arm_start starts[ARM_STARTS_MAX];
-	uint32_t start_count;
 	uc_context *fresh; /* the CPU as new, in user mode */
 	uint64_t general[ARM_GENERAL];
 	bool changed; /* what is known may be wrong */
@@ -116,9 +106,6 @@ bool mti_soft_arm_read(struct arm_user *user, uint64_t gva, void *buffer,
 
 /* exits_aarch64.c */
 mote_status mti_soft_arm_hooks_init(struct arm_user *user, mote_error *err);
-/* A run may begin at pc: kicks count from its first instruction on. */
-mote_status mti_soft_arm_start(struct arm_user *user, uint64_t pc,
-			       mote_error *err);
 /* Fills the exit. false: it is nothing, and the guest goes on. */
 bool mti_soft_arm_exit(struct arm_user *user, struct mti_exit *exit);
 

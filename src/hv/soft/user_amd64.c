@@ -19,7 +19,6 @@
 #define DR7_PORT UINT64_C(0x20403)
 #define DR0_NONE UINT64_MAX
 
-#define FLAG_TF 0x100u
 #define CR4_VALUE MTI_CR4_BASE
 /* With it, page faults say whether they fetched (SDM 3A, 4.7). */
 #define CR4_SMEP (UINT64_C(1) << 20)
@@ -35,24 +34,20 @@ static bool takes(const struct mti_vm_config *config)
 }
 
 /*
- * enter:	out %al, $0
- *		jmp *target(%rip)
  * descend:	mov %rax, %dr7
  *		iretq
+ * bottom:	ud2
  */
 static void put_code(struct soft_user *user)
 {
-	static const uint8_t enter[] = { 0xe6, 0x00, 0xff, 0x25, 0, 0, 0, 0 };
 	static const uint8_t descend[] = { 0x0f, 0x23, 0xf8, 0x48, 0xcf };
+	static const uint8_t bottom[] = { 0x0f, 0x0b };
 	struct soft_shadow *shadow = &user->shadow;
 	uint8_t *frame = shadow->pool + SOFT_STACK + MOTE_PAGE_SIZE - 40;
 
-	_Static_assert(SOFT_ENTER + sizeof(enter) == SOFT_TARGET,
-		       "the displacement is 0");
-	memcpy(shadow->pool + SOFT_ENTER, enter, sizeof(enter));
 	memcpy(shadow->pool + SOFT_DESCEND, descend, sizeof(descend));
-	put64(shadow->pool + SOFT_TARGET, shadow->base + SOFT_ENTER);
-	put64(frame, shadow->base + SOFT_ENTER);
+	memcpy(shadow->pool + SOFT_BOTTOM, bottom, sizeof(bottom));
+	put64(frame, shadow->base + SOFT_BOTTOM);
 	put64(frame + 8, MTI_SELECTOR_USER_CODE);
 	put64(frame + 16, MTI_RFLAGS_USER);
 	put64(frame + 24, 0);
@@ -105,14 +100,10 @@ static mote_status descend(struct soft_user *user, mote_error *err)
 	if (!put_registers(user))
 		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
 				     "the emulator refuses a register");
-	user->starting = true;
-	vm->kicked = true;
 	uc = uc_emu_start(vm->uc, base + SOFT_DESCEND, 0, 0, 0);
-	mti_soft_run_end(vm);
-	vm->kicked = false;
-	if (uc == UC_ERR_OK)
+	if (uc == UC_ERR_INSN_INVALID)
 		uc = uc_reg_read(vm->uc, UC_X86_REG_CS, &selector);
-	if (uc != UC_ERR_OK || user->event != SOFT_NONE || user->starting ||
+	if (uc != UC_ERR_OK || user->general[MTI_RIP] != base + SOFT_BOTTOM ||
 	    (selector & 3) != 3)
 		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
 				     "the emulator does not reach user mode: "
@@ -122,6 +113,7 @@ static mote_status descend(struct soft_user *user, mote_error *err)
 	if (!write64(user, UC_X86_REG_CR4, CR4_VALUE | CR4_SMEP))
 		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
 				     "the emulator refuses SMEP");
+	user->event = SOFT_NONE;
 	memset(user->general, 0, sizeof(user->general));
 	user->general[MTI_RFLAGS] = MTI_RFLAGS_USER;
 	mti_soft_general_load(user);
@@ -171,6 +163,8 @@ static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 		status = mti_soft_exits_init(user, err);
 	if (status == MOTE_OK)
 		status = descend(user, err);
+	if (status == MOTE_OK)
+		status = mti_soft_watch_kicks(vm, err);
 	return status;
 }
 
@@ -240,7 +234,6 @@ static void enter_syscall(struct soft_user *user)
 static void emulate(struct soft_user *user)
 {
 	struct mti_vm *vm = &user->vm;
-	uint64_t pc = user->general[MTI_RIP];
 
 	if (vm->slot_count > 0)
 		mti_soft_shadow_check_files(user);
@@ -248,20 +241,11 @@ static void emulate(struct soft_user *user)
 		mti_soft_shadow_check_code(user);
 	user->changed = false;
 	user->event = SOFT_NONE;
-	user->starting = true;
-	/* `out` and `jmp`, if the guest is stepped. */
-	user->own_steps = user->general[MTI_RFLAGS] & FLAG_TF ? 2 : 0;
 	mti_soft_general_load(user);
-	put64(user->shadow.pool + SOFT_TARGET, pc);
-	(void)uc_emu_start(vm->uc, user->shadow.base + SOFT_ENTER, 0, 0, 0);
-	mti_soft_run_end(vm);
+	(void)uc_emu_start(vm->uc, user->general[MTI_RIP], 0, 0, 0);
 	mti_soft_shadow_drop_standins(user);
-	if (user->event != SOFT_NONE && user->event != SOFT_SYSCALL)
-		return;
-	mti_soft_general_store(user);
-	/* Stopped before it left our code. */
-	if (user->general[MTI_RIP] - user->shadow.base < MOTE_PAGE_SIZE)
-		user->general[MTI_RIP] = pc;
+	if (user->event == SOFT_NONE || user->event == SOFT_SYSCALL)
+		mti_soft_general_store(user);
 }
 
 static mote_status run(struct mti_vm *vm, struct mti_exit *exit,

@@ -35,9 +35,12 @@ struct soft_region {
 	uint64_t address;
 	uint64_t size;
 	const uint8_t *memory;
-	bool execute;
 	bool borrowed; /* see struct mti_soft_piece */
-	uint64_t sum; /* of its bytes, when last translated; execute only */
+	/*
+	 * Of the bytes of each page, as they were when it may have been
+	 * translated. Owned; NULL: it is not executed.
+	 */
+	uint64_t *sums;
 };
 
 #define SOFT_STANDINS_MAX 4
@@ -75,8 +78,6 @@ struct soft_user {
 	uint64_t general[SOFT_GENERAL];
 	uint64_t address; /* CR2 */
 	bool changed;	  /* look whether code is what it was */
-	bool starting;	  /* the next I/O is that of our own entry code */
-	int own_steps;	  /* of which single steps are not the guest's */
 	enum soft_event event;
 	/* Of the event. */
 	uint32_t vector;
@@ -92,9 +93,8 @@ struct soft_user {
 };
 
 /* Offsets in the pool. */
-#define SOFT_ENTER 0x000u	 /* user mode: tells the hook, goes on */
-#define SOFT_TARGET 0x008u	 /* where to */
-#define SOFT_DESCEND 0x100u	 /* supervisor: into user mode */
+#define SOFT_DESCEND 0x000u	 /* supervisor: into user mode */
+#define SOFT_BOTTOM 0x100u	 /* user mode: where that leads */
 #define SOFT_STACK 0x1000u	 /* one page */
 #define SOFT_ROOT 0x2000u
 #define SOFT_TABLES_MAX 1024u

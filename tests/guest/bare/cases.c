@@ -351,11 +351,48 @@ static int remap(const struct mote_abi_bare_info *info)
 }
 #endif
 
+static int go_back(void)
+{
+#ifdef __x86_64__
+	uint64_t top;
+
+	__asm__ volatile("mov %%rsp, %0\n"
+			 "mov %%ss, %%eax\npush %%rax\npush %0\npushf\n"
+			 "mov %%cs, %%eax\npush %%rax\n"
+			 "movabs $1f, %%rax\npush %%rax\niretq\n1:"
+			 : "=&r"(top)
+			 :
+			 : "rax", "memory");
+#else
+	__asm__ volatile("pushf\npush %%cs\npush $1f\niret\n1:"
+			 :
+			 :
+			 : "memory");
+#endif
+	return 43;
+}
+
+static int move_vector(void)
+{
+	uint32_t value = 44;
+	word cr;
+
+	__asm__ volatile("mov %%cr4, %0\nor $0x600, %k0\nmov %0, %%cr4"
+			 : "=&r"(cr));
+	__asm__ volatile("movd %0, %%xmm0\nxor %0, %0\nmovd %%xmm0, %0"
+			 : "+r"(value));
+	return (int)value;
+}
+
 extern char image_end[];
 
 static int misbehave(void)
 {
 	switch (which.number) {
+	case CASE_IRET:
+		return go_back();
+	case CASE_MOVD:
+		return move_vector();
 	case CASE_HALT:
 		__asm__ volatile("hlt");
 		return 1;

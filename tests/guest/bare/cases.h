@@ -32,6 +32,8 @@ enum bare_case {
 	CASE_FRAMES,	  /* crashes some calls deep */
 	CASE_GROW,	  /* writes all of its free memory */
 	CASE_WRITES,	  /* writes one page more often than a ring holds */
+	CASE_IRET,	  /* an IRET without a change of rights: 43 */
+	CASE_MOVD,	  /* a register to xmm0 and back: 44 */
 	CASE_REMAP,	  /* 64 bits: prints what is mapped, before and after */
 };
 
