@@ -95,7 +95,7 @@ static void test_names(void **state)
 
 static void test_kinds(void **state)
 {
-	struct mti_vm_config config = { .arch = &mti_arch_amd64,
+	struct mti_vm_config config = { .arch = &mti_arch_aarch64,
 					.bare = true };
 	struct mti_vm *vm = NULL;
 	mote_error err = MOTE_ERROR_INIT;
@@ -105,7 +105,7 @@ static void test_kinds(void **state)
 	machine_open_hv(&machine);
 	vm_expect(machine.ops->vm_new(machine.hv, &config, &vm, &err),
 		  MOTE_E_UNSUPPORTED, &err);
-	vm_expect_text(&err, "not bare guests of amd64");
+	vm_expect_text(&err, "not bare guests of aarch64");
 	other.machine = 0;
 	other.name = "vax";
 	config.arch = &other;

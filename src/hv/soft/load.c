@@ -43,8 +43,8 @@ static const char *const limits[] = {
 	"no FTZ, no exceptions noted in MXCSR, no POPCNT",
 	"a mapped file that becomes shorter while it is in use ends the "
 	"program",
-	"bare guests: no tasks, call gates or virtual-8086 mode; limits of "
-	"segments and debug registers are not looked at",
+	"bare guests: no tasks, call gates or virtual-8086 mode",
+	"bare guests: limits of segments and debug registers do nothing",
 	"some 4 MiB of memory and 1 GiB of addresses for each sandbox",
 	NULL,
 };
