@@ -136,11 +136,12 @@ uint32_t diff_undefined_at(const struct diff_case *test, uint64_t pc)
 			return test->undefined[i];
 		all |= test->undefined[i];
 	}
-	/* Behind the end, or it jumped away: no better is known. */
 	if (pc > test->address[test->count] &&
 	    pc <= test->address[test->count] + END_MAX)
 		return test->undefined[test->count];
-	return all;
+	/* Within an instruction, or it jumped away. */
+	return pc < test->start || pc > test->address[test->count] ? DIFF_ALL :
+								     all;
 }
 
 uint64_t diff_number(struct random_source *random)

@@ -29,6 +29,11 @@ unsigned int diff_print(const struct diff_outcome *outcome,
 void diff_known_settle(const struct diff_case *test,
 		       const struct diff_target *targets,
 		       struct diff_outcome *outcome, bool count);
+/*
+ * A difference that was there once, but not when the same case ran again:
+ * whether there is a reason for that, too.
+ */
+bool diff_known_once(const struct diff_target *targets);
 void diff_known_print(FILE *out);
 
 #endif

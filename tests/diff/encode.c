@@ -169,6 +169,9 @@ static void choose(struct random_source *random, const struct diff_form *form,
 	else if (kind & (DIFF_WIDE | DIFF_XREG | DIFF_XRM))
 		o->bits = kind & DIFF_WIDE ? 32u << random_below(random, 2) :
 					     32;
+	/* Of 32 bits: see known.c. */
+	if (form->map == 1 && form->opcode == 0xb1 && o->bits == 32)
+		o->bits = 64;
 	o->reg = form->extension >= 0 ? (unsigned int)form->extension :
 					pick(random);
 	if (form->extension < 0 && kind & DIFF_XREG)

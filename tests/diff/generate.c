@@ -77,6 +77,8 @@ static void jump(struct diff_case *test, struct random_source *random)
 	} else {
 		/* loopne, loope, loop, jrcxz, jmp */
 		insn->reads = which < 18 ? DIFF_ZF : 0;
+		if (which < 18)
+			insn->name = "loope";
 		diff_put(insn, which < 20 ? 0xe0 + which - 16 : 0xeb, 1);
 	}
 	diff_put(insn, 0, 1);
@@ -191,7 +193,7 @@ static void odd_access(struct diff_case *test, struct random_source *random)
 		return;
 	default:
 		insn->name = "cmpxchg";
-		diff_put(insn, 0xb10ff0, 3); /* lock */
+		diff_put(insn, 0xb10f48f0, 4); /* lock, 64 bits */
 		insn->defines = DIFF_ALL;
 		break;
 	}

@@ -53,6 +53,8 @@ void mti_soft_general_store(struct soft_user *user)
 	for (i = 0; i < SOFT_GENERAL; i++)
 		values[i] = &user->general[i];
 	(void)uc_reg_read_batch(user->vm.uc, copy, values, SOFT_GENERAL);
+	/* It may have others, where an instruction did not end. */
+	user->general[MTI_RFLAGS] &= MTI_RFLAGS_SETTABLE | MTI_RFLAGS_USER;
 }
 
 static void get(struct soft_user *user, int id, void *value)
