@@ -414,7 +414,7 @@ test_moved()
 	# This copy has no other architectures.
 	[ "$(uname -m)" = aarch64 ] ||
 		refuse "moved: no aarch64" \
-			'tools/setup-cross arm64 musl-dev && make' \
+			'tools/arm64-sysroot cross && make' \
 			links/mote-cc --target=aarch64 -c hello.c
 	rm -rf "pre fix/lib"
 	refuse "no SDK" "no guest SDK near" links/mote-cc plain.c
