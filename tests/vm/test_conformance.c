@@ -90,8 +90,6 @@ struct known {
 
 static struct known known[] = {
 	{ NULL, "Random", 0, RESULT, "it is random", 0 },
-	{ "soft", "SpinHeap", 0, STATUS | TEXT,
-	  "growth is seen when the guest exits, so at its deadline", 0 },
 	{ NULL, "SpinHeap", 0, TEXT | COUNTS, "how far it came unnoticed", 0 },
 	{ NULL, "Spin*", 0, COUNTS, "how far it came in its time", 0 },
 	{ NULL, "Count", 0, COUNTS, "how far it came in its time", 0 },
