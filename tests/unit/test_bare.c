@@ -475,6 +475,20 @@ static void test_registers(void **state)
 	assert_int_equal(named(&mti_arch_i686, narrow, "cr4"), 104);
 }
 
+static void test_archs(void **state)
+{
+	(void)state;
+	assert_ptr_equal(mti_arch_find_bare(mti_arch_i686.machine),
+			 &mti_arch_i686);
+	assert_ptr_equal(mti_arch_find_bare(mti_arch_amd64.machine),
+			 &mti_arch_amd64);
+	assert_null(mti_arch_find_bare(mti_arch_aarch64.machine));
+	assert_ptr_equal(mti_arch_named_bare("i686"), &mti_arch_i686);
+	assert_ptr_equal(mti_arch_named_bare("amd64"), &mti_arch_amd64);
+	assert_null(mti_arch_named_bare("aarch64"));
+	assert_null(mti_arch_find(mti_arch_i686.machine));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -491,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_paging),
 		cmocka_unit_test(test_serial),
 		cmocka_unit_test(test_registers),
+		cmocka_unit_test(test_archs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
