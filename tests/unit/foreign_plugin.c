@@ -11,7 +11,7 @@ extern const struct mti_soft_plugin mote_soft_plugin;
 __attribute__((visibility("default")))
 const struct mti_soft_plugin mote_soft_plugin = {
 	.interface = ~MTI_SOFT_INTERFACE,
-	.ops_size = sizeof(struct mti_hv_ops),
+	.sizes = MTI_SOFT_SIZES,
 };
 
 __attribute__((constructor)) static void run(void)
