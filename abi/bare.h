@@ -12,8 +12,8 @@
  * MOTE_BARE_SCRATCH_END: below 4 GiB and below the page of the local APIC, so
  * that every mode but real mode reaches it: page tables made by the host, if
  * the mode has them, free memory, the page of struct mote_abi_bare_info, the
- * stack. Free memory and stack are what the sandbox's options say, or more if
- * the note asks for it.
+ * stack. Free memory and stack are what the sandbox's options say; if that is
+ * less than the note asks for, there is no sandbox.
  *
  * Real mode has memory up to 1 MiB and HMA. Behind the image is the page of
  * struct mote_abi_bare_info, then the 64 KiB of the stack, below 1 MiB.
@@ -32,6 +32,8 @@
  *
  * The tables made by the host lie at the start of scratch and are the
  * guest's from then on.
+ *
+ * Guests find this file as <mote_bare.h> in the guest SDK.
  */
 #ifndef MOTE_ABI_BARE_H
 #define MOTE_ABI_BARE_H
@@ -59,6 +61,31 @@ struct mote_abi_bare_note {
 	uint64_t scratch; /* free bytes it needs at least, a page's multiple */
 	uint32_t reserved[4];
 };
+
+/*
+ * The note, once in a guest, at file scope: MOTE_BARE_GUEST(MOTE_BARE_LONG, 0);
+ * No member of it is wider than the note's alignment.
+ */
+#define MOTE_BARE_GUEST(start_mode, scratch_bytes)                            \
+	__attribute__((section(".note.mote"), used, aligned(4)))              \
+	static const struct {                                                 \
+		uint32_t name_size;                                           \
+		uint32_t note_size;                                           \
+		uint32_t type;                                                \
+		char name[8];                                                 \
+		uint32_t version;                                             \
+		uint32_t mode;                                                \
+		uint32_t scratch[2];                                          \
+		uint32_t reserved[4];                                         \
+	} mote_bare_note = { 5,                                               \
+			     sizeof(struct mote_abi_bare_note),               \
+			     MOTE_NOTE_BARE,                                  \
+			     "Mote",                                          \
+			     MOTE_BARE_VERSION,                               \
+			     start_mode,                                      \
+			     { (uint32_t)(scratch_bytes),                     \
+			       (uint32_t)((uint64_t)(scratch_bytes) >> 32) }, \
+			     { 0 } }
 
 /* The page below the stack's first one. */
 struct mote_abi_bare_info {

@@ -98,6 +98,7 @@ static void print_head(const struct inspection *it)
 	cli_text_clean(&text, it->path, strlen(it->path));
 	cli_format_size(it->file_size, size, sizeof(size));
 	printf("%s: Mote guest, %s\n", name, size);
+	printf("CPU    %s\n", cli_machine_text(it->info.machine));
 	if (it->info.bare_mode != 0)
 		printf("kind   bare, starts in %s mode\n",
 		       cli_bare_mode_text(it->info.bare_mode));

@@ -1,9 +1,11 @@
 /*
  * `mote run`: makes a sandbox of a guest and calls one function, or main.
  */
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <mote/bare.h>
 
@@ -11,6 +13,7 @@
 #include "functions.h"
 #include "guest_file.h"
 #include "harden.h"
+#include "image_view.h"
 #include "run.h"
 #include "text.h"
 #include "timing.h"
@@ -124,21 +127,85 @@ static bool check_main(struct cli_run *run)
 			run->options.arg_count);
 }
 
-static bool is_bare(const mote_image *image)
+static bool refuse(struct cli_run *run, const char *option, const char *kind)
 {
-	mote_image_info info = MOTE_IMAGE_INFO_INIT;
-
-	return mote_image_describe(image, &info, NULL) == MOTE_OK &&
-	       info.bare_mode != 0;
+	return cli_fail(&run->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			"%s is not for %s", option, kind);
 }
 
+/* The library refuses them, too, but when files and sockets are there. */
 static bool check_bare(struct cli_run *run)
 {
-	if (!run->options.function && run->options.arg_count == 0)
+	const struct cli_run_options *options = &run->options;
+	const struct {
+		const char *option;
+		bool given;
+	} unfit[] = {
+		{ "--gdb", options->gdb },
+		{ "gdb", options->debug },
+		{ "--profile", options->profile },
+		{ "--heap-profile", options->heap_profile },
+		{ "--core", options->core },
+		{ "--host", options->host_count > 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(unfit) / sizeof(unfit[0]); i++)
+		if (unfit[i].given)
+			return refuse(run, unfit[i].option, "bare guests");
+	if (!options->function && options->arg_count == 0)
 		return true;
 	return cli_fail(&run->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
 			"the guest is a bare one: it has no functions and "
 			"takes no arguments");
+}
+
+/* The stub speaks of x86-64 only. */
+static bool check_debug(struct cli_run *run)
+{
+	const struct cli_run_options *options = &run->options;
+	char kind[64];
+
+	if (run->machine == EM_X86_64 || (!options->gdb && !options->debug))
+		return true;
+	snprintf(kind, sizeof(kind), "guests for %s",
+		 cli_machine_text(run->machine));
+	return refuse(run, options->gdb ? "--gdb" : "gdb", kind);
+}
+
+static bool is_soft(const struct cli_run *run)
+{
+	return strcmp(mote_engine_backend(run->engine), "soft") == 0;
+}
+
+static bool soft_is_ready(void)
+{
+	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
+
+	for (size_t i = 0; i < mote_backend_count(); i++)
+		if (mote_backend_probe(i, &info, NULL) == MOTE_OK &&
+		    strcmp(info.name, "soft") == 0)
+			return info.reason == MOTE_BACKEND_READY;
+	return false;
+}
+
+/*
+ * Whether "soft" is there is asked now, while its file can be opened, and
+ * only for guests that not every hypervisor runs.
+ */
+static void look_at_kind(struct cli_run *run)
+{
+	mote_image_info info = MOTE_IMAGE_INFO_INIT;
+	struct utsname name;
+	bool own;
+
+	if (mote_image_describe(run->image, &info, NULL) != MOTE_OK)
+		return;
+	run->bare = info.bare_mode != 0;
+	run->machine = info.machine;
+	own = uname(&name) == 0 &&
+	      strcmp(name.machine, cli_machine_text(info.machine)) == 0;
+	if ((run->bare || !own) && !is_soft(run))
+		run->soft_helps = soft_is_ready();
 }
 
 /* For the core: debuggers look for the guest's file where it says. */
@@ -166,9 +233,11 @@ static bool prepare_call(struct cli_run *run)
 		return false;
 	}
 	note_path(run);
-	run->bare = is_bare(run->image);
+	look_at_kind(run);
 	if (run->bare)
 		return check_bare(run);
+	if (!check_debug(run))
+		return false;
 	if (!run->options.function)
 		return run->options.saves || check_main(run);
 	if (!cli_find_export(run->image, run->options.function, &run->prototype,
@@ -207,16 +276,11 @@ static bool fail_engine(struct cli_run *run)
 	return cli_fail_library(&run->failure);
 }
 
-static bool is_soft(const struct cli_run *run)
-{
-	return strcmp(mote_engine_backend(run->engine), "soft") == 0;
-}
-
 /*
  * Without a hypervisor, and unless one was asked for, the guest runs on the
- * CPU emulator; why then says why.
+ * CPU emulator.
  */
-static bool open_engine(struct cli_run *run, mote_error *why)
+static bool open_engine(struct cli_run *run, bool *emulated)
 {
 	const char *name = run->options.backend;
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
@@ -237,24 +301,35 @@ static bool open_engine(struct cli_run *run, mote_error *why)
 			 soft.text);
 		return fail_engine(run);
 	}
-	*why = run->failure.error;
+	*emulated = true;
 	run->failure.error = (mote_error)MOTE_ERROR_INIT;
 	return true;
 }
 
+static void warn_of_emulation(const struct cli_run *run)
+{
+	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
+	size_t i = 0;
+
+	while (mote_backend_probe(i, &info, NULL) == MOTE_OK &&
+	       strcmp(info.name, "soft") == 0)
+		i++;
+	fprintf(stderr,
+		"mote %s: no hypervisor (%s: %s): the guest runs on an "
+		"emulated CPU, which is no isolation\n",
+		cli_run_command(run), info.name, info.text);
+}
+
 static bool open_guest(struct cli_run *run)
 {
-	mote_error why = MOTE_ERROR_INIT;
+	bool emulated = false;
 
-	if (!read_guest(run) || !open_engine(run, &why))
+	if (!read_guest(run) || !open_engine(run, &emulated))
 		return false;
 	if (!prepare_call(run))
 		return false;
-	if (why.code != MOTE_OK)
-		fprintf(stderr,
-			"mote %s: no hypervisor (%s): the guest runs on an "
-			"emulated CPU, which is no isolation\n",
-			cli_run_command(run), why.text);
+	if (emulated)
+		warn_of_emulation(run);
 	/* The image has a copy. */
 	free(run->file);
 	run->file = NULL;
@@ -306,6 +381,9 @@ static bool make_sandbox(struct cli_run *run)
 		return true;
 	cli_fail_library(&run->failure);
 	cli_observe_explain(&run->observe, &run->failure);
+	if (status == MOTE_E_UNSUPPORTED && run->soft_helps)
+		cli_hint(&run->failure,
+			 "with --backend soft it runs, on an emulated CPU");
 	if (status == MOTE_E_IMPORT)
 		cli_hosts_hint(&run->hosts, run->image, &run->failure);
 	return false;

@@ -3,6 +3,7 @@
  */
 #include "image_view.h"
 
+#include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -22,6 +23,20 @@ const char *cli_protection_text(uint32_t protection)
 			       MOTE_PROT_EXECUTE == 4,
 		       "index of the table");
 	return texts[protection & 7];
+}
+
+const char *cli_machine_text(uint32_t machine)
+{
+	switch (machine) {
+	case EM_386:
+		return "i686";
+	case EM_X86_64:
+		return "x86_64";
+	case EM_AARCH64:
+		return "aarch64";
+	default:
+		return "another";
+	}
 }
 
 const char *cli_bare_mode_text(uint32_t mode)
@@ -141,6 +156,8 @@ void cli_json_image(const mote_image *image, json_t *object)
 	}
 	cli_json_set(object, "abi_version",
 		     json_integer((json_int_t)info.abi_version));
+	cli_json_set(object, "machine",
+		     json_string(cli_machine_text(info.machine)));
 	cli_json_set(object, "bare_mode",
 		     info.bare_mode ?
 			     json_string(cli_bare_mode_text(info.bare_mode)) :

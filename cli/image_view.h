@@ -13,6 +13,9 @@
 /* "rw-" of MOTE_PROT_*. */
 const char *cli_protection_text(uint32_t protection);
 
+/* The architecture, by its ELF machine, as `uname -m` calls it. */
+const char *cli_machine_text(uint32_t machine);
+
 /* How a bare guest starts, mote_bare_mode_kind. */
 const char *cli_bare_mode_text(uint32_t mode);
 

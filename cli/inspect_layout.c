@@ -131,8 +131,9 @@ static void print_guest(const struct view *view)
 	const mote_image *image = mote_snapshot_image(view->snapshot);
 	mote_image_info info = MOTE_IMAGE_INFO_INIT;
 
-	if (mote_image_describe(image, &info, NULL) == MOTE_OK &&
-	    info.bare_mode != 0)
+	if (mote_image_describe(image, &info, NULL) == MOTE_OK)
+		printf("CPU     %s\n", cli_machine_text(info.machine));
+	if (info.bare_mode != 0)
 		printf("kind    bare, had started in %s mode\n",
 		       cli_bare_mode_text(info.bare_mode));
 	print_sizes(view);

@@ -45,6 +45,8 @@ struct cli_run {
 	struct cli_heap heap;
 	struct cli_gdb gdb;
 	bool bare; /* the guest has no functions: it runs */
+	uint32_t machine; /* ELF's, of the guest */
+	bool soft_helps;  /* the backend may not run it, and "soft" does */
 	bool offered; /* and has asked for a snapshot */
 	int main_status;
 	char *result_json; /* owned */

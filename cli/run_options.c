@@ -206,7 +206,8 @@ static bool read_operands(int argc, char **argv,
 	options->arg_count = (size_t)(argc - optind);
 	if (!options->function && options->repeat > 1)
 		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
-				"--repeat needs a FUNCTION: main runs once");
+				"--repeat needs a FUNCTION: main and bare "
+				"guests run once");
 	return true;
 }
 

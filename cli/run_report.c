@@ -270,7 +270,9 @@ static int print_json(struct cli_run *run, int status)
 	add_backtrace(run, error);
 	if (!name)
 		name = run->options.guest && !run->options.saves ? "main" : "";
-	cli_json_set(object, "function", cli_json_text(name, strlen(name)));
+	cli_json_set(object, "function",
+		     run->bare ? json_null()
+			       : cli_json_text(name, strlen(name)));
 	cli_json_set(object, "error", error);
 	cli_json_set(object, "core", json_file(&run->core));
 	cli_json_set(object, "profile", json_file(&run->profile.file));

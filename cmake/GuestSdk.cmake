@@ -52,11 +52,11 @@ ExternalProject_Add(mote-guest
 	LOG_OUTPUT_ON_FAILURE ON)
 
 # The same for aarch64, where there is a compiler for it and Debian's musl
-# (tools/setup puts that into build/cross). It adds to the SDK of mote-guest.
+# ("tools/setup-cross arm64 musl-dev" puts that into build/cross). It adds to the SDK of mote-guest.
 set(MOTE_CROSS "${PROJECT_SOURCE_DIR}/build/cross/aarch64" CACHE PATH
 	"Where Debian's musl-dev for aarch64 is unpacked")
 find_program(MOTE_AARCH64_CC aarch64-linux-gnu-gcc)
-if(MOTE_AARCH64_CC AND NOT CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64" AND
+if(MOTE_AARCH64_CC AND NOT MOTE_PROCESSOR STREQUAL "aarch64" AND
 	(EXISTS "${MOTE_CROSS}/usr/lib/aarch64-linux-musl/libc.a" OR
 	EXISTS "/usr/lib/aarch64-linux-musl/libc.a"))
 	ExternalProject_Add(mote-guest-aarch64

@@ -1,6 +1,7 @@
 /*
  * `make demo`: what Mote does, on this machine, in a second.
  */
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "demo_view.h"
 
+#define EXIT_USAGE 2
 #define EXIT_NO_HYPERVISOR 5
 #define LOOP_DEADLINE_NS (UINT64_C(100) * 1000 * 1000)
 #define CREATED 25
@@ -396,21 +398,61 @@ static int no_hypervisor(const mote_error *err)
 	return EXIT_NO_HYPERVISOR;
 }
 
-/* A hypervisor; else an emulated CPU, if that was built. */
-static mote_status open_engine(mote_error *err)
+/* What was asked for; or a hypervisor, else an emulated CPU if there is one. */
+static mote_status open_engine(const char *backend, mote_error *err)
 {
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
-	mote_status status = mote_engine_new(NULL, &engine, err);
+	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
+	mote_status status;
 
-	if (status != MOTE_E_NO_HYPERVISOR)
+	options.backend = backend;
+	status = mote_engine_new(&options, &engine, err);
+	if (status != MOTE_E_NO_HYPERVISOR || backend)
 		return status;
 	options.backend = "soft";
-	if (mote_engine_new(&options, &engine, NULL) != MOTE_OK)
+	if (mote_engine_new(&options, &engine, NULL) != MOTE_OK ||
+	    mote_backend_probe(0, &info, NULL) != MOTE_OK)
 		return status;
-	fprintf(stderr, "No hypervisor (%s): guests run on an emulated CPU, "
-			"slowly and without isolation.\n",
-		err->text);
+	fprintf(stderr, "No hypervisor (%s: %s): guests run on an emulated "
+			"CPU, slowly and without isolation.\n",
+		info.name, info.text);
 	return MOTE_OK;
+}
+
+static int usage(FILE *file)
+{
+	fputs("usage: demo [-b|--backend NAME] [GUEST]\n"
+	      "\n"
+	      "Shows what Mote does, with the guest that was built for it.\n"
+	      "NAME is kvm, or soft: an emulated CPU, without isolation.\n"
+	      "Without -b it is KVM, else the emulated CPU.\n",
+	      file);
+	return file == stdout ? 0 : EXIT_USAGE;
+}
+
+/* Returns the exit status, or -1 to go on. */
+static int read_options(int argc, char **argv, const char **backend,
+			const char **path)
+{
+	static const struct option longs[] = {
+		{ "backend", required_argument, NULL, 'b' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "b:h", longs, NULL)) != -1) {
+		if (option == 'h')
+			return usage(stdout);
+		if (option != 'b')
+			return usage(stderr);
+		*backend = strcmp(optarg, "auto") == 0 ? NULL : optarg;
+	}
+	if (optind + 1 < argc)
+		return usage(stderr);
+	if (optind < argc)
+		*path = argv[optind];
+	return -1;
 }
 
 static void show_image(const char *path)
@@ -428,19 +470,23 @@ static void show_image(const char *path)
 
 int main(int argc, char **argv)
 {
-	const char *path = argc > 1 ? argv[1] : DEMO_GUEST;
+	const char *path = DEMO_GUEST;
+	const char *backend = NULL;
 	mote_error err = MOTE_ERROR_INIT;
 	mote_sandbox *neighbour = NULL;
 	mote_snapshot *snapshot = NULL;
 	mote_sandbox *box = NULL;
 	bool good = false;
 	mote_status status;
+	int exit_status = read_options(argc, argv, &backend, &path);
 
+	if (exit_status >= 0)
+		return exit_status;
 	view_init();
 	view_title("Mote %s: call untrusted code like a function",
 		   mote_version_string());
 	view_gap();
-	status = open_engine(&err);
+	status = open_engine(backend, &err);
 	if (status == MOTE_E_NO_HYPERVISOR)
 		return no_hypervisor(&err);
 	if (status == MOTE_OK)

@@ -4,7 +4,8 @@
  *
  *	gcc -m32 -O1 -ffreestanding -fno-pic -fcf-protection=none \
  *		-fno-stack-protector -mgeneral-regs-only -nostdlib -static \
- *		-Wl,-Ttext=0x100000,--build-id=none -o life.elf life.c
+ *		-Wl,-Ttext-segment=0x100000,-z,max-page-size=4096 \
+ *		-Wl,--build-id=none -o life.elf life.c
  *	mote run life.elf
  */
 #define SERIAL 0x3f8

@@ -41,7 +41,8 @@ extern "C" {
 typedef enum mote_backend_reason {
 	MOTE_BACKEND_READY = 0,
 	MOTE_BACKEND_NO_DEVICE = 1,     /* no node, module or VMX/SVM */
-	MOTE_BACKEND_NO_PERMISSION = 2, /* the device may not be opened */
+	/* The device may not be opened, or the plug-in not be trusted. */
+	MOTE_BACKEND_NO_PERMISSION = 2,
 	MOTE_BACKEND_TOO_OLD = 3,       /* lacks a capability */
 	MOTE_BACKEND_BROKEN = 4         /* the device answers with an error */
 } mote_backend_reason;
@@ -200,7 +201,7 @@ typedef struct mote_image_info {
 	size_t segment_count;
 	size_t file_size;
 	uint32_t bare_mode; /* mote_bare_mode_kind, bare.h; 0: user mode */
-	uint32_t reserved;
+	uint32_t machine;   /* e_machine of the ELF file */
 } mote_image_info;
 
 #define MOTE_IMAGE_INFO_INIT                                             \
@@ -426,7 +427,8 @@ typedef struct mote_sandbox_options {
 	 * Memory that a call may take: whole pages that the sandbox has not
 	 * written before. A restore keeps pages, unless this limit was
 	 * passed. Default: all that there is. Looked at when the guest exits
-	 * and when it has written to some thousand new pages.
+	 * and when it has written to some thousand new pages, or where the
+	 * hypervisor does not report these, every few milliseconds.
 	 */
 	uint64_t max_growth_bytes;
 	mote_log_fn log; /* NULL: records are dropped */

@@ -147,6 +147,7 @@ mote_status mote_image_describe(const mote_image *image, mote_image_info *info,
 	full.segment_count = image->elf.segment_count;
 	full.file_size = image->file_size;
 	full.bare_mode = image->elf.bare_mode;
+	full.machine = image->arch->machine;
 	return mti_record_write(info, &full, sizeof(full), "info", err);
 }
 

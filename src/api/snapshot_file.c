@@ -14,9 +14,7 @@
 #include "snap/file.h"
 
 _Static_assert(MOTE_DIGEST_BYTES == MTI_DIGEST_TEXT_BYTES, "api");
-_Static_assert(sizeof(((mote_layout_entry *)0)->tag) == MTI_TAG_MAX + 1,
-	       "api");
-_Static_assert(MTI_CPU_FEATURE_WORDS == MTI_SNAP_FEATURE_WORDS, "snap");
+_Static_assert(sizeof(((mote_layout_entry *)0)->tag) == MTI_TAG_MAX + 1, "api");
 
 static mote_status null(const char *operation, const char *name,
 			mote_error *err)
@@ -70,23 +68,13 @@ static mote_status tables_init(struct tables *tables, const mote_image *image,
 	return MOTE_OK;
 }
 
-/* What guests of that engine find their CPU to have. */
-static void cpu_features(const mote_engine *engine, bool bare,
-			 uint64_t features[MTI_SNAP_FEATURE_WORDS])
-{
-	_Static_assert(MTI_HV_FEATURE_WORDS == MTI_SNAP_FEATURE_WORDS, "");
-	if (engine->ops->cpu_features)
-		engine->ops->cpu_features(bare, features);
-	else
-		mti_os_cpu_features(features);
-}
-
 /* ------------------------------------------------------------------- save */
 
 static void note_features(const mote_image *image, uint64_t *features)
 {
 	if (mti_is_bare(image) || image->arch->cpuid)
-		cpu_features(image->engine, mti_is_bare(image), features);
+		mti_engine_features(image->engine, mti_is_bare(image),
+				    features);
 }
 
 mote_status mote_snapshot_save(mote_snapshot *snapshot, const char *directory,
@@ -141,16 +129,17 @@ static void describe_here(const mote_engine *engine,
 {
 	memset(here, 0, sizeof(*here));
 	here->abi_version = MOTE_ABI_VERSION;
-	if (!engine->ops->state_set) {
+	if (!mti_engine_runs(engine)) {
 		*bare = *here;
 		bare->abi_version = MOTE_BARE_VERSION;
 		return;
 	}
-	snprintf(here->backend, sizeof(here->backend), "%s", engine->ops->name);
+	snprintf(here->backend, sizeof(here->backend), "%s",
+		 mote_engine_backend(engine));
 	*bare = *here;
 	bare->abi_version = MOTE_BARE_VERSION;
-	cpu_features(engine, false, here->features);
-	cpu_features(engine, true, bare->features);
+	mti_engine_features(engine, false, here->features);
+	mti_engine_features(engine, true, bare->features);
 }
 
 /* The program becomes an image, which owns the bytes then. */

@@ -60,37 +60,17 @@ const struct mti_arch *mti_arch_named_bare(const char *name)
 uint64_t mti_cpu_state_get(const struct mti_cpu_state *state,
 			   enum mti_cpu_part part)
 {
-	switch (part) {
-	case MTI_CPU_FS_BASE:
-		return state->fs_base;
-	case MTI_CPU_GS_BASE:
-		return state->gs_base;
-	case MTI_CPU_MXCSR:
-		return state->mxcsr;
-	case MTI_CPU_X87_CONTROL:
-	default:
-		return state->x87_control;
-	}
+	return part < MTI_CPU_WORD_0 ? state->bases[part - MTI_CPU_BASE_0]
+				     : state->words[part - MTI_CPU_WORD_0];
 }
 
 void mti_cpu_state_set(struct mti_cpu_state *state, enum mti_cpu_part part,
 		       uint64_t value)
 {
-	switch (part) {
-	case MTI_CPU_FS_BASE:
-		state->fs_base = value;
-		break;
-	case MTI_CPU_GS_BASE:
-		state->gs_base = value;
-		break;
-	case MTI_CPU_MXCSR:
-		state->mxcsr = (uint32_t)value;
-		break;
-	case MTI_CPU_X87_CONTROL:
-	default:
-		state->x87_control = (uint32_t)value;
-		break;
-	}
+	if (part < MTI_CPU_WORD_0)
+		state->bases[part - MTI_CPU_BASE_0] = value;
+	else
+		state->words[part - MTI_CPU_WORD_0] = (uint32_t)value;
 }
 
 void mti_arch_list(char *text, size_t size)

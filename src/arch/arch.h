@@ -15,20 +15,38 @@
 
 /*
  * What of the CPU outlives a call and so belongs to a snapshot. All else is
- * as after reset, or constant for user-mode guests. The names are amd64's.
+ * as after reset, or constant for user-mode guests. What it has not is 0.
  */
 struct mti_cpu_state {
-	uint64_t fs_base;     /* AArch64: TPIDR_EL0 */
-	uint64_t gs_base;     /* AArch64: 0 */
-	uint32_t mxcsr;       /* AArch64: FPCR */
-	uint32_t x87_control; /* AArch64: FPSR */
+	union {
+		uint64_t bases[2];
+		struct { /* amd64 */
+			uint64_t fs_base;
+			uint64_t gs_base;
+		};
+		struct { /* AArch64 */
+			uint64_t tpidr_el0;
+			uint64_t no_base;
+		};
+	};
+	union {
+		uint32_t words[2];
+		struct { /* amd64 */
+			uint32_t mxcsr;
+			uint32_t x87_control;
+		};
+		struct { /* AArch64 */
+			uint32_t fpcr;
+			uint32_t fpsr;
+		};
+	};
 };
 
 enum mti_cpu_part {
-	MTI_CPU_FS_BASE,
-	MTI_CPU_GS_BASE,
-	MTI_CPU_MXCSR,
-	MTI_CPU_X87_CONTROL,
+	MTI_CPU_BASE_0,
+	MTI_CPU_BASE_1,
+	MTI_CPU_WORD_0,
+	MTI_CPU_WORD_1,
 	MTI_CPU_PARTS
 };
 
@@ -63,6 +81,7 @@ struct mti_trap {
 #define MTI_ARCH_BREAKPOINT_MAX 4
 
 struct mti_bare_state;
+struct mote_abi_control;
 
 enum mti_step_kind {
 	MTI_STEP_PLAIN,
@@ -190,6 +209,9 @@ struct mti_arch {
 	/* Fill the pages at MOTE_GVA_SUPERVISOR and MOTE_GVA_SYSCALL. */
 	void (*supervisor_page)(uint8_t *page);
 	void (*syscall_page)(uint8_t *page);
+	/* What of the control page the code at MOTE_SYSCALL_RESTORE loads. */
+	void (*put_control)(const struct mti_cpu_state *state,
+			    struct mote_abi_control *control);
 };
 
 extern const struct mti_arch mti_arch_amd64;

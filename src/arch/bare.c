@@ -26,21 +26,6 @@
 /* Order of mti_bare_state.general. */
 enum { RAX, RBX, RSP = 7, RIP = 16, RFLAGS = 17 };
 
-static const char *const mode_names[] = {
-	[MOTE_BARE_REAL] = "real",
-	[MOTE_BARE_PROTECTED] = "protected",
-	[MOTE_BARE_PAGED] = "paged",
-	[MOTE_BARE_PAGED_PAE] = "paged-pae",
-	[MOTE_BARE_LONG] = "long",
-};
-
-const char *mti_bare_mode_name(uint32_t mode)
-{
-	return mode < sizeof(mode_names) / sizeof(mode_names[0]) ?
-		       mode_names[mode] :
-		       NULL;
-}
-
 const struct mti_pt *mti_bare_mode_pt(uint32_t mode)
 {
 	switch (mode) {

@@ -57,6 +57,7 @@ struct mti_bare_state {
 	uint64_t cr2;
 	uint64_t cr3;
 	uint64_t cr4;
+	uint64_t cr8;
 	uint64_t efer;
 	uint64_t xcr0; /* 0: as after reset */
 	uint64_t dr[4];
@@ -83,9 +84,6 @@ void mti_bare_start(const struct mti_bare_start *start,
 
 /* Whether the host makes page tables for the mode; their format, or NULL. */
 const struct mti_pt *mti_bare_mode_pt(uint32_t mode);
-
-/* "real", "protected", ...; NULL if there is no such mode. */
-const char *mti_bare_mode_name(uint32_t mode);
 
 /*
  * How the CPU reads addresses just now: the format of its page tables and

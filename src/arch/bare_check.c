@@ -18,6 +18,7 @@
 #define CR4_BITS UINT64_C(0x371fff)
 #define CR4_PAE UINT64_C(0x20)
 #define CR4_PCIDE UINT64_C(0x20000)
+#define CR8_MAX UINT64_C(15)
 /* SCE LME LMA NXE FFXSR TCE. */
 #define EFER_BITS UINT64_C(0xcd01)
 #define EFER_LME UINT64_C(0x100)
@@ -85,6 +86,7 @@ static void check_control(const struct mti_bare_state *state,
 	demand(verdict, !(cr4 & ~CR4_BITS), "control.cr4", cr4);
 	demand(verdict, is_long || !(cr4 & CR4_PCIDE), "control.cr4", cr4);
 	demand(verdict, (cr4 & CR4_PAE) || !is_long, "control.cr4", cr4);
+	demand(verdict, state->cr8 <= CR8_MAX, "control.cr8", state->cr8);
 	demand(verdict, !(state->efer & ~EFER_BITS), "control.efer",
 	       state->efer);
 	demand(verdict, is_long == ((state->efer & EFER_LME) && (cr0 & CR0_PG)),

@@ -45,6 +45,12 @@ static mote_status read_header(struct reader *reader)
 	if (!read_at(reader, 0, header, sizeof(*header)) ||
 	    memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
 		return FAIL(reader, "not an ELF file");
+	/* It lies there in files of 32 bits, too. */
+	if (header->e_type != ET_CORE)
+		return FAIL(reader,
+			    "not a core dump: e_type is %u, not %u (core "
+			    "file)",
+			    header->e_type, ET_CORE);
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    header->e_ident[EI_DATA] != ELFDATA2LSB)
 		return FAIL(reader,
@@ -52,9 +58,6 @@ static mote_status read_header(struct reader *reader)
 			    "endian",
 			    header->e_ident[EI_CLASS],
 			    header->e_ident[EI_DATA]);
-	if (header->e_type != ET_CORE)
-		return FAIL(reader, "e_type is %u, not %u (core file)",
-			    header->e_type, ET_CORE);
 	reader->view->arch = mti_arch_find(header->e_machine);
 	if (!reader->view->arch) {
 		mti_arch_list(known, sizeof(known));

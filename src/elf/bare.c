@@ -216,19 +216,6 @@ static mote_status check_head(const struct mti_elf_file *file,
 	return MOTE_OK;
 }
 
-static mote_status check_in_file(const struct mti_elf_file *file,
-				 unsigned int number, const Elf64_Phdr *program)
-{
-	if (!mti_range_ok(program->p_offset, program->p_filesz, file->size))
-		return MTI_ELF_FAIL(file,
-				    "program header %u: p_offset 0x%" PRIx64
-				    " with p_filesz 0x%" PRIx64
-				    " ends beyond the file (0x%zx bytes)",
-				    number, program->p_offset,
-				    program->p_filesz, file->size);
-	return MOTE_OK;
-}
-
 static mote_status check_place(const struct mti_elf_file *file,
 			       unsigned int number, const Elf64_Phdr *program,
 			       const struct mti_elf *elf)
@@ -269,25 +256,6 @@ static mote_status check_place(const struct mti_elf_file *file,
 	return MOTE_OK;
 }
 
-/* Segments do not share bytes of the file: see check_share in parse.c. */
-static mote_status check_share(const struct mti_elf_file *file,
-			       unsigned int number, const Elf64_Phdr *program,
-			       const struct mti_elf *elf)
-{
-	uint64_t sum = program->p_filesz;
-	size_t i;
-
-	for (i = 0; i < elf->segment_count; i++)
-		sum += elf->segments[i].file_size;
-	if (sum > file->size)
-		return MTI_ELF_FAIL(file,
-				    "program header %u: p_filesz 0x%" PRIx64
-				    " makes 0x%" PRIx64
-				    " bytes, more than the file has (0x%zx)",
-				    number, program->p_filesz, sum, file->size);
-	return MOTE_OK;
-}
-
 /* e_entry is virtual; where the CPU starts there is no such thing yet. */
 static void look_for_entry(struct reading *reading, const Elf64_Phdr *program)
 {
@@ -306,7 +274,7 @@ static mote_status add_segment(struct reading *reading, unsigned int number,
 	const struct mti_elf_file *file = &reading->file;
 	struct mti_elf *elf = reading->elf;
 	struct mti_elf_segment *segment;
-	mote_status status = check_in_file(file, number, program);
+	mote_status status = mti_elf_check_in_file(file, number, program);
 
 	if (status != MOTE_OK || (program->p_memsz | program->p_filesz) == 0)
 		return status;
@@ -317,7 +285,7 @@ static mote_status add_segment(struct reading *reading, unsigned int number,
 				    number, MTI_ELF_SEGMENTS_MAX);
 	status = check_place(file, number, program, elf);
 	if (status == MOTE_OK)
-		status = check_share(file, number, program, elf);
+		status = mti_elf_check_share(file, number, program, elf);
 	if (status != MOTE_OK)
 		return status;
 	segment = &elf->segments[elf->segment_count++];
@@ -375,7 +343,7 @@ static mote_status scan_notes(struct reading *reading, unsigned int number,
 				    " is more than 0x%x for its type",
 				    number, program->p_filesz,
 				    (unsigned int)MTI_ELF_TABLE_MAX);
-	status = check_in_file(&reading->file, number, program);
+	status = mti_elf_check_in_file(&reading->file, number, program);
 	while (status == MOTE_OK && more) {
 		status = mti_elf_notes_next(&reading->file, &notes, &at,
 					    &found, &more);

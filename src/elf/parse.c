@@ -120,8 +120,9 @@ static Elf64_Phdr program_header(const struct mti_elf_file *file,
 	return out;
 }
 
-static mote_status check_in_file(const struct mti_elf_file *file,
-				 unsigned int number, const Elf64_Phdr *program)
+mote_status mti_elf_check_in_file(const struct mti_elf_file *file,
+				  unsigned int number,
+				  const Elf64_Phdr *program)
 {
 	if (program->p_offset > file->size)
 		return MTI_ELF_FAIL(file,
@@ -235,13 +236,9 @@ static mote_status check_place(const struct mti_elf_file *file,
 	return MOTE_OK;
 }
 
-/*
- * Segments do not share bytes of the file: many that do would make a small
- * file a large image.
- */
-static mote_status check_share(const struct mti_elf_file *file,
-			       unsigned int number, const Elf64_Phdr *program,
-			       const struct mti_elf *elf)
+mote_status mti_elf_check_share(const struct mti_elf_file *file,
+				unsigned int number, const Elf64_Phdr *program,
+				const struct mti_elf *elf)
 {
 	uint64_t sum = program->p_filesz;
 	size_t i;
@@ -266,7 +263,7 @@ static mote_status add_segment(const struct mti_elf_file *file,
 	uint64_t address;
 	mote_status status;
 
-	status = check_in_file(file, number, program);
+	status = mti_elf_check_in_file(file, number, program);
 	if (status)
 		return status;
 	if (program->p_memsz < program->p_filesz)
@@ -291,7 +288,7 @@ static mote_status add_segment(const struct mti_elf_file *file,
 	status = check_place(file, number, program, elf, memory, &address);
 	if (status)
 		return status;
-	status = check_share(file, number, program, elf);
+	status = mti_elf_check_share(file, number, program, elf);
 	if (status)
 		return status;
 	segment = &elf->segments[elf->segment_count++];
@@ -318,7 +315,7 @@ static mote_status check_table_size(const struct mti_elf_file *file,
 				    " is more than 0x%x for its type",
 				    number, program->p_filesz,
 				    (unsigned int)MTI_ELF_TABLE_MAX);
-	return check_in_file(file, number, program);
+	return mti_elf_check_in_file(file, number, program);
 }
 
 static mote_status scan_dynamic(const struct mti_elf_file *file,
@@ -508,7 +505,8 @@ static mote_status read_image(struct mti_elf_file *file,
 				    header.e_entry);
 	if (!note.found)
 		return MTI_ELF_FAIL(file, "the program has no Mote note: build "
-					  "it with mote-cc");
+					  "it with mote-cc, or give it the "
+					  "note of a bare guest");
 	return mti_elf_note_apply(file, &note, allocator, elf);
 }
 

@@ -4,6 +4,7 @@
 #ifndef MTI_ELF_PARSE_H
 #define MTI_ELF_PARSE_H
 
+#include <elf.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,18 @@ struct mti_elf_note {
 const unsigned char *mti_elf_loaded(const struct mti_elf_file *file,
 				    const struct mti_elf *elf, uint64_t address,
 				    uint64_t size);
+
+/* Of a program header: its part of the file is there. */
+mote_status mti_elf_check_in_file(const struct mti_elf_file *file,
+				  unsigned int number,
+				  const Elf64_Phdr *program);
+/*
+ * Segments do not share bytes of the file with those that elf has: many that
+ * do would make a small file a large image.
+ */
+mote_status mti_elf_check_share(const struct mti_elf_file *file,
+				unsigned int number, const Elf64_Phdr *program,
+				const struct mti_elf *elf);
 
 /* Whether an executable segment holds the address. */
 bool mti_elf_executable(const struct mti_elf *elf, uint64_t address);

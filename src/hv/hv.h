@@ -20,6 +20,7 @@
 #include "arch/arch.h"
 #include "arch/bare.h"
 #include "base/alloc.h"
+#include "base/features.h"
 
 /* Guest-physical memory [gpa, gpa + size) is the host memory there. */
 struct mti_vm_range {
@@ -37,8 +38,8 @@ struct mti_vm_config {
 	 * A user-mode guest: on page tables that it cannot reach, events come
 	 * out through the supervisor page. Otherwise a bare one: it has the
 	 * machine for itself and runs with all privileges; bare_set must come
-	 * before run, and the operations below that are marked "user" are not
-	 * for it.
+	 * before run. Operations below that are marked "user" or "bare" are
+	 * for such guests alone, all others for both.
 	 */
 	bool bare;
 	struct mti_vm_range ranges[MTI_VM_RANGES_MAX];
@@ -113,8 +114,6 @@ struct mti_exit {
 	uint64_t detail;
 };
 
-#define MTI_HV_FEATURE_WORDS 8
-
 struct mti_hv;
 struct mti_vm;
 
@@ -140,8 +139,9 @@ struct mti_hv_ops {
 	void (*close)(struct mti_hv *hv);
 
 	/*
-	 * Borrows the memory, which must outlive the VM. The CPU is in user
-	 * mode, vector state as after reset; set_entry must come before run.
+	 * Borrows the memory, which must outlive the VM. User: the CPU is in
+	 * user mode, vector state as after reset; set_entry must come before
+	 * run. Bare: bare_set must.
 	 * MOTE_E_UNSUPPORTED: never with this architecture, or bare.
 	 */
 	mote_status (*vm_new)(struct mti_hv *hv,
@@ -155,16 +155,18 @@ struct mti_hv_ops {
 	 * CPU has.
 	 */
 	void (*cpu_features)(bool bare,
-			     uint64_t features[MTI_HV_FEATURE_WORDS]);
+			     uint64_t features[MTI_CPU_FEATURE_WORDS]);
 
-	/* For the guest's control page. */
+	/* What the guest's control page says, if it has one. */
 	uint32_t (*features)(const struct mti_vm *vm); /* MOTE_FEATURE_* */
 	uint64_t (*tick_ns)(const struct mti_vm *vm);
 
-	/* What the next run starts with; without it the guest goes on. */
+	/*
+	 * User: what the next run starts with; without it the guest goes on.
+	 */
 	void (*set_entry)(struct mti_vm *vm, const struct mti_entry *entry);
 
-	/* One entry. Fails only for host reasons. */
+	/* One entry. Fails only for host reasons; the VM may be lost then. */
 	mote_status (*run)(struct mti_vm *vm, struct mti_exit *exit,
 			   mote_error *err);
 
@@ -184,19 +186,21 @@ struct mti_hv_ops {
 	void (*block)(struct mti_vm *vm, const sigset_t *blocked);
 
 	/*
-	 * User. The host has written to memory that the guest executes, or to
-	 * its page tables; NULL operation: the CPU finds out for itself.
+	 * The host has written to memory that the guest executes, or to its
+	 * page tables; NULL operation: the CPU finds out for itself.
 	 */
 	void (*changed)(struct mti_vm *vm);
 
 	/*
-	 * After an exit: fills fault->registers as the guest's code left
-	 * them and *fault_address with CR2. AArch64: with FAR_EL1, and
-	 * fault->error_code with ESR_EL1; after MTI_EXIT_FAULT the registers
+	 * User; bare_get has those of a bare guest. After an exit: fills
+	 * fault->registers as the guest's code left them and *fault_address
+	 * with CR2. AArch64: with FAR_EL1, and fault->error_code with ESR_EL1;
+	 * after MTI_EXIT_FAULT the registers
 	 * are what EL1 has kept of the guest's own.
 	 */
 	mote_status (*registers)(struct mti_vm *vm, mote_fault *fault,
 				 uint64_t *fault_address, mote_error *err);
+	/* User: after an exit. */
 	mote_status (*set_fs_base)(struct mti_vm *vm, uint64_t base,
 				   mote_error *err);
 
@@ -215,10 +219,11 @@ struct mti_hv_ops {
 				 const struct mti_cpu_state *state, bool clean,
 				 mote_error *err);
 	/*
-	 * Bare only: all of the CPU. bare_get completes the instruction of the
-	 * last exit first. bare_set: MOTE_E_INVALID if no CPU like this one
-	 * can be in that state, which is not trusted; nothing of an earlier
-	 * one is left.
+	 * Bare: all of the CPU. bare_get completes the instruction of the last
+	 * exit first; MOTE_E_GUEST_FAULT: it is filled, but bare_set would not
+	 * take it. bare_set: MOTE_E_INVALID if no CPU like this one can be in
+	 * that state, which is not trusted; nothing of an earlier one is left.
+	 * If it fails the VM may be lost.
 	 */
 	mote_status (*bare_get)(struct mti_vm *vm,
 				struct mti_bare_state *state, mote_error *err);
@@ -238,22 +243,21 @@ struct mti_hv_ops {
 			     void *context, mote_error *err);
 
 	/*
-	 * slot is 1 to MTI_VM_SLOTS_MAX, chosen by the caller. What the host
-	 * itself cannot access there ends in MTI_EXIT_MACHINE, and so does a
-	 * write where it is not writable. A VM that memory cannot be taken
-	 * from does not run any more.
+	 * User, as is unmap. slot is 1 to MTI_VM_SLOTS_MAX, chosen by the
+	 * caller. What the host itself cannot access there ends in
+	 * MTI_EXIT_MACHINE, and so does a write where it is not writable.
 	 */
 	mote_status (*map)(struct mti_vm *vm, uint32_t slot,
 			   const struct mti_vm_mapping *mapping,
 			   mote_error *err);
 	/*
-	 * The memory is the caller's again; if it fails, because the VM never
-	 * runs again. The CPU has forgotten what the page tables said.
+	 * The memory is the caller's again; if it fails, because the VM is
+	 * lost. The CPU has forgotten what the page tables said.
 	 */
 	mote_status (*unmap)(struct mti_vm *vm, uint32_t slot, mote_error *err);
 
 	/*
-	 * Debugging; the CPU has left the guest. After MTI_EXIT_FAULT
+	 * User. Debugging; the CPU has left the guest. After MTI_EXIT_FAULT
 	 * machine_get gives the registers of the stub, after MTI_EXIT_PORT
 	 * those behind the instruction. machine_set makes the next entry,
 	 * without set_entry, go on in user mode with these: flags that user
@@ -272,17 +276,25 @@ struct mti_hv_ops {
 	 * User. After MTI_EXIT_FAULT: the next run, without set_entry, goes on
 	 * in user mode with these registers, in the order of
 	 * mti_arch.register_names; all others are as the guest left them.
-	 * They are the guest's word: as machine_set. NULL operation: no guest
-	 * of this backend can go on.
+	 * They are the guest's word: MOTE_E_INVALID as machine_set; if it
+	 * fails otherwise, the VM is lost. NULL operation: no guest of this
+	 * backend can go on.
 	 */
 	mote_status (*resume)(struct mti_vm *vm, const uint64_t *general,
 			      mote_error *err);
 	/*
-	 * User. The host has changed entries of the guest's page tables that
-	 * were present, but for those whose use has just ended in a fault. If
-	 * it fails, the VM never runs again. NULL operation: as `changed`.
+	 * User; bare_set does as much. The host has changed entries of the
+	 * guest's page tables that were present, but for those whose use has
+	 * just ended in a fault. If it fails, the VM is lost. NULL operation:
+	 * as `changed`.
 	 */
 	mote_status (*remapped)(struct mti_vm *vm, mote_error *err);
+	/*
+	 * Whether an operation that failed has left the VM of no use: it never
+	 * runs again, and is to be freed and not to be used for another guest.
+	 * NULL operation: none ever does.
+	 */
+	bool (*is_lost)(const struct mti_vm *vm);
 };
 
 #define MTI_VM_SLOTS_MAX 1024

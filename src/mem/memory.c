@@ -106,16 +106,8 @@ static void set_mapped(struct mti_memory *memory, struct mti_store *store)
 
 mote_status mti_memory_init(struct mti_memory *memory,
 			    const struct mti_allocator *allocator,
-			    struct mti_store *store, mote_error *err)
-{
-	return mti_memory_init_cow(memory, allocator, store, NULL, err);
-}
-
-mote_status mti_memory_init_cow(struct mti_memory *memory,
-				const struct mti_allocator *allocator,
-				struct mti_store *store,
-				const struct mti_cow_plan *plan,
-				mote_error *err)
+			    struct mti_store *store,
+			    const struct mti_cow_plan *plan, mote_error *err)
 {
 	size_t size = store->memory_size;
 	mote_status status;

@@ -41,15 +41,11 @@ struct mti_memory {
 	struct mti_cow *cow; /* owned; NULL: the kernel copies on write */
 };
 
+/* plan outlives it; NULL: the kernel copies. */
 mote_status mti_memory_init(struct mti_memory *memory,
 			    const struct mti_allocator *allocator,
-			    struct mti_store *store, mote_error *err);
-/* The same, with plan, which outlives it; NULL: the kernel copies. */
-mote_status mti_memory_init_cow(struct mti_memory *memory,
-				const struct mti_allocator *allocator,
-				struct mti_store *store,
-				const struct mti_cow_plan *plan,
-				mote_error *err);
+			    struct mti_store *store,
+			    const struct mti_cow_plan *plan, mote_error *err);
 void mti_memory_fini(struct mti_memory *memory);
 
 /*

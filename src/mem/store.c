@@ -111,6 +111,11 @@ static int make_file(const struct mti_backing *backing)
 					   offset);
 		offset += size;
 	}
+	return fd < 0 ? fd : mti_store_seal(fd, os);
+}
+
+int mti_store_seal(int fd, int os)
+{
 	if (os == 0)
 		os = mti_os_memfd_seal(fd);
 	if (os == 0)

@@ -69,6 +69,8 @@ mote_status mti_backing_stage(const struct mti_allocator *allocator,
 			      uint64_t size, struct mti_backing **backing,
 			      uint8_t **bytes, mote_error *err);
 mote_status mti_backing_seal(struct mti_backing *backing, mote_error *err);
+/* A new file that was written with status os: sealed, or closed and -errno. */
+int mti_store_seal(int fd, int os);
 /* The file's descriptor, which stays the backing's; -errno. */
 int mti_backing_file(struct mti_backing *backing);
 /* A piece of it, also of a file that was cut short: the count, or -errno. */

@@ -86,9 +86,7 @@ static bool begin(struct mti_tables *tables, const struct mti_layout *layout,
 	return alloc_table(tables, root);
 }
 
-bool mti_tables_build_bare(struct mti_tables *tables, const struct mti_pt *pt,
-			   const struct mti_layout *layout,
-			   const struct mti_allocator *allocator)
+static struct mti_pt_ops ops_of(struct mti_tables *tables)
 {
 	const struct mti_pt_ops ops = {
 		.context = tables,
@@ -96,6 +94,15 @@ bool mti_tables_build_bare(struct mti_tables *tables, const struct mti_pt *pt,
 		.write = write_entry,
 		.alloc = alloc_table,
 	};
+
+	return ops;
+}
+
+bool mti_tables_build_bare(struct mti_tables *tables, const struct mti_pt *pt,
+			   const struct mti_layout *layout,
+			   const struct mti_allocator *allocator)
+{
+	const struct mti_pt_ops ops = ops_of(tables);
 	struct mti_pt_mapping mapping = {
 		.size = layout->hole,
 		.flags = MTI_PT_WRITE | MTI_PT_EXECUTE | MTI_PT_LARGE,
@@ -115,12 +122,7 @@ bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 		      const struct mti_layout *layout,
 		      const struct mti_allocator *allocator)
 {
-	const struct mti_pt_ops ops = {
-		.context = tables,
-		.read = read_entry,
-		.write = write_entry,
-		.alloc = alloc_table,
-	};
+	const struct mti_pt_ops ops = ops_of(tables);
 	uint64_t root;
 	size_t i;
 

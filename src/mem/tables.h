@@ -22,7 +22,10 @@ struct mti_tables {
 	size_t capacity;   /* bytes */
 };
 
-/* Maps all regions of a layout. false if memory ran out. */
+/*
+ * Maps all regions of a layout. false if memory ran out, or where it is none
+ * for that architecture: what makes and reads layouts has refused it.
+ */
 bool mti_tables_build(struct mti_tables *tables, const struct mti_arch *arch,
 		      const struct mti_layout *layout,
 		      const struct mti_allocator *allocator);

@@ -173,9 +173,3 @@ bool mti_log_filter_wants(const struct mti_log_filter *filter, uint32_t level,
 	found = find_module(filter, module, size);
 	return level <= (found ? found->level : filter->level);
 }
-
-const char *mti_log_level_name(uint32_t level)
-{
-	return level < sizeof(levels) / sizeof(levels[0]) ? levels[level] :
-							    levels[0];
-}

@@ -37,7 +37,4 @@ mote_status mti_log_filter_parse(const char *text,
 bool mti_log_filter_wants(const struct mti_log_filter *filter, uint32_t level,
 			  const char *module, size_t size);
 
-/* "error" for MOTE_LOG_ERROR; "off" for what is no level. */
-const char *mti_log_level_name(uint32_t level);
-
 #endif

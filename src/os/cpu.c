@@ -1,13 +1,11 @@
 /*
  * What a guest may find out about the CPU. User mode runs on the machine's
  * own CPU, so the machine's CPUID bounds what any guest can have seen.
- *
- * Words: leaf 1 ecx, edx; leaf 7 ebx, ecx, edx; leaf 0x80000001 ecx, edx
- * (SDM 2A, CPUID; APM 3, appendix E); XCR0 (SDM 1, 13.3).
  */
 #include "os/os.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -105,3 +103,8 @@ void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
 }
 
 #endif
+
+unsigned long mti_os_auxiliary(unsigned long type)
+{
+	return getauxval(type);
+}

@@ -3,10 +3,13 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/os.h"
@@ -55,21 +58,124 @@ int mti_os_folder_of(const void *address, char *folder, size_t size)
 	return 0;
 }
 
+/* Why others may have put it there; false: nobody but root and the user. */
+static bool of_others(int fd, mode_t kind, const char *name, char *text,
+		      size_t size)
+{
+	struct stat found;
+
+	if (fstat(fd, &found) < 0)
+		snprintf(text, size, "%s cannot be looked at", name);
+	else if ((found.st_mode & S_IFMT) != kind)
+		snprintf(text, size, "%s is no %s", name,
+			 kind == S_IFDIR ? "folder" : "file");
+	else if (found.st_uid != 0 && found.st_uid != geteuid())
+		snprintf(text, size, "%s belongs to user %u", name,
+			 (unsigned int)found.st_uid);
+	/* A list of access rights shows in the group's. */
+	else if (found.st_mode & (S_IWGRP | S_IWOTH))
+		snprintf(text, size, "%s can be written to by %s", name,
+			 found.st_mode & S_IWOTH ? "anybody" : "its group");
+	else
+		return false;
+	return true;
+}
+
+/*
+ * Looks at a path that has no links, one step after the other, each from what
+ * was looked at before. Cuts path and restores it.
+ */
+static int walk(char *path, bool file, char *text, size_t size)
+{
+	char *at = path;
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int os = fd < 0 ? -errno : 0;
+
+	if (os == 0 && of_others(fd, S_IFDIR, "/", text, size))
+		os = -EPERM;
+	while (os == 0 && at && at[1]) {
+		char *end = strchr(at + 1, '/');
+		bool last = file && !end;
+		int next;
+
+		if (end)
+			*end = '\0';
+		next = openat(fd, at + 1,
+			      O_PATH | O_NOFOLLOW | O_CLOEXEC |
+				      (last ? 0 : O_DIRECTORY));
+		os = next < 0 ? -errno : 0;
+		close(fd);
+		fd = next;
+		if (os < 0)
+			snprintf(text, size, "%s cannot be opened", path);
+		else if (of_others(fd, last ? S_IFREG : S_IFDIR, path, text,
+				   size))
+			os = -EPERM;
+		if (end)
+			*end = '/';
+		at = end;
+	}
+	if (fd >= 0)
+		close(fd);
+	return os;
+}
+
+/* Where a path leads to, if that is nobody else's; to be freed. */
+static int find(const char *path, bool file, char **real, char *text,
+		size_t size)
+{
+	int os;
+
+	*real = realpath(path, NULL);
+	if (!*real) {
+		os = -errno;
+		snprintf(text, size, "%s cannot be found", path);
+		return os;
+	}
+	os = walk(*real, file, text, size);
+	if (os < 0)
+		free(*real);
+	return os;
+}
+
+int mti_os_find_trusted(const char *folder, const char *name, char **real,
+			char *text, size_t size)
+{
+	char path[PATH_MAX];
+	int count = snprintf(path, sizeof(path), "%s/%s", folder, name);
+	int os;
+
+	if (count < 0 || (size_t)count >= sizeof(path) ||
+	    access(path, F_OK) < 0)
+		return -ENOENT;
+	/* Who can write there can make a link to whatever there is. */
+	os = find(folder, false, real, text, size);
+	if (os < 0)
+		return os;
+	free(*real);
+	return find(path, true, real, text, size);
+}
+
 int mti_os_load(const char *path, const char *symbol, const void **object,
 		char *text, size_t size)
 {
+	/*
+	 * Not /proc/self/fd/N: the linker takes a name that it has loaded
+	 * something under for the same thing, and numbers are used again.
+	 */
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	size_t length = strlen(path);
 	const char *why;
-	void *library;
 
-	if (access(path, F_OK) < 0) {
-		snprintf(text, size, "it is not there");
-		return -ENOENT;
-	}
-	library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	*object = library ? dlsym(library, symbol) : NULL;
 	if (*object)
 		return 0;
 	why = dlerror();
-	snprintf(text, size, "%s", why ? why : "it cannot be loaded");
+	if (!why)
+		why = "it cannot be loaded";
+	/* The caller says which. */
+	if (strncmp(why, path, length) == 0 && why[length] == ':')
+		why += length + 1 + strspn(why + length + 1, " ");
+	snprintf(text, size, "%s", why);
 	return -ENOEXEC;
 }

@@ -15,6 +15,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "base/features.h"
+
 /* open(2) with O_CLOEXEC. */
 int mti_os_open(const char *path, int flags);
 void mti_os_close(int fd);
@@ -170,21 +172,33 @@ int mti_os_signal_take(int signal);
 int mti_os_signal_pending(sigset_t *set);
 
 /*
- * cpu.c: features of this machine's CPU that a program in user mode may use,
- * as in struct mti_snap_origin; all 0 where the machine has no CPUID.
+ * cpu.c: features of this machine's CPU that a program in user mode may use;
+ * all 0 where the machine has no CPUID.
  */
-#define MTI_CPU_FEATURE_WORDS 8
 void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
 /* Of what a CPUID says, leaves the bits that count there. */
 void mti_os_cpu_features_user(uint64_t features[MTI_CPU_FEATURE_WORDS]);
+/* What the kernel told the process at its start: an AT_ of <sys/auxv.h>. */
+unsigned long mti_os_auxiliary(unsigned long type);
+
 /*
  * Program files (library.c). The folder of the one that an address is in, with
  * links resolved.
  */
 int mti_os_folder_of(const void *address, char *folder, size_t size);
 /*
+ * The real path, to be freed with free(), of a file that nobody but root and
+ * the process's effective user can have put there: it, the folder that its
+ * name is in, and, with links resolved, it and every folder from / on belong
+ * to one of them, and neither a group nor others may write to them. A sticky
+ * folder is no exception: so nobody else can change what the path leads to.
+ * -ENOENT: there is no such file; else text says what is wrong with which.
+ */
+int mti_os_find_trusted(const char *folder, const char *name, char **real,
+			char *text, size_t size);
+/*
  * Loads a program file for the rest of the process and finds an object in it.
- * -ENOENT: it is not there; -ENOEXEC: text says what is wrong with it.
+ * -ENOEXEC: text says what is wrong with it.
  */
 int mti_os_load(const char *path, const char *symbol, const void **object,
 		char *text, size_t size);

@@ -23,11 +23,6 @@ static void *area(const mote_sandbox *box, enum mti_area which)
 				 &box->template->layout.regions[which]);
 }
 
-static const struct mti_hv_ops *ops_of(const mote_sandbox *box)
-{
-	return box->image->engine->ops;
-}
-
 /* What the guest's runtime is told, whatever state it starts in. */
 static void make_settings(mote_sandbox *box)
 {
@@ -36,7 +31,7 @@ static void make_settings(mote_sandbox *box)
 
 	settings->magic = MOTE_CONTROL_MAGIC;
 	settings->abi_version = MOTE_ABI_VERSION;
-	settings->features = ops_of(box)->features(box->vm);
+	settings->features = mti_ops_of(box)->features(box->vm);
 	if (box->flags & MOTE_SANDBOX_OUTPUT_LINES)
 		settings->features |= MOTE_FEATURE_OUTPUT_LINES;
 	if (box->profile.heap)
@@ -45,7 +40,7 @@ static void make_settings(mote_sandbox *box)
 	settings->stack_size = sizes->stack;
 	settings->io_size = sizes->io;
 	settings->post_size = MTI_POST_BYTES;
-	settings->tick_ns = ops_of(box)->tick_ns(box->vm);
+	settings->tick_ns = mti_ops_of(box)->tick_ns(box->vm);
 	mti_observe_control(box);
 }
 
@@ -80,7 +75,7 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 	box->io_size = box->sizes.io;
 	memset(&box->call_mark, 0, sizeof(box->call_mark));
 	memset(&box->reply_mark, 0, sizeof(box->reply_mark));
-	box->kick.ops = ops_of(box);
+	box->kick.ops = mti_ops_of(box);
 	box->kick.vm = box->vm;
 	box->kick.interrupt = box->interrupt;
 	make_settings(box);
@@ -110,8 +105,9 @@ mote_status mti_sandbox_collect(mote_sandbox *box, mote_error *err)
 	mote_status status = MOTE_OK;
 
 	mti_dirty_add(dirty, control->gpa, control->size);
-	if (ops_of(box)->tracks(box->vm))
-		status = ops_of(box)->dirty(box->vm, found, &box->memory, err);
+	if (mti_ops_of(box)->tracks(box->vm))
+		status = mti_ops_of(box)->dirty(box->vm, found, &box->memory,
+						err);
 	else
 		status = mti_memory_scan(&box->memory, err);
 	if (status == MOTE_OK && dirty->lost)
@@ -181,8 +177,8 @@ static mote_status put_back(mote_sandbox *box, mote_error *err)
 
 void mti_sandbox_changed(mote_sandbox *box)
 {
-	if (ops_of(box)->changed)
-		ops_of(box)->changed(box->vm);
+	if (mti_ops_of(box)->changed)
+		mti_ops_of(box)->changed(box->vm);
 }
 
 mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
@@ -229,9 +225,7 @@ static mote_status put_control(mote_sandbox *box,
 	control->post_size = settings->post_size;
 	control->tick_ns = settings->tick_ns;
 	control->reseed = random == MTI_RANDOM_RESEED;
-	/* What all of the union is; on amd64 the half of it is reserved. */
-	control->fpcr = cpu->state.mxcsr;
-	control->fpsr = cpu->state.x87_control;
+	box->image->arch->put_control(&cpu->state, control);
 	control->trace = settings->trace;
 	control->log_level = settings->log_level;
 	control->log_most = settings->log_most;
@@ -249,7 +243,7 @@ mote_status mti_sandbox_resume(mote_sandbox *box,
 			       const struct mti_snap_cpu *cpu,
 			       enum mti_random random, mote_error *err)
 {
-	const struct mti_hv_ops *ops = ops_of(box);
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	mote_status status = put_control(box, cpu, random, err);
 
 	if (status == MOTE_OK)
@@ -260,6 +254,13 @@ mote_status mti_sandbox_resume(mote_sandbox *box,
 	box->dispatch_sp = cpu->dispatch_sp;
 	box->clean = true;
 	return MOTE_OK;
+}
+
+bool mti_sandbox_lost(const mote_sandbox *box)
+{
+	const struct mti_hv_ops *ops = mti_ops_of(box);
+
+	return box->vm && ops->is_lost && ops->is_lost(box->vm);
 }
 
 /* In the state of its store, or not at all. */
@@ -289,8 +290,8 @@ void mti_sandbox_detach(mote_sandbox *box)
 	if (!box->vm)
 		return;
 	mti_mapping_drop_all(box);
-	if (box->generation == mti_fork_generation() && !box->vm_lost &&
-	    make_clean(box)) {
+	if (box->generation == mti_fork_generation() &&
+	    !mti_sandbox_lost(box) && make_clean(box)) {
 		seat.memory = box->memory;
 		mti_seat_put(engine, &seat);
 	} else {
@@ -298,7 +299,6 @@ void mti_sandbox_detach(mote_sandbox *box)
 		mti_seat_free(engine, &seat);
 	}
 	box->vm = NULL;
-	box->vm_lost = false;
 	box->template = NULL;
 	box->store = NULL;
 }

@@ -16,11 +16,6 @@
 
 static const char operation[] = "run guest";
 
-static const struct mti_hv_ops *ops_of(const mote_sandbox *box)
-{
-	return box->image->engine->ops;
-}
-
 static void set_state(mote_sandbox *box, uint32_t state)
 {
 	atomic_store_explicit(&box->state, state, memory_order_relaxed);
@@ -124,15 +119,29 @@ mote_status mti_bare_resume(mote_sandbox *box, const struct mti_snap_bare *bare,
 	memset(&box->bare, 0, sizeof(box->bare));
 	box->bare.generation = bare->generation;
 	memcpy(box->bare.serial, bare->serial, sizeof(box->bare.serial));
-	return ops_of(box)->bare_set(box->vm, &bare->cpu, err);
+	return mti_ops_of(box)->bare_set(box->vm, &bare->cpu, err);
 }
 
 mote_status mti_bare_snap(mote_sandbox *box, struct mti_snap_bare *bare,
 			  mote_error *err)
 {
+	mote_status status;
+	const char *wrong;
+	uint64_t value;
+
 	bare->generation = box->bare.generation + 1;
 	memcpy(bare->serial, box->bare.serial, sizeof(bare->serial));
-	return ops_of(box)->bare_get(box->vm, &bare->cpu, err);
+	status = mti_ops_of(box)->bare_get(box->vm, &bare->cpu, err);
+	if (status != MOTE_OK)
+		return status;
+	/* A file of it could not be read. */
+	wrong = mti_bare_wrong(&bare->cpu, &value);
+	if (!wrong)
+		return MOTE_OK;
+	return mti_error_set(err, MOTE_E_GUEST_FAULT, "take snapshot",
+			     "the guest has brought its CPU into a state that "
+			     "no snapshot has: %s is 0x%llx",
+			     wrong, (unsigned long long)value);
 }
 
 /* -------------------------------------------------------------- output */
@@ -175,11 +184,20 @@ struct run {
 
 static mote_status bad_port(const struct mti_exit *exit, mote_error *err)
 {
+	const char *what = exit->in ? "read" : "wrote";
+	const char *plural = exit->size == 1 ? "" : "s";
+	const char *why = "where there is nothing";
+
+	if (exit->number == MOTE_BARE_PORT_EXIT)
+		why = exit->in ? "which can only be written" :
+				 "which takes 4 bytes";
+	else if (exit->number == MOTE_BARE_PORT_SNAPSHOT)
+		why = exit->in ? "which gives 4 bytes" : "which takes 4 bytes";
+	else if (exit->number == MOTE_BARE_PORT_DEBUG)
+		why = exit->in ? "which gives 1 byte" : "which takes 1 byte";
 	return mti_error_set(err, MOTE_E_PROTOCOL, operation,
-			     "the guest %s %u bytes at port 0x%x, where there "
-			     "is nothing",
-			     exit->in ? "read" : "wrote", exit->size,
-			     exit->number);
+			     "the guest %s %u byte%s at port 0x%x, %s", what,
+			     exit->size, plural, exit->number, why);
 }
 
 static bool is_serial(uint32_t port)
@@ -290,7 +308,7 @@ static mote_status check(mote_sandbox *box, bool interrupted, mote_error *err)
 	box->observe.now_ns = now_ns;
 	if (status == MOTE_OK)
 		status = mti_usage_growth(box, err);
-	if (status == MOTE_OK && interrupted)
+	if (status == MOTE_OK && interrupted && box->kick.slice_ns == 0)
 		mti_metric_count(&box->observe, MTI_METRIC_STRAY_KICKS, 1);
 	return status;
 }
@@ -302,7 +320,7 @@ static mote_status enter(mote_sandbox *box, struct mti_exit *exit,
 
 	box->stats.vm_entries++;
 	mti_observe_enter(&box->observe);
-	status = ops_of(box)->run(box->vm, exit, err);
+	status = mti_ops_of(box)->run(box->vm, exit, err);
 	if (status != MOTE_OK)
 		return status;
 	mti_observe_exit(&box->observe, box->control, exit);
@@ -336,20 +354,12 @@ static mote_status run_limited(mote_sandbox *box, struct run *run,
 	box->phase = MTI_PHASE_CALL;
 	box->observe.name = "run";
 	box->observe.now_ns = now_ns;
-	status = mti_kick_begin(&box->kick, now_ns, &box->limits.time, err);
+	status = mti_run_begin(box, now_ns, err);
 	if (status != MOTE_OK)
 		return status;
-	mti_usage_begin(box, now_ns);
-	box->stats.calls++;
-	mti_observe_begin(box);
-	set_state(box, MOTE_SANDBOX_POISONED);
 	box->last.function = "run";
-	box->last.error.code = MOTE_OK;
 	status = loop(box, run, &box->last.error);
-	if (mti_kick_end(&box->kick) && status == MOTE_OK)
-		status = mti_kick_error(&box->kick, MOTE_E_CANCELLED,
-					&box->last.error);
-	status = mti_usage_end(box, status, &box->last.error);
+	status = mti_run_finish(box, status, &box->last.error);
 	if (status != MOTE_OK)
 		mti_error_copy(err, &box->last.error);
 	else

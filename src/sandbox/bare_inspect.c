@@ -19,8 +19,9 @@
 
 static bool read_cpu(mote_sandbox *box, struct mti_bare_state *state)
 {
-	return box->image->engine->ops->bare_get(box->vm, state, NULL) ==
-	       MOTE_OK;
+	mote_status status = mti_ops_of(box)->bare_get(box->vm, state, NULL);
+
+	return status == MOTE_OK || status == MOTE_E_GUEST_FAULT;
 }
 
 /* Some hypervisors reset the CPU at a triple fault. */

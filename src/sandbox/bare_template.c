@@ -26,16 +26,23 @@ mote_status mti_bare_make_plan(const mote_image *image,
 		.scratch = elf->bare_scratch,
 	};
 
+	/* How much memory a guest gets is not for its file to say. */
+	if (wanted.scratch > sizes->heap)
+		return mti_error_set(
+			err, MOTE_E_INVALID, "plan memory",
+			"the Mote note asks for 0x%llx bytes of free memory "
+			"(scratch), and heap_bytes is %llu: it must be as "
+			"much",
+			(unsigned long long)wanted.scratch,
+			(unsigned long long)sizes->heap);
 	if (mti_layout_plan_bare(&wanted, sizes, layout))
 		return MOTE_OK;
 	return mti_error_set(
 		err, MOTE_E_INVALID, "plan memory",
-		"heap_bytes %llu, stack_bytes %llu, and 0x%llx bytes that the "
-		"Mote note asks for: no room between the end of the image, "
-		"0x%llx, and 0x%llx",
+		"heap_bytes %llu, stack_bytes %llu: no room between the end "
+		"of the image, 0x%llx, and 0x%llx",
 		(unsigned long long)sizes->heap,
 		(unsigned long long)sizes->stack,
-		(unsigned long long)elf->bare_scratch,
 		(unsigned long long)elf->bare_end,
 		(unsigned long long)MOTE_BARE_SCRATCH_END);
 }
@@ -115,36 +122,24 @@ static int write_file(const mote_image *image, const struct mti_store *store,
 	if (os == 0 && tables->used > 0)
 		os = write_bytes(fd, store, tables->base_gpa, tables->pages,
 				 tables->used);
-	if (os == 0)
-		os = mti_os_memfd_seal(fd);
-	if (os == 0)
-		return fd;
-	mti_os_close(fd);
-	return os;
+	return fd < 0 ? fd : mti_store_seal(fd, os);
 }
 
 static mote_status make_store(struct mti_template *plan,
 			      const mote_image *image,
 			      const struct mti_tables *tables, mote_error *err)
 {
+	mote_status status = mti_template_store(plan, err);
 	uint64_t size = 0;
-	int fd;
 
-	plan->store = mti_store_new(plan->allocator, plan->layout.memory_size);
-	if (!plan->store)
-		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
-				     "no memory for the store");
+	if (status != MOTE_OK)
+		return status;
 	list_extents(&image->elf, tables, plan->store, &size);
 	/* All of it may be zero. */
 	if (size == 0)
 		return MOTE_OK;
-	fd = write_file(image, plan->store, tables, size);
-	if (fd < 0)
-		return mti_error_os(err, MOTE_E_OS, operation, -fd,
-				    "writing the image, %llu bytes",
-				    (unsigned long long)size);
-	return mti_backing_new(plan->allocator, fd, size,
-			       &plan->store->files[0], err);
+	return mti_template_file(
+		plan, write_file(image, plan->store, tables, size), size, err);
 }
 
 mote_status mti_bare_build(struct mti_template *plan, const mote_image *image,

@@ -7,6 +7,8 @@
  * have other page tables at the same place, and shadow paging keeps entries
  * of tables that the host has changed.
  */
+#include <assert.h>
+
 #include "abi/layout.h"
 #include "sandbox/sandbox.h"
 
@@ -28,39 +30,50 @@ void mti_seat_free(mote_engine *engine, struct mti_seat *seat)
 	mti_template_unref(seat->template);
 }
 
-static void describe_vm(const struct mti_template *template,
-			struct mti_memory *memory,
+/* Page tables copy on write: all is read-only, copies go into scratch. */
+static void add_scratch(const struct mti_cow_plan *plan,
+			const struct mti_memory *memory,
 			struct mti_vm_config *config)
 {
-	const struct mti_layout *layout = &template->layout;
+	config->ranges[0].writable = false;
+	config->ranges[1].gpa = plan->scratch_gpa;
+	config->ranges[1].memory = memory->cow->scratch;
+	config->ranges[1].size = plan->scratch_size;
+	config->page_table_gpa = mti_cow_root(memory->cow);
+}
 
-	const struct mti_cow_plan *cow = template->cow;
-
-	config->arch = template->arch;
-	config->ranges[0].memory = memory->base;
-	config->ranges[0].size = memory->size;
-	config->ranges[0].writable = !cow;
-	config->range_count = 1;
-	config->page_table_gpa = layout->page_table_gpa;
-	config->bare = layout->bare;
-	if (cow) {
-		config->ranges[1].gpa = cow->scratch_gpa;
-		config->ranges[1].memory = memory->cow->scratch;
-		config->ranges[1].size = cow->scratch_size;
-		config->ranges[1].writable = true;
-		config->range_count = 2;
-		config->page_table_gpa = mti_cow_root(memory->cow);
-	}
-	memory->hole = layout->hole;
-	memory->hole_end = layout->hole_end;
-	if (layout->hole == layout->hole_end)
-		return;
+/* The memory of a bare guest, in the middle of which there is none. */
+static void leave_hole(const struct mti_layout *layout,
+		       const struct mti_memory *memory,
+		       struct mti_vm_config *config)
+{
 	config->ranges[0].size = layout->hole;
 	config->ranges[1].gpa = layout->hole_end;
 	config->ranges[1].memory = memory->base + layout->hole_end;
 	config->ranges[1].size = memory->size - layout->hole_end;
+}
+
+static void describe_vm(const struct mti_template *template,
+			const struct mti_memory *memory,
+			struct mti_vm_config *config)
+{
+	const struct mti_layout *layout = &template->layout;
+	bool has_hole = layout->hole < layout->hole_end;
+
+	config->arch = template->arch;
+	config->bare = layout->bare;
+	config->page_table_gpa = layout->page_table_gpa;
+	config->ranges[0].memory = memory->base;
+	config->ranges[0].size = memory->size;
+	config->ranges[0].writable = true;
 	config->ranges[1].writable = true;
-	config->range_count = 2;
+	config->range_count = template->cow || has_hole ? 2 : 1;
+	/* plan_cow has none for bare guests, and only these have a hole. */
+	assert(!template->cow || !has_hole);
+	if (template->cow)
+		add_scratch(template->cow, memory, config);
+	else if (has_hole)
+		leave_hole(layout, memory, config);
 }
 
 static mote_status new_seat(mote_engine *engine, struct mti_template *template,
@@ -70,10 +83,12 @@ static mote_status new_seat(mote_engine *engine, struct mti_template *template,
 	struct mti_vm_config config = { 0 };
 	mote_status status;
 
-	status = mti_memory_init_cow(&seat->memory, &engine->allocator, store,
-				     template->cow, err);
+	status = mti_memory_init(&seat->memory, &engine->allocator, store,
+				 template->cow, err);
 	if (status != MOTE_OK)
 		return status;
+	seat->memory.hole = template->layout.hole;
+	seat->memory.hole_end = template->layout.hole_end;
 	describe_vm(template, &seat->memory, &config);
 	status = engine->ops->vm_new(engine->hv, &config, &seat->vm, err);
 	if (status != MOTE_OK) {

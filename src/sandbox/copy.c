@@ -34,6 +34,24 @@ static bool make_room(mote_sandbox *box)
 			       &memory->dirty) > 0;
 }
 
+/* That no guest can have such registers is the word of whoever forged them. */
+static mote_status go_on(mote_sandbox *box, const mote_fault *fault,
+			 mote_error *err)
+{
+	mote_error inner = MOTE_ERROR_INIT;
+	mote_status status = box->image->engine->ops->resume(
+		box->vm, fault->registers, &inner);
+
+	if (status == MOTE_E_INVALID)
+		return mti_fault_other(box, MOTE_FAULT_MACHINE,
+				       "a fault at which no guest can go on, "
+				       "at",
+				       fault->pc, &fault->pc, err);
+	if (status != MOTE_OK)
+		mti_error_copy(err, &inner);
+	return status;
+}
+
 mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 			   mote_error *err)
 {
@@ -50,8 +68,7 @@ mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 		copied = mti_virtual_copy(&space, fault.address);
 	switch (copied) {
 	case MTI_VIRTUAL_COPIED:
-		status = box->image->engine->ops->resume(
-			box->vm, fault.registers, err);
+		status = go_on(box, &fault, err);
 		*resolved = status == MOTE_OK;
 		return status;
 	case MTI_VIRTUAL_FULL:
@@ -69,7 +86,7 @@ mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 
 mote_status mti_copy_enter(mote_sandbox *box, mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	struct mti_cow *cow = box->memory.cow;
 	mote_status status = MOTE_OK;
 
@@ -81,7 +98,5 @@ mote_status mti_copy_enter(mote_sandbox *box, mote_error *err)
 		ops->changed(box->vm);
 	if (status == MOTE_OK)
 		cow->stale = false;
-	else
-		box->vm_lost = true;
 	return status;
 }

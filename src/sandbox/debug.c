@@ -15,11 +15,6 @@
 /* Steps of a range between two looks at the socket. */
 #define STEPS_MAX 256
 
-static const struct mti_hv_ops *ops_of(const mote_sandbox *box)
-{
-	return box->image->engine->ops;
-}
-
 static const struct mti_arch_debug *arch_of(const mote_sandbox *box)
 {
 	return box->image->arch->debug;
@@ -74,7 +69,7 @@ static mote_status load(mote_sandbox *box, mote_error *err)
 
 	debug->changed = false;
 	memset(&debug->machine, 0, sizeof(debug->machine));
-	return ops_of(box)->machine_get(box->vm, &debug->machine, err);
+	return mti_ops_of(box)->machine_get(box->vm, &debug->machine, err);
 }
 
 /* Makes the next entry end after one instruction. */
@@ -215,8 +210,8 @@ mote_status mti_debug_enter(mote_sandbox *box, mote_error *err)
 	mote_status status = MOTE_OK;
 
 	if (debug->changed)
-		status = ops_of(box)->machine_set(box->vm, &debug->machine,
-						  err);
+		status = mti_ops_of(box)->machine_set(box->vm, &debug->machine,
+						      err);
 	debug->changed = false;
 	if (status == MOTE_OK)
 		mti_debug_plant(box);

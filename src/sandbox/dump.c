@@ -31,7 +31,7 @@ static void fill_note(const mote_sandbox *box, struct mti_core_note *note)
 	note->state = atomic_load_explicit(&box->state, memory_order_relaxed);
 	note->more = last->more;
 	snprintf(note->backend, sizeof(note->backend), "%s",
-		 box->image->engine->ops->name);
+		 mti_ops_of(box)->name);
 	snprintf(note->library, sizeof(note->library), "%s",
 		 MOTE_VERSION_STRING);
 	snprintf(note->function, sizeof(note->function), "%s",
@@ -137,7 +137,7 @@ static void fill_files(const mote_image *image, struct mti_core *core)
 static void fill_vector(mote_sandbox *box, struct mti_machine *machine,
 			struct mti_core *core)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 
 	if (!ops->machine_get ||
 	    ops->machine_get(box->vm, machine, NULL) != MOTE_OK)

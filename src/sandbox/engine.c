@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "hv/none.h"
+#include "os/os.h"
 #include "sandbox/kick.h"
 #include "sandbox/sandbox.h"
 
@@ -42,14 +43,32 @@ static void list_others(const char *name, char *text, size_t size)
 	}
 }
 
+/* Nobody gets those by accident, but should know of them. */
+static void offer_others(char *text, size_t size)
+{
+	mote_backend_info info;
+	size_t i;
+
+	for (i = 0; i < mti_hv_backend_count; i++) {
+		if (!mti_hv_backends[i]->by_name)
+			continue;
+		info = (mote_backend_info)MOTE_BACKEND_INFO_INIT;
+		mti_hv_backends[i]->probe(&info);
+		if (info.reason == MOTE_BACKEND_READY)
+			add(text, size, "; \"%s\" is ready; ask for it by name",
+			    mti_hv_backends[i]->name);
+	}
+}
+
 static mote_status refuse(const char *name, bool known,
 			  const char *reasons, int os_errno, mote_error *err)
 {
 	char others[MOTE_ERROR_TEXT_MAX] = "";
 
 	if (!name) {
-		mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine", "%s",
-			      reasons);
+		offer_others(others, sizeof(others));
+		mti_error_set(err, MOTE_E_NO_HYPERVISOR, "new engine", "%s%s",
+			      reasons, others);
 	} else {
 		list_others(name, others, sizeof(others));
 		if (known)
@@ -183,4 +202,18 @@ void mti_engine_unref(mote_engine *engine)
 	mti_metrics_fini(&engine->metrics);
 	allocator = engine->allocator;
 	mti_free(&allocator, engine);
+}
+
+bool mti_engine_runs(const mote_engine *engine)
+{
+	return engine->ops->state_set != NULL;
+}
+
+void mti_engine_features(const mote_engine *engine, bool bare,
+			 uint64_t features[MTI_CPU_FEATURE_WORDS])
+{
+	if (engine->ops->cpu_features)
+		engine->ops->cpu_features(bare, features);
+	else
+		mti_os_cpu_features(features);
 }

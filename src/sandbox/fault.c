@@ -17,8 +17,7 @@ static mote_status read_registers(mote_sandbox *box, mote_fault *fault,
 		(void)mti_bare_fault(box, fault);
 		return MOTE_OK;
 	}
-	status = box->image->engine->ops->registers(box->vm, fault,
-						    fault_address, err);
+	status = mti_ops_of(box)->registers(box->vm, fault, fault_address, err);
 	if (status != MOTE_OK)
 		fault->register_count = 0;
 	return status;
@@ -113,9 +112,8 @@ const char *mti_fault_register_name(const mote_fault *fault, uint32_t index)
 {
 	const struct mti_arch *arch = mti_arch_find(fault->machine);
 
-	/* Only user-mode guests are found by their machine. */
-	if (fault->machine == mti_arch_i686.machine)
-		arch = &mti_arch_i686;
+	if (!arch)
+		arch = mti_arch_find_bare(fault->machine);
 	if (!arch || index >= arch->register_count ||
 	    index >= fault->register_count)
 		return NULL;

@@ -70,7 +70,7 @@ static void leave_stub(const mote_sandbox *box, mote_fault *fault)
 static mote_status current_registers(mote_sandbox *box, mote_fault *fault,
 				     mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	struct mti_machine machine;
 	mote_status status;
 	uint64_t unused;
@@ -134,8 +134,7 @@ mote_status mti_inspect_running(mote_sandbox *box, uint64_t *general,
 	uint64_t unused;
 	mote_status status;
 
-	status = box->image->engine->ops->registers(box->vm, &fault, &unused,
-						    err);
+	status = mti_ops_of(box)->registers(box->vm, &fault, &unused, err);
 	if (status != MOTE_OK)
 		return status;
 	leave_stub(box, &fault);

@@ -49,8 +49,9 @@
  * 12 test_after_last_entry, 13 test_late_strike, 14 test_late_signal and
  * test_thread_gone, 15 test_twice, 16 test_outer, 17 test_fork.
  *
- * Where a debugger may come, the timer also expires every slice_ns: for
- * nothing, as the sixth of these. While one is there no time limit counts.
+ * Where a debugger may come, or the host has to look how much memory the guest
+ * has taken, the timer also expires every slice_ns: for nothing, as the sixth
+ * of these. While a debugger is there no time limit counts.
  *
  * A child of fork() has no timer and starts as if it had never made a call.
  *

@@ -27,7 +27,7 @@ static void poison(mote_sandbox *box)
 
 static mote_status check_backend(const mote_sandbox *box, mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 
 	if (ops->map)
 		return MOTE_OK;
@@ -42,7 +42,7 @@ static mote_status check_backend(const mote_sandbox *box, mote_error *err)
 static mote_status show(mote_sandbox *box, const struct mti_mapping *mapping,
 			mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	const struct mti_window_tables tables = tables_of(box);
 	const struct mti_vm_mapping slot = {
 		.gpa = mapping->gpa,
@@ -198,14 +198,12 @@ mote_status mti_mapping_add_all(mote_sandbox *box, const mote_mapping *mappings,
  */
 static mote_status forget(mote_sandbox *box, size_t index, mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	struct mti_mapping *mapping = &box->window.mappings[index];
 	mote_status status = MOTE_OK;
 
 	if (box->vm)
 		status = ops->unmap(box->vm, mapping->slot, err);
-	if (status != MOTE_OK)
-		box->vm_lost = true;
 	/* A child has none of its parent's guest memory. */
 	if (mapping->owned && box->generation == mti_fork_generation())
 		mti_os_unmap(mapping->memory, mapping->size);

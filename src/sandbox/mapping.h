@@ -26,7 +26,7 @@ mote_status mti_mapping_remove(mote_sandbox *box, uint64_t address,
 
 /*
  * What they have left in the page tables is in the set of dirty pages, to be
- * put back. Sets box->vm_lost if the VM is of no use any more.
+ * put back.
  */
 void mti_mapping_drop_all(mote_sandbox *box);
 

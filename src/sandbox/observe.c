@@ -55,7 +55,7 @@ void mti_observe_control(mote_sandbox *box)
 	struct mote_abi_control *control = &box->settings;
 	struct mti_observer *observer = &box->observe;
 
-	observer->clock.tick_ns = box->image->engine->ops->tick_ns(box->vm);
+	observer->clock.tick_ns = mti_ops_of(box)->tick_ns(box->vm);
 	control->trace = observer->trace != NULL;
 	control->log_level = observer->filter.level;
 	control->log_most = observer->filter.most;

@@ -100,7 +100,8 @@ static mote_status restore(mote_sandbox *box, mote_snapshot *snapshot,
 	/* The guest sees it: it says how many calls there were before. */
 	box->next_id = 0;
 	/* Another plan of memory is another VM: see cache.c. */
-	if (box->template != snapshot->template || box->vm_lost)
+	if (box->template != snapshot->template ||
+	    mti_sandbox_lost(box))
 		mti_sandbox_detach(box);
 	if (!box->vm)
 		return mti_sandbox_begin(box, snapshot->template, snap, err);

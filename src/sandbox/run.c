@@ -46,8 +46,8 @@ static mote_status service_exit(mote_sandbox *box, const struct mti_exit *exit,
 	case MOTE_SERVICE_SET_FS_BASE:
 		if (exit->argument0 >= box->image->arch->user_limit)
 			break;
-		return box->image->engine->ops->set_fs_base(
-			box->vm, exit->argument0, err);
+		return mti_ops_of(box)->set_fs_base(box->vm, exit->argument0,
+						    err);
 	case MOTE_SERVICE_RANDOM:
 		if (exit->argument0 > MOTE_RANDOM_MAX)
 			break;
@@ -174,7 +174,7 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 		status = mti_usage_growth(box, err);
 	if (status != MOTE_OK)
 		drain_last_words(box);
-	else if (interrupted && !box->debug)
+	else if (interrupted && box->kick.slice_ns == 0)
 		mti_metric_count(&box->observe, MTI_METRIC_STRAY_KICKS, 1);
 	return status;
 }
@@ -186,7 +186,7 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 static mote_status run_on(mote_sandbox *box, struct mti_exit *exit,
 			  mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	mote_status status;
 	bool resolved;
 
@@ -246,9 +246,27 @@ static mote_status loop(mote_sandbox *box, mote_error *err)
 	return status;
 }
 
+mote_status mti_run_begin(mote_sandbox *box, uint64_t now_ns, mote_error *err)
+{
+	mote_status status;
+
+	mti_usage_prepare(box);
+	status = mti_kick_begin(&box->kick, now_ns, &box->limits.time, err);
+	if (status != MOTE_OK)
+		return status;
+	mti_usage_begin(box, now_ns);
+	box->stats.calls++;
+	mti_observe_begin(box);
+	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
+			      memory_order_relaxed);
+	/* Kept for backtraces and core dumps, also if the caller wants none. */
+	box->last.error.code = MOTE_OK;
+	return MOTE_OK;
+}
+
 /* What the guest did is lost if somebody was told that it was cancelled. */
-static mote_status finish(mote_sandbox *box, mote_status status,
-			  mote_error *err)
+mote_status mti_run_finish(mote_sandbox *box, mote_status status,
+			   mote_error *err)
 {
 	bool cancelled = mti_kick_end(&box->kick);
 
@@ -266,7 +284,7 @@ static mote_status run(mote_sandbox *box, mote_error *err)
 		status = mti_debug_begin(box, err);
 	if (status == MOTE_OK)
 		status = loop(box, err);
-	status = finish(box, status, err);
+	status = mti_run_finish(box, status, err);
 	if (box->debug)
 		mti_debug_end(box, status);
 	return status;
@@ -275,24 +293,15 @@ static mote_status run(mote_sandbox *box, mote_error *err)
 mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 			    const struct mti_entry *entry, mote_error *err)
 {
-	const struct mti_hv_ops *ops = box->image->engine->ops;
+	const struct mti_hv_ops *ops = mti_ops_of(box);
 	mote_status status;
-	uint64_t now_ns;
 
 	box->phase = phase;
-	now_ns = refresh_clock(box);
-	status = mti_kick_begin(&box->kick, now_ns, &box->limits.time, err);
+	status = mti_run_begin(box, refresh_clock(box), err);
 	if (status != MOTE_OK)
 		return status;
-	mti_usage_begin(box, now_ns);
-	box->stats.calls++;
 	box->clean = false;
-	mti_observe_begin(box);
-	atomic_store_explicit(&box->state, MOTE_SANDBOX_POISONED,
-			      memory_order_relaxed);
 	ops->set_entry(box->vm, entry);
-	/* Kept for backtraces and core dumps, also if the caller wants none. */
-	box->last.error.code = MOTE_OK;
 	status = run(box, &box->last.error);
 	if (status != MOTE_OK)
 		mti_error_copy(err, &box->last.error);

@@ -9,12 +9,22 @@
 #include "mem/virtual.h"
 #include "sandbox/types.h"
 
+static inline const struct mti_hv_ops *mti_ops_of(const mote_sandbox *box)
+{
+	return box->image->engine->ops;
+}
+
 /* engine.c: options are checked; backend NULL: the first that is ready. */
 mote_status mti_engine_new(const struct mti_allocator *allocator,
 			   const mote_engine_options *options,
 			   mote_engine **engine, mote_error *err);
 void mti_engine_ref(mote_engine *engine);
 void mti_engine_unref(mote_engine *engine);
+/* Whether it can have sandboxes: "none" cannot. */
+bool mti_engine_runs(const mote_engine *engine);
+/* What its guests, or its bare guests, find their CPU to have. */
+void mti_engine_features(const mote_engine *engine, bool bare,
+			 uint64_t features[MTI_CPU_FEATURE_WORDS]);
 
 /* image.c: takes file over, also when it fails. */
 mote_status mti_image_new(mote_engine *engine, uint8_t *file, size_t size,
@@ -41,6 +51,10 @@ mote_status mti_template_new(const mote_image *image,
 			     const struct mti_layout *layout,
 			     struct mti_store *store,
 			     struct mti_template **out, mote_error *err);
+/* For who builds one: an empty store; the sealed file of it, or -errno. */
+mote_status mti_template_store(struct mti_template *plan, mote_error *err);
+mote_status mti_template_file(struct mti_template *plan, int fd, uint64_t size,
+			      mote_error *err);
 void mti_template_ref(struct mti_template *plan);
 void mti_template_unref(struct mti_template *plan);
 
@@ -74,6 +88,8 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 			       struct mti_store *store, mote_error *err);
 /* Takes them away, if box has any. */
 void mti_sandbox_detach(mote_sandbox *box);
+/* Whether its VM never runs again: nobody else may get it. */
+bool mti_sandbox_lost(const mote_sandbox *box);
 /* The host has written what the guest may execute. */
 void mti_sandbox_changed(mote_sandbox *box);
 /* The host has written the first bytes of an area. */
@@ -178,6 +194,13 @@ mote_status mti_sandbox_main(mote_sandbox *box, size_t argc,
  */
 mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 			    const struct mti_entry *entry, mote_error *err);
+/*
+ * run.c: the begin and the end of it, for bare.c too. The state is POISONED
+ * from the one on; err of the other is box->last.error.
+ */
+mote_status mti_run_begin(mote_sandbox *box, uint64_t now_ns, mote_error *err);
+mote_status mti_run_finish(mote_sandbox *box, mote_status status,
+			   mote_error *err);
 
 /* host.c: the guest asks for a host function; offset in the out area. */
 mote_status mti_host_serve(mote_sandbox *box, uint32_t offset, mote_error *err);

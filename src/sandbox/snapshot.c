@@ -78,7 +78,7 @@ static mote_status freeze_memory(mote_sandbox *box, struct mti_store **store,
 static void describe_origin(const mote_sandbox *box,
 			    struct mti_snap_origin *origin)
 {
-	const char *backend = box->image->engine->ops->name;
+	const char *backend = mti_ops_of(box)->name;
 
 	memset(origin, 0, sizeof(*origin));
 	origin->machine = box->image->arch->machine;
@@ -95,8 +95,8 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 	if (mti_is_bare(box->image))
 		status = mti_bare_snap(box, &snap->bare, err);
 	else
-		status = box->image->engine->ops->state_get(
-			box->vm, &snap->cpu.state, err);
+		status = mti_ops_of(box)->state_get(box->vm, &snap->cpu.state,
+						    err);
 	if (status == MOTE_OK)
 		status = freeze_memory(box, &snap->store, err);
 	if (status != MOTE_OK)

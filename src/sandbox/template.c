@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "abi/trap.h"
 #include "arch/arch.h"
 #include "base/error.h"
 #include "mem/tables.h"
@@ -15,6 +16,11 @@
 /* A segment is one region of file pages and one of zeros, at most. */
 _Static_assert(MTI_AREAS + 2 * MTI_ELF_SEGMENTS_MAX <= MTI_REGIONS_MAX,
 	       "every image that the reader takes can be planned");
+/* Page tables take less than what they map: see mti_tables_build. */
+_Static_assert(2 * (MTI_ELF_MEMORY_MAX + MOTE_HEAP_MAX + MOTE_STACK_MAX +
+		    3 * MOTE_IO_MAX) <
+		       MOTE_GPA_DOORBELL,
+	       "no plan comes near what AArch64's doorbells have");
 /* write_system fills one buffer at the start of the image. */
 _Static_assert(MTI_AREA_SUPERVISOR == 0 && MTI_AREA_SYSCALL == 1,
 	       "they are planned first, so they are pages 0 and 1");
@@ -102,35 +108,27 @@ static int write_image(const struct mti_template *plan,
 	if (os == 0)
 		os = mti_os_pwrite(fd, tables->pages, tables->used,
 				   tables->base_gpa);
-	if (os == 0)
-		os = mti_os_memfd_seal(fd);
-	if (os == 0)
-		return fd;
-	mti_os_close(fd);
-	return os;
+	return mti_store_seal(fd, os);
 }
 
-/* A store of one extent: the image's file. */
-static mote_status make_store(struct mti_template *plan, int fd, uint64_t size,
+mote_status mti_template_store(struct mti_template *plan, mote_error *err)
+{
+	plan->store = mti_store_new(plan->allocator, plan->layout.memory_size);
+	if (plan->store)
+		return MOTE_OK;
+	return mti_error_set(err, MOTE_E_NO_MEMORY, "build image",
+			     "no memory for the store");
+}
+
+mote_status mti_template_file(struct mti_template *plan, int fd, uint64_t size,
 			      mote_error *err)
 {
-	struct mti_store *store;
-	mote_status status;
-
-	store = mti_store_new(plan->allocator, plan->layout.memory_size);
-	if (!store) {
-		mti_os_close(fd);
-		return mti_error_set(err, MOTE_E_NO_MEMORY, "build image",
-				     "no memory for the store");
-	}
-	plan->store = store;
-	status = mti_backing_new(plan->allocator, fd, size, &store->files[0],
-				 err);
-	if (status != MOTE_OK)
-		return status;
-	store->extents[0].size = size;
-	store->extent_count = 1;
-	return MOTE_OK;
+	if (fd < 0)
+		return mti_error_os(err, MOTE_E_OS, "build image", -fd,
+				    "writing the image, %llu bytes",
+				    (unsigned long long)size);
+	return mti_backing_new(plan->allocator, fd, size,
+			       &plan->store->files[0], err);
 }
 
 static mote_status build(struct mti_template *plan, const mote_image *image,
@@ -139,7 +137,6 @@ static mote_status build(struct mti_template *plan, const mote_image *image,
 	struct mti_tables tables;
 	mote_status status;
 	uint64_t size;
-	int fd;
 
 	if (!mti_tables_build(&tables, image->arch, &plan->layout,
 			      plan->allocator)) {
@@ -148,13 +145,13 @@ static mote_status build(struct mti_template *plan, const mote_image *image,
 		goto out;
 	}
 	size = tables.base_gpa + tables.used;
-	fd = write_image(plan, image, &tables, size);
-	if (fd < 0)
-		status = mti_error_os(err, MOTE_E_OS, "build image", -fd,
-				      "writing the image, %llu bytes",
-				      (unsigned long long)size);
-	else
-		status = make_store(plan, fd, size, err);
+	status = mti_template_store(plan, err);
+	if (status != MOTE_OK)
+		goto out;
+	plan->store->extents[0].size = size;
+	plan->store->extent_count = 1;
+	status = mti_template_file(
+		plan, write_image(plan, image, &tables, size), size, err);
 out:
 	mti_tables_fini(&tables);
 	return status;

@@ -196,7 +196,6 @@ struct mote_sandbox {
 	struct mti_memory memory;
 	struct mti_window window; /* what is mapped beside it */
 	struct mti_vm *vm;
-	bool vm_lost; /* it does not run any more */
 	struct mti_kick kick;
 	mote_interrupt *interrupt; /* a reference */
 	uint32_t flags; /* MOTE_SANDBOX_* */

@@ -4,7 +4,13 @@
 #include "abi/trap.h"
 #include "base/error.h"
 #include "os/os.h"
+#include "sandbox/debug.h"
 #include "sandbox/sandbox.h"
+
+/* Where the hypervisor does not report pages. */
+#define LOOK_NS UINT64_C(4000000)
+/* Looking takes this part of the time at most. */
+#define LOOK_PART 4
 
 static bool growth_is_limited(const mote_sandbox *box)
 {
@@ -22,6 +28,28 @@ static size_t count_written(const mote_sandbox *box)
 
 	return dirty->count - mti_dirty_count(dirty, layout->page_table_gpa,
 					      layout->page_table_max);
+}
+
+static bool must_look(const mote_sandbox *box)
+{
+	return growth_is_limited(box) &&
+	       !box->image->engine->ops->tracks(box->vm);
+}
+
+/* To look takes longer the more memory there is. */
+static void set_slice(mote_sandbox *box, uint64_t last_ns)
+{
+	uint64_t slice_ns = box->debug ? MTI_DEBUG_SLICE_NS : LOOK_NS;
+
+	if (slice_ns < last_ns * LOOK_PART)
+		slice_ns = last_ns * LOOK_PART;
+	box->kick.slice_ns = slice_ns;
+}
+
+void mti_usage_prepare(mote_sandbox *box)
+{
+	if (must_look(box))
+		set_slice(box, 0);
 }
 
 void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
@@ -84,10 +112,17 @@ static mote_status check_growth(mote_sandbox *box, mote_error *err)
 mote_status mti_usage_growth(mote_sandbox *box, mote_error *err)
 {
 	mote_status status;
+	uint64_t start_ns;
 
 	if (!growth_is_limited(box))
 		return MOTE_OK;
-	status = count_pages(box, err);
+	if (must_look(box)) {
+		start_ns = mti_os_monotonic_ns();
+		status = count_pages(box, err);
+		set_slice(box, mti_os_monotonic_ns() - start_ns);
+	} else {
+		status = count_pages(box, err);
+	}
 	return status == MOTE_OK ? check_growth(box, err) : status;
 }
 

@@ -8,6 +8,12 @@
 #include "sandbox/types.h"
 
 /*
+ * Before mti_kick_begin. Where the hypervisor does not report pages, a guest
+ * whose growth is limited leaves every few milliseconds, to be looked at.
+ */
+void mti_usage_prepare(mote_sandbox *box);
+
+/*
  * The call starts; it ends with status, which end may turn into one of the
  * next function, and which may be corrected later. The time of the end is
  * left in the observer.

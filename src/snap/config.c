@@ -69,11 +69,11 @@ static void read_features(const struct mti_json_node *cpu,
 {
 	struct mti_json_node features =
 		mti_json_get(cpu, "features", JSON_OBJECT);
-	const char *keys[MTI_SNAP_FEATURE_WORDS + 1];
+	const char *keys[MTI_CPU_FEATURE_WORDS + 1];
 	char missing[300];
 	size_t i;
 
-	for (i = 0; i < MTI_SNAP_FEATURE_WORDS; i++) {
+	for (i = 0; i < MTI_CPU_FEATURE_WORDS; i++) {
 		keys[i] = mti_feature_words[i];
 		origin->features[i] = mti_json_hex(&features, keys[i],
 						   UINT64_MAX);
@@ -267,9 +267,8 @@ static void read_sizes(const struct mti_json_node *root,
 /* Of those that are 32 bits. */
 static uint64_t state_max(enum mti_cpu_part part)
 {
-	return part == MTI_CPU_MXCSR || part == MTI_CPU_X87_CONTROL ?
-		       UINT32_MAX :
-		       UINT64_MAX;
+	return part == MTI_CPU_WORD_0 || part == MTI_CPU_WORD_1 ? UINT32_MAX
+								: UINT64_MAX;
 }
 
 static void read_state(const struct mti_json_node *root, uint32_t machine,
@@ -418,7 +417,7 @@ static json_t *new_features(const struct mti_snap_origin *origin)
 	int bad = 0;
 	size_t i;
 
-	for (i = 0; i < MTI_SNAP_FEATURE_WORDS; i++)
+	for (i = 0; i < MTI_CPU_FEATURE_WORDS; i++)
 		bad |= set(object, mti_feature_words[i],
 			   mti_json_hex_new(origin->features[i]));
 	return finish(object, bad);

@@ -82,10 +82,10 @@ int mti_config_add_bare(json_t *root, const struct mti_snap *snap);
  * features.c: where the word is in a config, and what a bit of it is called;
  * an unknown bit gets its place as name.
  */
-extern const char *const mti_feature_words[MTI_SNAP_FEATURE_WORDS];
+extern const char *const mti_feature_words[MTI_CPU_FEATURE_WORDS];
 /* The features in wanted that here has not: "AVX2, BMI2, ..."; "" if none. */
-void mti_features_missing(const uint64_t wanted[MTI_SNAP_FEATURE_WORDS],
-			  const uint64_t here[MTI_SNAP_FEATURE_WORDS],
+void mti_features_missing(const uint64_t wanted[MTI_CPU_FEATURE_WORDS],
+			  const uint64_t here[MTI_CPU_FEATURE_WORDS],
 			  char *text, size_t size);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "snap/config.h"
 
-const char *const mti_feature_words[MTI_SNAP_FEATURE_WORDS] = {
+const char *const mti_feature_words[MTI_CPU_FEATURE_WORDS] = {
 	"1.ecx", "1.edx",	 "7.ebx",	 "7.ecx",
 	"7.edx", "80000001.ecx", "80000001.edx", "xcr0",
 };
@@ -117,8 +117,8 @@ static void name_of(size_t word, unsigned int bit, char *text, size_t size)
 	snprintf(text, size, "%s bit %u", mti_feature_words[word], bit);
 }
 
-void mti_features_missing(const uint64_t wanted[MTI_SNAP_FEATURE_WORDS],
-			  const uint64_t here[MTI_SNAP_FEATURE_WORDS],
+void mti_features_missing(const uint64_t wanted[MTI_CPU_FEATURE_WORDS],
+			  const uint64_t here[MTI_CPU_FEATURE_WORDS],
 			  char *text, size_t size)
 {
 	char name[32];
@@ -127,7 +127,7 @@ void mti_features_missing(const uint64_t wanted[MTI_SNAP_FEATURE_WORDS],
 	size_t word;
 
 	text[0] = '\0';
-	for (word = 0; word < MTI_SNAP_FEATURE_WORDS; word++) {
+	for (word = 0; word < MTI_CPU_FEATURE_WORDS; word++) {
 		uint64_t missing = wanted[word] & ~here[word];
 
 		for (bit = 0; bit < 64; bit++) {

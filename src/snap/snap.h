@@ -13,6 +13,7 @@
 #include "arch/arch.h"
 #include "arch/bare.h"
 #include "base/alloc.h"
+#include "base/features.h"
 #include "mem/layout.h"
 #include "mem/store.h"
 
@@ -34,8 +35,6 @@ struct mti_snap_bare {
 	uint8_t serial[MTI_SERIAL_BYTES];
 };
 
-/* CPU features that a guest may find, see struct mti_snap_origin. */
-#define MTI_SNAP_FEATURE_WORDS 8
 #define MTI_SNAP_BACKEND_BYTES 16
 
 /* Where and for what it was made; checked when it is loaded. */
@@ -43,12 +42,8 @@ struct mti_snap_origin {
 	uint32_t machine;     /* e_machine */
 	uint32_t abi_version; /* of the guest runtime */
 	char backend[MTI_SNAP_BACKEND_BYTES];
-	/*
-	 * CPU features that the guest may have found: CPUID leaf 1 ecx, edx,
-	 * leaf 7 ebx, ecx, edx, leaf 0x80000001 ecx, edx, XCR0; those that
-	 * mti_os_cpu_features tells.
-	 */
-	uint64_t features[MTI_SNAP_FEATURE_WORDS];
+	/* That the guest may have found; those mti_os_cpu_features tells. */
+	uint64_t features[MTI_CPU_FEATURE_WORDS];
 };
 
 /* All but references and locks. */

@@ -14,8 +14,38 @@ out_has 'kind   bare, starts in real (16-bit) mode'
 run inspect --json "$KERNELS/bare-cases64.elf"
 status 0
 json 'long (64-bit)' bare_mode
+json x86_64 machine
 run inspect --json cli-hello.elf
 json null bare_mode
+run inspect "$KERNELS/bare-hello.elf"
+out_has "CPU    i686$nl"
+
+# --- a program of 64 bits that has neither note
+LC_ALL=C sed 's/Mote\x00\x00\x00\x00/Note\x00\x00\x00\x00/' \
+	cli-hello.elf >"$scratch/none.elf"
+run inspect "$scratch/none.elf"
+status 6
+err_has 'no Mote note: build it with mote-cc, or give it the note of a bare'
+
+# --- options for others are refused before there is a file or a socket
+for option in --profile --heap-profile --core; do
+	run run $option "$scratch/made" "$KERNELS/bare-hello.elf"
+	status 2
+	err "mote run: $option is not for bare guests$nl"
+	[ ! -e "$scratch/made" ] || complain "$option" 'no file' 'an empty one'
+done
+run run --gdb "unix:$scratch/gdb" "$KERNELS/bare-hello.elf"
+status 2
+err "mote run: --gdb is not for bare guests$nl"
+run debug "$KERNELS/bare-hello.elf"
+status 2
+err "mote debug: gdb is not for bare guests$nl"
+run run -H Name=x "$KERNELS/bare-hello.elf"
+status 2
+err "mote run: --host is not for bare guests$nl"
+run run --json --core "$scratch/made" "$KERNELS/bare-hello.elf"
+status 2
+json null function
 
 if ! "$MOTE" doctor >/dev/null 2>&1 && [ -z "${MOTE_REQUIRE_HV-}" ]; then
 	echo 'skipped: no hypervisor; mote doctor says why'
@@ -38,8 +68,16 @@ err_has 'bare one: it has no functions'
 run run "$KERNELS/bare-hello.elf" -- a
 status 2
 err_has 'takes no arguments'
-run run -H Name=x "$KERNELS/bare-hello.elf"
-status 2
+
+# --- what one backend lacks, another may have
+if "$MOTE" doctor | grep -q 'not bare 32-bit paged: use --backend soft'; then
+	run run "$KERNELS/bare-kernel-paged.elf"
+	status 5
+	err_has 'this KVM does not run 32-bit guests with page tables'
+	err_has "${nl}with --backend soft it runs, on an emulated CPU$nl"
+	run run -b soft --timeout 20s "$KERNELS/bare-kernel-paged.elf"
+	status 10
+fi
 
 # --- its state in a file: from where it asks for that
 layout=$scratch/layout

@@ -59,6 +59,19 @@ run core "$core"
 status 6
 err_has 'not an ELF file'
 
+# A program is none, of whatever class.
+run core "$trouble"
+status 6
+err_has 'not a core dump: e_type is 2'
+{
+	printf '\177ELF\001\001\001\000\000\000\000\000\000\000\000\000'
+	printf '\002\000\003\000'
+	head -c 44 /dev/zero
+} >"$scratch/narrow.elf"
+run core "$scratch/narrow.elf"
+status 6
+err_has 'not a core dump: e_type is 2'
+
 # --- the guest's file
 cp "$trouble" "$scratch/moved.elf"
 run run --core "$core" "$scratch/moved.elf" WriteNull

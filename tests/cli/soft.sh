@@ -54,8 +54,39 @@ json 'not isolation: a fault of the emulator is a fault of this program' \
 	backends 1 limits 0
 json '[]' backends 0 limits
 
+# --- guests for another CPU than this one; some things are for x86-64 only
+foreign=$KERNELS/vm-arm-aarch64.elf
+if [ -e "$foreign" ] && [ "$(uname -m)" = x86_64 ]; then
+	run inspect "$foreign"
+	status 0
+	out_has "CPU    aarch64$nl"
+	run inspect --json "$foreign"
+	json aarch64 machine
+	run run --gdb "unix:$scratch/gdb" "$foreign" ClockRuns
+	status 2
+	err "mote run: --gdb is not for guests for aarch64$nl"
+	run debug "$foreign" ClockRuns
+	status 2
+	err "mote debug: gdb is not for guests for aarch64$nl"
+	if "$MOTE" doctor | grep -q 'not user aarch64: use --backend soft'; then
+		run run "$foreign" ClockRuns
+		status 5
+		err_has 'KVM does not run user-mode guests of aarch64 here'
+		err_has "${nl}with --backend soft it runs, on an emulated CPU$nl"
+	fi
+	run run -b soft "$foreign" ClockRuns
+	status 0
+	out "true$nl"
+fi
+
 if ! unshare -rm true 2>/dev/null; then
 	echo 'no user namespaces: the machine without KVM is left out'
+	finish
+fi
+
+# Where root of the machine is nobody, others might have put it there.
+if ! unshare -rm "$MOTE" doctor | grep -q '^  soft  *ready'; then
+	echo 'no "soft" in user namespaces: the machine without KVM is left out'
 	finish
 fi
 

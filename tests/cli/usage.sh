@@ -117,8 +117,8 @@ usage "--repeat: '1000001' is more than 1000000" -n 1000001 g f
 usage "--repeat: '99999999999999999999' is more than 1000000" \
 	-n 99999999999999999999 g f
 usage "--repeat: '2x' is not a whole number" -n 2x g f
-usage '--repeat needs a FUNCTION: main runs once' -n 2 g
-usage '--repeat needs a FUNCTION: main runs once' -n 2 g -- f
+usage '--repeat needs a FUNCTION: main and bare guests run once' -n 2 g
+usage '--repeat needs a FUNCTION: main and bare guests run once' -n 2 g -- f
 usage '--timeout needs a value' --timeout
 usage '--heap needs a value' -m
 usage '--stats takes no value' --stats=1 g

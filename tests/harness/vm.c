@@ -123,17 +123,22 @@ int vm_require(void)
 	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
 	mote_error err = MOTE_ERROR_INIT;
 	const char *required = getenv("MOTE_REQUIRE_HV");
+	const char *name = vm_backend() ? vm_backend() : "kvm";
 	size_t i;
 
 	if (VM_THREAD_SANITIZED)
 		block_kick_signal();
 	for (i = 0; i < mote_backend_count(); i++)
 		if (mote_backend_probe(i, &info, &err) == MOTE_OK &&
-		    info.reason == MOTE_BACKEND_READY &&
-		    strcmp(info.name, vm_backend() ? vm_backend() : "kvm") == 0)
-			return 0;
+		    strcmp(info.name, name) == 0)
+			break;
+	if (i < mote_backend_count() && info.reason == MOTE_BACKEND_READY)
+		return 0;
 	printf("no hypervisor: %s\n", info.text);
 	fflush(stdout);
+	/* It may not be loaded from this tree, which others can write to. */
+	if (vm_soft() && info.reason == MOTE_BACKEND_NO_PERMISSION)
+		return VM_SKIP;
 	return required && *required ? 1 : VM_SKIP;
 }
 

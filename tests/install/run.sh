@@ -175,10 +175,33 @@ check_commands() {
 		quietly "$1/bin/mote-cc" -O2 -Wall -Wextra -Werror \
 			"$use/guest.c" -o "$work/guest.elf"
 	fi
+	if [ -x "$1/bin/mote" ] && [ "$(uname -m)" = x86_64 ]; then
+		check_kernel "$1"
+	fi
 	if [ -x "$1/bin/mote" ] && [ -x "$1/bin/mote-cc" ]; then
 		quietly "$1/bin/mote" inspect "$work/guest.elf"
 		check_run "$1"
 	fi
+}
+
+# The header of bare guests, for both sizes of pointers.
+check_kernel() {
+	include=$(pkg-config --variable=guestincludedir mote)
+	case $include in
+	"$1"/*) ;;
+	*) die "pkg-config: guestincludedir is $include" ;;
+	esac
+	for bits in 32 64; do
+		# shellcheck disable=SC2086 # options
+		quietly cc -m$bits -O1 -ffreestanding -fno-pic $strict \
+			-fno-stack-protector -nostdlib -static \
+			-Wl,-Ttext-segment=0x100000,-z,max-page-size=4096 \
+			-Wl,--build-id=none -I"$include" \
+			-o "$work/kernel$bits.elf" "$use/kernel.c"
+		quietly "$1/bin/mote" inspect "$work/kernel$bits.elf"
+		grep -q 'kind *bare, starts in' "$work/log" ||
+			die "kernel$bits.elf is no bare guest"
+	done
 }
 
 check_run() {

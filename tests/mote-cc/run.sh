@@ -411,6 +411,11 @@ test_moved()
 	says "moved: its own SDK" \
 		"^$(pwd -P)/pre fix/lib/mote/guest/lib/mote_crt.o$"
 	expect "by PATH" env "PATH=$work/links:$PATH" mote-cc plain.c
+	# This copy has no other architectures.
+	[ "$(uname -m)" = aarch64 ] ||
+		refuse "moved: no aarch64" \
+			'tools/setup-cross arm64 musl-dev && make' \
+			links/mote-cc --target=aarch64 -c hello.c
 	rm -rf "pre fix/lib"
 	refuse "no SDK" "no guest SDK near" links/mote-cc plain.c
 }

@@ -26,6 +26,11 @@ check="$tools/check-format $work/tree"
 	accepts $check
 	printf '#!/bin/sh\necho \n' | put tools/script
 	rejects 'tools/script:2: blanks at the end' $check
+	for file in src/os/a.c.orig b.rej guest/a.h.rej; do
+		tree
+		: | put "$file"
+		rejects "$file:1: left over from a merge" $check
+	done
 
 	if command -v shellcheck >/dev/null 2>&1; then
 		tree

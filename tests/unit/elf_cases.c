@@ -251,7 +251,8 @@ const struct elf_case elf_cases[] = {
 	     PROGRAM(ELF_SPARE + 2, p_type, 0x6fffffff)),
 
 	/* ----------------------------------------------------- the note */
-	BAD(BOTH, "no note", "has no Mote note: build it with mote-cc",
+	BAD(BOTH, "no note", "has no Mote note: build it with mote-cc, or give it the "
+			   "note of a bare guest",
 	    PROGRAM(ELF_NOTE, p_type, PT_NULL)),
 	BAD(BOTH, "other owner", "has no Mote note",
 	    { ELF_AT_NOTE_NAME, 5, 0, "Moto" }),

@@ -462,6 +462,50 @@ GUEST(guest_spin)
 1:	jmp 1b
 END(guest_spin)
 
+/* No IDT: the fault is a triple one, and its code is in a block by itself. */
+GUEST(guest_plain_triple)
+	nop
+	ud2
+END(guest_plain_triple)
+
+/* Five elements for a port where each may end the run. */
+GUEST(guest_string_out)
+	movl $LOAD, %esi
+	movl $5, %ecx
+	movl $0xdc, %edx
+	cld
+	rep outsl
+	hlt
+END(guest_string_out)
+
+	.macro page_4m
+	movl $0x100000, %eax
+	movl %eax, %cr3
+	movl $0x10, %eax
+	movl %eax, %cr4
+	movl %cr0, %eax
+	orl $0x80000000, %eax
+	movl %eax, %cr0
+	.endm
+
+/* Reads each page of 192 MiB of addresses, of which it has 4. */
+GUEST(guest_wide_reads)
+	page_4m
+	movl $0x400000, %esi
+	movl $(192 << 20) / 4096, %ecx
+1:	movb (%esi), %al
+	addl $4096, %esi
+	loop 1b
+	outl %eax, $0xdc
+END(guest_wide_reads)
+
+/* Runs what is there. */
+GUEST(guest_wide_code)
+	page_4m
+	movl $0x400000, %eax
+	jmp *%eax
+END(guest_wide_code)
+
 /* CR3 where no memory is. */
 GUEST(guest_lost)
 	call guest_lost_setup

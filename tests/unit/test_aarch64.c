@@ -55,6 +55,7 @@ static void test_table(void **state)
 
 static void test_cpu_state(void **state)
 {
+	struct mote_abi_control control;
 	struct mti_cpu_state cpu;
 	uint32_t part;
 
@@ -70,6 +71,13 @@ static void test_cpu_state(void **state)
 		assert_int_equal(mti_cpu_state_get(&cpu,
 						   (enum mti_cpu_part)part),
 				 100 + part);
+	assert_int_equal(cpu.tpidr_el0, 100);
+	assert_int_equal(cpu.fpcr, 102);
+	assert_int_equal(cpu.fpsr, 103);
+	memset(&control, 0, sizeof(control));
+	mti_arch_aarch64.put_control(&cpu, &control);
+	assert_int_equal(control.fpcr, 102);
+	assert_int_equal(control.fpsr, 103);
 }
 
 /* -------------------------------------------------------------- pages */

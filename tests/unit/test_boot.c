@@ -12,7 +12,7 @@
 #include "arch/amd64/trap.h"
 #include "harness/unit.h"
 
-static uint8_t page[MOTE_PAGE_SIZE];
+static _Alignas(8) uint8_t page[MOTE_PAGE_SIZE];
 
 static uint64_t get(size_t offset, size_t width)
 {
@@ -373,6 +373,21 @@ static void test_names(void **state)
 	assert_true(MTI_AMD64_REGISTERS <= MOTE_FAULT_REGISTERS_MAX);
 }
 
+/* Where the restore code reads them: LDMXCSR and FLDCW, 4 and 2 bytes. */
+static void test_control(void **state)
+{
+	const struct mti_cpu_state cpu = { .mxcsr = 0x9fc0,
+					   .x87_control = 0x127f };
+
+	(void)state;
+	memset(page, 0xa5, sizeof(page));
+	mti_arch_amd64.put_control(&cpu, (struct mote_abi_control *)page);
+	assert_int_equal(get(128, 4), 0xa5a5a5a5);
+	assert_int_equal(get(132, 4), 0x9fc0);
+	assert_int_equal(get(136, 4), 0x127f);
+	assert_int_equal(get(140, 4), 0xa5a5a5a5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_classify),
 		cmocka_unit_test(test_error_codes),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_control),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

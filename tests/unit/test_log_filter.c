@@ -15,6 +15,10 @@
 
 static uint64_t seed;
 
+static const char *const level_names[] = {
+	"off", "error", "warn", "info", "debug", "trace",
+};
+
 static struct mti_log_filter parse(const char *text)
 {
 	mote_error err = MOTE_ERROR_INIT;
@@ -211,12 +215,12 @@ static void test_any_text(void **state)
 		}
 		good++;
 		used = (size_t)snprintf(back, sizeof(back), "%s",
-					mti_log_level_name(filter.level));
+					level_names[filter.level]);
 		for (i = 0; i < filter.count; i++)
 			used += (size_t)snprintf(
 				back + used, sizeof(back) - used, ",%.31s=%s",
 				filter.modules[i].name,
-				mti_log_level_name(filter.modules[i].level));
+				level_names[filter.modules[i].level]);
 		again = parse(back);
 		assert_memory_equal(&filter, &again, sizeof(filter));
 	}

@@ -5,30 +5,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/alloc.h"
 #include "harness/random.h"
-#include "harness/unit.h"
-#include "hv/soft/bare.h"
-
-#define LOAD 0x1000u
-#define STACK 0x9000u
-#define MEMORY (UINT64_C(8) << 20)
-#define CR0_REAL 0x60000010u
-#define CR0_PROTECTED 0x11u
-#define LOG_MAX 512
-
-#define PORT_TEXT 0xe9
-#define PORT_VALUE 0xf0
-#define PORT_END 0xf8
-#define PORT_STATE 0xdc
-
-#define GUEST(name)                                                            \
-	extern const uint8_t name[];                                           \
-	extern const uint8_t name##_end[]
+#include "unit/soft_bare_machine.h"
 
 GUEST(guest_real);
 GUEST(guest_protected);
@@ -41,208 +20,11 @@ GUEST(guest_loop);
 GUEST(guest_spin);
 GUEST(guest_lost);
 GUEST(guest_no_gdt);
+GUEST(guest_string_out);
 GUEST(guest_step);
 GUEST(guest_state);
 GUEST(guest_long);
 GUEST(guest_long_user);
-
-struct machine {
-	struct mti_soft_bare *bare;
-	uint8_t *memory;
-	char log[LOG_MAX];
-	size_t used;
-	uint8_t next; /* for reads */
-};
-
-/* ---------------------------------------------------------------- set up */
-
-static void put(struct machine *machine, uint64_t at, const void *bytes,
-		size_t size)
-{
-	assert_true(at + size <= MEMORY);
-	memcpy(machine->memory + at, bytes, size);
-}
-
-static void put_word(struct machine *machine, uint64_t at, uint32_t value)
-{
-	put(machine, at, &value, sizeof(value));
-}
-
-static void put_long(struct machine *machine, uint64_t at, uint64_t value)
-{
-	put(machine, at, &value, sizeof(value));
-}
-
-static uint32_t get_word(const struct machine *machine, uint64_t at)
-{
-	uint32_t value;
-
-	memcpy(&value, machine->memory + at, sizeof(value));
-	return value;
-}
-
-static void make(struct machine *machine)
-{
-	struct mti_vm_config config = { .bare = true, .range_count = 1 };
-	mote_error err = { .struct_size = sizeof(err) };
-
-	memset(machine, 0, sizeof(*machine));
-	machine->next = 'q';
-	machine->memory = aligned_alloc(4096, MEMORY);
-	assert_non_null(machine->memory);
-	memset(machine->memory, 0, MEMORY);
-	config.ranges[0] = (struct mti_vm_range){
-		.size = MEMORY,
-		.memory = machine->memory,
-		.writable = true,
-	};
-	assert_int_equal(mti_soft_bare_new(&mti_allocator_libc, &config,
-					   &machine->bare, &err),
-			 MOTE_OK);
-}
-
-static void drop(struct machine *machine)
-{
-	mti_soft_bare_free(machine->bare);
-	free(machine->memory);
-}
-
-enum mode { REAL, PROTECTED, LONG };
-
-static void fill_state(struct mti_bare_state *state, enum mode mode)
-{
-	static const uint16_t code[] = { 0x9b, 0xc09b, 0xa09b };
-	static const uint16_t data[] = { 0x93, 0xc093, 0xc093 };
-	uint32_t limit = mode == REAL ? 0xffff : 0xffffffff;
-	unsigned int i;
-
-	memset(state, 0, sizeof(*state));
-	for (i = 0; i < MTI_BARE_SEGMENTS; i++)
-		state->segments[i] = (struct mti_bare_segment){
-			.limit = limit,
-			.attributes =
-				i == MTI_BARE_CS ? code[mode] : data[mode],
-		};
-	state->segments[MTI_BARE_LDT] = (struct mti_bare_segment){
-		.limit = 0xffff,
-		.attributes = 0x82,
-	};
-	state->segments[MTI_BARE_TR] = (struct mti_bare_segment){
-		.limit = 0xffff,
-		.attributes = 0x8b,
-	};
-	state->idt.limit = mode == REAL ? 0x3ff : 0;
-	state->general[7] = STACK;
-	state->general[16] = LOAD;
-	state->general[17] = 2;
-	state->cr0 = mode == REAL ? CR0_REAL : CR0_PROTECTED;
-	state->dr6 = 0xffff0ff0;
-	state->dr7 = 0x400;
-	state->msrs[MTI_BARE_PAT] = 0x0007040600070406;
-	state->cr4 = 0x600;
-	if (mode == LONG) {
-		state->cr0 |= 0x80010000;
-		state->cr3 = 0x100000;
-		state->cr4 |= 0x20;
-		state->efer = 0xd00;
-	}
-}
-
-static void start(struct machine *machine, enum mode mode, const uint8_t *guest,
-		  const uint8_t *end)
-{
-	struct mti_bare_state state;
-	mote_error err = { .struct_size = sizeof(err) };
-
-	make(machine);
-	put(machine, LOAD, guest, (size_t)(end - guest));
-	fill_state(&state, mode);
-	assert_int_equal(mti_soft_bare_set(machine->bare, &state, &err),
-			 MOTE_OK);
-}
-
-#define START(machine, mode, guest) start(machine, mode, guest, guest##_end)
-
-/* --------------------------------------------------------------- running */
-
-static void note(struct machine *machine, const char *text)
-{
-	size_t size = strlen(text);
-
-	assert_true(machine->used + size < LOG_MAX);
-	memcpy(machine->log + machine->used, text, size + 1);
-	machine->used += size;
-}
-
-static void run(struct machine *machine, struct mti_exit *exit)
-{
-	mote_error err = { .struct_size = sizeof(err) };
-
-	memset(exit, 0, sizeof(*exit));
-	if (mti_soft_bare_run(machine->bare, exit, &err) != MOTE_OK)
-		fail_msg("%s", err.text);
-}
-
-static void note_port(struct machine *machine, const struct mti_exit *exit)
-{
-	char text[32] = "";
-	uint32_t i;
-
-	if (exit->number == PORT_TEXT) {
-		for (i = 0; i < exit->count; i++) {
-			text[0] = (char)exit->data[i];
-			note(machine, text);
-		}
-		return;
-	}
-	if (exit->number == PORT_VALUE)
-		(void)snprintf(text, sizeof(text), "[%x]", exit->value);
-	else
-		(void)snprintf(text, sizeof(text), "<%u:%x>",
-			       exit->number - 0x100, exit->value);
-	note(machine, text);
-}
-
-/* Until it is no port, or one that ends it; reads get 'q', 'r', ... */
-static void run_on(struct machine *machine, struct mti_exit *exit)
-{
-	uint32_t i;
-
-	for (;;) {
-		run(machine, exit);
-		if (exit->kind != MTI_EXIT_IO || exit->number == PORT_END ||
-		    exit->number == PORT_STATE)
-			return;
-		if (!exit->in)
-			note_port(machine, exit);
-		else
-			for (i = 0; i < exit->count * exit->size; i++)
-				exit->data[i] = machine->next++;
-	}
-}
-
-static void expect(struct machine *machine, enum mti_exit_kind kind,
-		   const char *log)
-{
-	struct mti_exit exit;
-
-	run_on(machine, &exit);
-	if (exit.kind == MTI_EXIT_MACHINE && kind != MTI_EXIT_MACHINE)
-		print_error("%s %llx\n", exit.text,
-			    (unsigned long long)exit.detail);
-	assert_string_equal(machine->log, log);
-	assert_int_equal(exit.kind, kind);
-}
-
-static void expect_triple(struct machine *machine, const char *log)
-{
-	struct mti_exit exit;
-
-	run_on(machine, &exit);
-	assert_string_equal(machine->log, log);
-	assert_int_equal(exit.kind, MTI_EXIT_MACHINE);
-	assert_non_null(strstr(exit.text, "triple fault"));
-}
 
 /* ----------------------------------------------------------------- tests */
 
@@ -410,6 +192,32 @@ static void test_step(void **state)
 	drop(&machine);
 }
 
+/* As KVM has it: one exit for each, with the registers of that one. */
+static void test_string_out(void **state)
+{
+	struct mti_bare_state cpu;
+	mote_error err = { .struct_size = sizeof(err) };
+	struct machine machine;
+	struct mti_exit exit;
+	uint64_t left;
+
+	(void)state;
+	START(&machine, PROTECTED, guest_string_out);
+	for (left = 5; left-- > 0;) {
+		run(&machine, &exit);
+		assert_int_equal(exit.kind, MTI_EXIT_IO);
+		assert_int_equal(exit.number, PORT_STATE);
+		assert_int_equal(exit.size, 4);
+		assert_int_equal(exit.count, 1);
+		assert_int_equal(mti_soft_bare_get(machine.bare, &cpu, &err),
+				 MOTE_OK);
+		assert_int_equal(cpu.general[2], left);
+	}
+	run(&machine, &exit);
+	assert_int_equal(exit.kind, MTI_EXIT_HALT);
+	drop(&machine);
+}
+
 /* ------------------------------------------------------------------ kick */
 
 static void *kick(void *bare)
@@ -521,6 +329,7 @@ static void test_refused(void **state)
 	REFUSED("EFER", bad.cr0 = 0x80000010);
 	REFUSED("CR4", bad.cr4 = UINT64_C(1) << 18);
 	REFUSED("EFER", bad.efer = 0x400);
+	REFUSED("CR8", bad.cr8 = 1);
 	REFUSED("XCR0", bad.xcr0 = 7);
 	REFUSED("RFLAGS", bad.general[17] = 1u << 17);
 	REFUSED("RIP", bad.general[16] = UINT64_C(1) << 32);
@@ -663,6 +472,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_no_gdt),
 		cmocka_unit_test(test_step),
+		cmocka_unit_test(test_string_out),
 		cmocka_unit_test(test_kick),
 		cmocka_unit_test(test_state),
 		cmocka_unit_test(test_refused),

@@ -148,7 +148,7 @@ static void test_chain(void **state)
 	assert_non_null(model);
 	assert_non_null(frozen);
 	memcpy(model, store->files[0]->view, IMAGE_PAGES * PAGE);
-	good(mti_memory_init(&memory, &mti_allocator_libc, store, &err));
+	good(mti_memory_init(&memory, &mti_allocator_libc, store, NULL, &err));
 	expect_bytes(&memory, model);
 	for (round = 0; round < 60; round++) {
 		struct mti_store *next;
@@ -164,7 +164,8 @@ static void test_chain(void **state)
 		mti_memory_restore(&memory, store);
 		memcpy(model, frozen, PAGES * PAGE);
 		expect_bytes(&memory, model);
-		good(mti_memory_init(&clone, &mti_allocator_libc, store, &err));
+		good(mti_memory_init(&clone, &mti_allocator_libc, store, NULL,
+				     &err));
 		expect_bytes(&clone, model);
 		if (random_below(&source, 3) == 0) {
 			mti_memory_fini(&memory);
@@ -199,7 +200,7 @@ static void test_delta(void **state)
 	struct mti_store *third;
 
 	(void)state;
-	good(mti_memory_init(&memory, &mti_allocator_libc, image, &err));
+	good(mti_memory_init(&memory, &mti_allocator_libc, image, NULL, &err));
 	write_page(&memory, 10, 10);  /* as it was */
 	write_page(&memory, 11, 77);  /* in the image */
 	write_page(&memory, 13, 0);   /* no longer anything */
@@ -243,7 +244,7 @@ static void test_many_runs(void **state)
 	size_t i;
 
 	(void)state;
-	good(mti_memory_init(&memory, &mti_allocator_libc, image, &err));
+	good(mti_memory_init(&memory, &mti_allocator_libc, image, NULL, &err));
 	for (i = 0; i < 60; i++)
 		write_page(&memory, 200 + 2 * i, 1);
 	for (i = 0; i < 40; i++)
@@ -274,7 +275,7 @@ static struct mti_store *freeze_many(struct mti_memory *memory,
 	struct mti_store *store;
 	size_t i;
 
-	good(mti_memory_init(memory, &mti_allocator_libc, image, &err));
+	good(mti_memory_init(memory, &mti_allocator_libc, image, NULL, &err));
 	for (i = 300; i < 900; i++)
 		write_page(memory, i, many_value(i));
 	store = freeze(memory, image);
@@ -348,7 +349,7 @@ static void test_staged(void **state)
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(st.st_size, backing->size);
 	assert_true((uint64_t)st.st_blocks * 512 < backing->size);
-	good(mti_memory_init(&clone, &mti_allocator_libc, store, &err));
+	good(mti_memory_init(&clone, &mti_allocator_libc, store, NULL, &err));
 	expect_many(&clone);
 	assert_int_equal(backing->fd, fd);
 	mti_memory_fini(&clone);
@@ -384,7 +385,7 @@ static void *map_it(void *argument)
 	pthread_barrier_wait(self->barrier);
 	if (self->maps) {
 		if (mti_memory_init(&memory, &mti_allocator_libc, self->store,
-				    NULL) != MOTE_OK)
+				    NULL, NULL) != MOTE_OK)
 			abort();
 		mti_memory_fini(&memory);
 	}
@@ -458,7 +459,7 @@ static void test_transient(void **state)
 	size_t i;
 
 	(void)state;
-	good(mti_memory_init(&memory, &mti_allocator_libc, image, &err));
+	good(mti_memory_init(&memory, &mti_allocator_libc, image, NULL, &err));
 	for (i = 599; i < 603; i++)
 		write_page(&memory, i, 3);
 	good(mti_store_freeze(&freeze, &store, &err));
@@ -484,7 +485,7 @@ static void test_scan(void **state)
 	size_t i;
 
 	old_kernel = *(const bool *)*state;
-	good(mti_memory_init(&memory, &mti_allocator_libc, image, &err));
+	good(mti_memory_init(&memory, &mti_allocator_libc, image, NULL, &err));
 	/* Runs enough for several rounds, reads that are no writes. */
 	for (i = 0; i < PAGES; i++)
 		sum = (unsigned char)(sum + memory.base[i * PAGE]);
@@ -517,7 +518,8 @@ static int check_in_child(struct mti_memory *memory, struct mti_store *store,
 	assert_true(child >= 0);
 	if (child == 0) {
 		/* Guest memory is not inherited. */
-		if (mti_memory_init(memory, &mti_allocator_libc, store, NULL))
+		if (mti_memory_init(memory, &mti_allocator_libc, store, NULL,
+				    NULL))
 			_exit(3);
 		memory->base[page * PAGE] ^= 1;
 		if (page % 2)

@@ -71,7 +71,7 @@ static int setup(void **state)
 	assert_true(mti_layout_plan(NULL, 0, &sizes, &box.layout));
 	box.store = make_store(&box.layout);
 	assert_int_equal(mti_memory_init(&box.memory, &allocator.allocator,
-					 box.store, NULL),
+					 box.store, NULL, NULL),
 			 MOTE_OK);
 	box.tables = (struct mti_window_tables){
 		.arch = &mti_arch_amd64,

@@ -219,13 +219,30 @@ static void test_registers(void **state)
 	cpu.mxcsr = 0;
 	cpu.x87_control = 1u << 5;
 	vm_expect(ops->state_set(vm, &cpu, true, &err), MOTE_E_INVALID, &err);
+	cpu.x87_control = 0;
+	cpu.gs_base = 1;
+	vm_expect(ops->state_set(vm, &cpu, true, &err), MOTE_E_INVALID, &err);
 	expect_ring(11);
 	vm_expect(ops->machine_get(vm, &machine, &err), MOTE_OK, &err);
 	assert_int_equal(machine.general[MTI_AARCH64_PC], GVA_CODE + 24);
 	machine.general[MTI_AARCH64_PC] = UINT64_C(1) << 47;
 	vm_expect(ops->machine_set(vm, &machine, &err), MOTE_E_INVALID, &err);
 	machine.general[MTI_AARCH64_PC] = GVA_CODE + 16;
-	machine.general[MTI_AARCH64_PSTATE] = UINT64_MAX;
+	machine.vector_size--;
+	vm_expect(ops->machine_set(vm, &machine, &err), MOTE_E_INVALID, &err);
+	machine.vector_size++;
+	/* FPSR, FPCR: bits that there are not. */
+	machine.vector[512] = 1u << 5;
+	vm_expect(ops->machine_set(vm, &machine, &err), MOTE_E_INVALID, &err);
+	machine.vector[512] = 0;
+	machine.vector[519] = 1u << 7;
+	vm_expect(ops->machine_set(vm, &machine, &err), MOTE_E_INVALID, &err);
+	machine.vector[519] = 0;
+	/* A step. */
+	machine.general[MTI_AARCH64_PSTATE] = UINT64_C(1) << 21;
+	vm_expect(ops->machine_set(vm, &machine, &err), MOTE_E_UNSUPPORTED,
+		  &err);
+	machine.general[MTI_AARCH64_PSTATE] = ~(UINT64_C(1) << 21);
 	machine.general[20] = 0x2020;
 	machine.fs_base = 0x1234;
 	memset(machine.vector, 0x5a, 512);

@@ -298,6 +298,29 @@ static void test_growth(void **state)
 	end(box);
 }
 
+/* A guest that never leaves by itself, whoever counts its pages. */
+static void test_growth_without_end(void **state)
+{
+	mote_sandbox_options options = bare_options(&output);
+	mote_call_stats stats = MOTE_CALL_STATS_INIT;
+	mote_sandbox *box;
+	size_t i;
+
+	(void)state;
+	options.heap_bytes = 64 * MIB;
+	options.max_growth_bytes = MIB;
+	for (i = 0; i < FILES; i++) {
+		box = open_case(i, CASE_GROW_ON, &options);
+		vm_expect(mote_run(box, NULL, &vm.err), MOTE_E_GROWTH,
+			  &vm.err);
+		vm_expect_text(&vm.err, "max_growth_bytes, 1048576");
+		vm_expect(mote_sandbox_get_call_stats(box, &stats, &vm.err),
+			  MOTE_OK, &vm.err);
+		assert_in_range(stats.pages_written, 256, 16384 / 2);
+		end(box);
+	}
+}
+
 /* --------------------------------------------------- ports, MSRs, CPUID */
 
 static void test_ports(void **state)
@@ -310,12 +333,12 @@ static void test_ports(void **state)
 		box = open_usual(i, CASE_PORT);
 		vm_expect(mote_run(box, NULL, &vm.err), MOTE_E_PROTOCOL,
 			  &vm.err);
-		vm_expect_text(&vm.err, "wrote 1 bytes at port 0x80");
+		vm_expect_text(&vm.err, "wrote 1 byte at port 0x80, where there is nothing");
 		end(box);
 		box = open_usual(i, CASE_PORT_SIZE);
 		vm_expect(mote_run(box, NULL, &vm.err), MOTE_E_PROTOCOL,
 			  &vm.err);
-		vm_expect_text(&vm.err, "wrote 1 bytes at port 0xd0");
+		vm_expect_text(&vm.err, "wrote 1 byte at port 0xd0, which takes 4 bytes");
 		end(box);
 	}
 }
@@ -642,6 +665,66 @@ static void test_misuse(void **state)
 	vm_close(&vm);
 }
 
+/* ------------------------------------------------- state that KVM has apart */
+
+static void expect_cr8(mote_sandbox *box, bool first)
+{
+	if (first)
+		(void)bare_run(box, MOTE_RUN_SNAPSHOT);
+	/* Without an APIC, CR8 of "soft" is always 0. */
+	assert_int_equal(bare_run(box, MOTE_RUN_EXITED),
+			 vm_soft() ? 0 : 0x700);
+}
+
+static void test_cr8(void **state)
+{
+	mote_sandbox *box = open_usual(1, CASE_CR8);
+	mote_sandbox_options options = bare_options(&output);
+	mote_snapshot *first = take(box);
+	mote_snapshot *later;
+	mote_sandbox *clone;
+
+	(void)state;
+	(void)bare_run(box, MOTE_RUN_SNAPSHOT);
+	later = take(box);
+	expect_cr8(box, false);
+	restore(box, first);
+	expect_cr8(box, true);
+	/* It is a part of the state. */
+	clone = make_clone(later);
+	expect_cr8(clone, false);
+	restore(clone, first);
+	restore(clone, later);
+	expect_cr8(clone, false);
+	mote_sandbox_free(clone);
+	mote_snapshot_unref(first);
+	mote_snapshot_unref(later);
+	/* The VM is used again. */
+	mote_sandbox_free(box);
+	box = new_box(&options);
+	expect_cr8(box, true);
+	end(box);
+}
+
+static void test_code_segment(void **state)
+{
+	mote_sandbox *box = open_usual(0, CASE_CODE_L);
+	mote_snapshot *snapshot;
+	mote_sandbox *clone;
+
+	(void)state;
+	(void)bare_run(box, MOTE_RUN_SNAPSHOT);
+	snapshot = take(box);
+	assert_int_equal(bare_run(box, MOTE_RUN_EXITED), 45);
+	restore(box, snapshot);
+	assert_int_equal(bare_run(box, MOTE_RUN_EXITED), 45);
+	clone = make_clone(snapshot);
+	assert_int_equal(bare_run(clone, MOTE_RUN_EXITED), 45);
+	mote_sandbox_free(clone);
+	mote_snapshot_unref(snapshot);
+	end(box);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -654,6 +737,7 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_storm),
 		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_growth_without_end),
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_msrs),
@@ -666,10 +750,13 @@ int main(void)
 		cmocka_unit_test(test_reading),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_misuse),
+		cmocka_unit_test(test_cr8),
+		cmocka_unit_test(test_code_segment),
 	};
+	int skip = vm_require();
 
-	if (vm_require() != 0)
-		return VM_SKIP;
+	if (skip)
+		return skip;
 	vm_watchdog(60);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include "vm/bare_host.h"
 
 #define MS UINT64_C(1000000)
+#define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
 static struct vm vm;
@@ -61,6 +62,11 @@ static void some_scratch(union bare_image *image)
 	image->narrow.programs[BARE_PROGRAM_DATA].p_paddr = 0x8000000;
 }
 
+static void scratch_of_32_mib(union bare_image *image)
+{
+	image->narrow.note.fields.scratch = 32 * MIB;
+}
+
 static void note_of_32(union bare_image *image)
 {
 	image->wide.note.fields.mode = MOTE_BARE_PAGED;
@@ -94,6 +100,12 @@ static const struct bad_image {
 	  "scratch 0xfee00000 does not fit" },
 	{ "a note that wants what the image has", false, some_scratch, 0,
 	  MOTE_E_IMAGE, "scratch 0xfe000000 does not fit" },
+	{ "a note that wants more than the usual", false, scratch_of_32_mib, 0,
+	  MOTE_E_INVALID,
+	  "note asks for 0x2000000 bytes of free memory (scratch), and "
+	  "heap_bytes is 16777216" },
+	{ "a note that wants more than it may", false, scratch_of_32_mib,
+	  32 * MIB - 4096, MOTE_E_INVALID, "heap_bytes is 33550336" },
 	{ "a heap of 4 GiB", false, nothing, 4 * GIB, MOTE_E_INVALID,
 	  "heap_bytes 4294967296" },
 	{ "a 64-bit image with a 32-bit note", true, note_of_32, 0,
@@ -140,6 +152,30 @@ static void test_images(void **state)
 		check_image(&images[i]);
 		run_good();
 	}
+	vm_close(&vm);
+}
+
+/* Who gives a guest so much gets it. */
+static void test_scratch(void **state)
+{
+	mote_sandbox_options options = bare_options(&output);
+	union bare_image bytes;
+	mote_sandbox *box;
+	mote_image *image;
+
+	(void)state;
+	vm_open(&vm, NULL);
+	bare_image32_init(&bytes.narrow, MOTE_BARE_PROTECTED);
+	scratch_of_32_mib(&bytes);
+	options.heap_bytes = 32 * MIB;
+	vm_expect(mote_image_from_memory(vm.engine, &bytes,
+					 sizeof(bytes.narrow), &image,
+					 &vm.err),
+		  MOTE_OK, &vm.err);
+	vm_expect(mote_sandbox_new(image, &options, &box, &vm.err), MOTE_OK,
+		  &vm.err);
+	mote_sandbox_free(box);
+	mote_image_unref(image);
 	vm_close(&vm);
 }
 
@@ -295,14 +331,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_images),
+		cmocka_unit_test(test_scratch),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_iret_not_emulated),
 		cmocka_unit_test(test_movd_not_emulated),
 		cmocka_unit_test(test_no_backend),
 	};
+	int skip = vm_require();
 
-	if (vm_require() != 0)
-		return VM_SKIP;
+	if (skip)
+		return skip;
 	vm_watchdog(60);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,6 +133,7 @@ static bool is_host_trouble(mote_status status, int error)
 	case MOTE_E_UNSUPPORTED: /* without a filter of MSRs */
 		return true;
 	case MOTE_E_INVALID: /* a CPU in that state */
+	case MOTE_E_GUEST_FAULT: /* who brought it there */
 		return error == EINVAL;
 	default:
 		return false;
@@ -185,9 +186,10 @@ int main(void)
 	const size_t length = strlen(CASE_MARK);
 	unsigned char *mark;
 	int failed;
+	int skip = vm_require();
 
-	if (vm_require() != 0)
-		return VM_SKIP;
+	if (skip)
+		return skip;
 	vm_watchdog(110);
 	file = vm_read_file(GUEST_bare_cases64, &file_size);
 	mark = memmem(file, file_size, CASE_MARK, length);

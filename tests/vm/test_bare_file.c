@@ -445,6 +445,7 @@ static const struct row rows[] = {
 	{ "bare.control.cr4", "\"0x20000\"", "bare.control.cr4" },
 	{ "bare.control.efer", "\"0x400\"", "bare.control" },
 	{ "bare.control.efer", "\"0x1000\"", "bare.control.efer" },
+	{ "bare.control.cr8", "\"0x10\"", "bare.control.cr8" },
 	{ "bare.control.xcr0", "\"0x2\"", "bare.control.xcr0" },
 	{ "bare.control.xcr0", "\"0x5\"", "bare.control.xcr0" },
 	{ "bare.control.xcr0", "\"0x67\"", "bare.control.xcr0" },
@@ -677,9 +678,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_evil_state, set_up,
 						tear_down),
 	};
+	int skip = vm_require();
 
-	if (vm_require() != 0)
-		return VM_SKIP;
+	if (skip)
+		return skip;
 	source.state = random_seed(argc, argv);
 	vm_watchdog(120);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -315,6 +315,37 @@ static void test_kernel_refuses(void **state)
 	munmap(memory, PAGE);
 }
 
+/* ------------------------------------------------------ what KVM runs here */
+
+static void refuse_kind(const struct mti_arch *arch, bool bare,
+			const char *text)
+{
+	const struct mti_vm_config config = { .arch = arch, .bare = bare };
+	struct mti_vm *vm = NULL;
+
+	vm_expect(machine.ops->vm_new(machine.hv, &config, &vm, &machine.err),
+		  MOTE_E_UNSUPPORTED, &machine.err);
+	vm_expect_text(&machine.err, text);
+	assert_null(vm);
+}
+
+static void test_kinds(void **state)
+{
+	(void)state;
+	machine_open_hv(&machine);
+#if defined(__x86_64__)
+	refuse_kind(&mti_arch_aarch64, false, "user-mode guests of aarch64");
+	refuse_kind(&mti_arch_aarch64, true, "bare guests of aarch64");
+	refuse_kind(&mti_arch_i686, false, "user-mode guests of i686");
+#else
+	refuse_kind(&mti_arch_amd64, false, "user-mode guests of amd64");
+	refuse_kind(&mti_arch_aarch64, true, "bare guests of aarch64");
+	refuse_kind(&mti_arch_i686, true, "bare guests of i686");
+#endif
+	machine.ops->close(machine.hv);
+	memset(&machine, 0, sizeof(machine));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_short_file),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_kernel_refuses),
+		cmocka_unit_test(test_kinds),
 	};
 	int skip = vm_require();
 

@@ -117,6 +117,47 @@ static void test_kinds(void **state)
 	memset(&machine, 0, sizeof(machine));
 }
 
+/* What is not for bare guests is refused, not called nor taken for done. */
+static void test_bare_lacks(void **state)
+{
+	struct mti_vm_config config = { .arch = &mti_arch_amd64,
+					.bare = true };
+	struct mti_vm_mapping mapping = { .size = PAGE, .writable = true };
+	struct mti_entry entry = { .pc = 0 };
+	struct mti_cpu_state cpu = { .fs_base = 0 };
+	static struct mti_machine registers;
+	struct mti_vm *vm = NULL;
+	mote_error err = MOTE_ERROR_INIT;
+	const struct mti_hv_ops *ops;
+	mote_fault fault = { 0 };
+	uint64_t address;
+
+	(void)state;
+	machine_open_hv(&machine);
+	ops = machine.ops;
+	vm_expect(ops->vm_new(machine.hv, &config, &vm, &err), MOTE_OK, &err);
+	mapping.memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+			      -1, 0);
+	assert_ptr_not_equal(mapping.memory, MAP_FAILED);
+	vm_expect(ops->map(vm, 1, &mapping, &err), MOTE_E_UNSUPPORTED, &err);
+	vm_expect_text(&err, "bare guests of x86");
+	ops->set_entry(vm, &entry);
+	vm_expect(ops->registers(vm, &fault, &address, &err),
+		  MOTE_E_UNSUPPORTED, &err);
+	vm_expect(ops->set_fs_base(vm, 0, &err), MOTE_E_UNSUPPORTED, &err);
+	vm_expect(ops->state_get(vm, &cpu, &err), MOTE_E_UNSUPPORTED, &err);
+	vm_expect(ops->state_set(vm, &cpu, true, &err), MOTE_E_UNSUPPORTED,
+		  &err);
+	vm_expect(ops->machine_get(vm, &registers, &err), MOTE_E_UNSUPPORTED,
+		  &err);
+	vm_expect(ops->machine_set(vm, &registers, &err), MOTE_E_UNSUPPORTED,
+		  &err);
+	ops->vm_free(vm);
+	munmap(mapping.memory, PAGE);
+	machine.ops->close(machine.hv);
+	memset(&machine, 0, sizeof(machine));
+}
+
 /* A kick that came before the entry, and its being taken back. */
 static void test_early_kick(void **state)
 {
@@ -477,6 +518,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_bare_lacks),
 		cmocka_unit_test(test_early_kick),
 		cmocka_unit_test(test_kicks),
 		cmocka_unit_test(test_changed_code),
@@ -489,7 +531,12 @@ int main(void)
 		cmocka_unit_test(test_new_state),
 	};
 
+	int skip;
+
 	setenv("MOTE_TEST_BACKEND", "soft", 1);
+	skip = vm_require();
+	if (skip)
+		return skip;
 	vm_watchdog(50);
 	return cmocka_run_group_tests_name("soft", tests, NULL, NULL);
 }

@@ -30,10 +30,9 @@ const struct mti_arch mti_arch_aarch64 = {
 	.gpa_limit = MOTE_GPA_DOORBELL,
 	.tls_head = 16,
 	.state = {
-		[MTI_CPU_FS_BASE] = { "tpidr_el0", UINT64_MAX, false },
-		[MTI_CPU_MXCSR] = { "fpcr", MTI_AARCH64_FPCR_BITS, false },
-		[MTI_CPU_X87_CONTROL] = { "fpsr", MTI_AARCH64_FPSR_BITS,
-					  false },
+		[MTI_CPU_BASE_0] = { "tpidr_el0", UINT64_MAX, false },
+		[MTI_CPU_WORD_0] = { "fpcr", MTI_AARCH64_FPCR_BITS, false },
+		[MTI_CPU_WORD_1] = { "fpsr", MTI_AARCH64_FPSR_BITS, false },
 	},
 	.register_names = mti_aarch64_register_names,
 	.register_count = MTI_AARCH64_REGISTERS,
@@ -57,4 +56,5 @@ const struct mti_arch mti_arch_aarch64 = {
 	.page_count = sizeof(doorbells) / sizeof(doorbells[0]),
 	.supervisor_page = mti_aarch64_supervisor_page,
 	.syscall_page = mti_aarch64_syscall_page,
+	.put_control = mti_aarch64_put_control,
 };

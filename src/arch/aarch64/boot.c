@@ -147,3 +147,10 @@ void mti_aarch64_syscall_page(uint8_t page[MOTE_PAGE_SIZE])
 	}
 	put_code(at, control_words, sizeof(control_words));
 }
+
+void mti_aarch64_put_control(const struct mti_cpu_state *state,
+			     struct mote_abi_control *control)
+{
+	control->fpcr = state->fpcr;
+	control->fpsr = state->fpsr;
+}

@@ -9,6 +9,7 @@
 
 #include "abi/layout.h"
 #include "abi/trap.h"
+#include "arch/arch.h"
 
 /* VBAR_EL1: the vectors are the first 2 KiB of the supervisor page. */
 #define MTI_AARCH64_VBAR MOTE_GVA_SUPERVISOR
@@ -62,5 +63,9 @@
 /* Fills one zeroed page each. */
 void mti_aarch64_supervisor_page(uint8_t page[MOTE_PAGE_SIZE]);
 void mti_aarch64_syscall_page(uint8_t page[MOTE_PAGE_SIZE]);
+
+/* What the restore code of that page loads. */
+void mti_aarch64_put_control(const struct mti_cpu_state *state,
+			     struct mote_abi_control *control);
 
 #endif

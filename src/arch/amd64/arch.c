@@ -27,11 +27,11 @@ const struct mti_arch mti_arch_amd64 = {
 	.user_limit = UINT64_C(1) << 47,
 	.cpuid = true,
 	.state = {
-		[MTI_CPU_FS_BASE] = { "fs_base", 0, true },
-		[MTI_CPU_GS_BASE] = { "gs_base", 0, true },
+		[MTI_CPU_BASE_0] = { "fs_base", 0, true },
+		[MTI_CPU_BASE_1] = { "gs_base", 0, true },
 		/* Another bit is an exception (SDM 1, 10.2.3). */
-		[MTI_CPU_MXCSR] = { "mxcsr", 0xffff, false },
-		[MTI_CPU_X87_CONTROL] = { "x87_control", 0xffff, false },
+		[MTI_CPU_WORD_0] = { "mxcsr", 0xffff, false },
+		[MTI_CPU_WORD_1] = { "x87_control", 0xffff, false },
 	},
 	.new_state = {
 		.mxcsr = MTI_MXCSR_RESET,
@@ -58,4 +58,5 @@ const struct mti_arch mti_arch_amd64 = {
 	.bare_registers = bare_registers,
 	.supervisor_page = mti_amd64_supervisor_page,
 	.syscall_page = mti_amd64_syscall_page,
+	.put_control = mti_amd64_put_control,
 };

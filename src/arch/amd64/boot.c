@@ -257,3 +257,11 @@ void mti_amd64_syscall_page(uint8_t page[MOTE_PAGE_SIZE])
 	put_syscall(page);
 	put_restore(page);
 }
+
+void mti_amd64_put_control(const struct mti_cpu_state *state,
+			   struct mote_abi_control *control)
+{
+	control->mxcsr = state->mxcsr;
+	control->x87_control = (uint16_t)state->x87_control;
+	control->reserved3 = 0;
+}

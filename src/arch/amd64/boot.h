@@ -10,6 +10,7 @@
 
 #include "abi/layout.h"
 #include "abi/trap.h"
+#include "arch/arch.h"
 
 /* Offsets in the supervisor page, mapped read-execute, supervisor only. */
 #define MTI_SUPERVISOR_GDT 0x000
@@ -74,5 +75,9 @@
 /* Fills one zeroed page each. */
 void mti_amd64_supervisor_page(uint8_t page[MOTE_PAGE_SIZE]);
 void mti_amd64_syscall_page(uint8_t page[MOTE_PAGE_SIZE]);
+
+/* What the restore code of that page loads. */
+void mti_amd64_put_control(const struct mti_cpu_state *state,
+			   struct mote_abi_control *control);
 
 #endif

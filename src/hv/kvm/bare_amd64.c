@@ -13,6 +13,7 @@
 #include "os/os.h"
 
 static const char setting[] = "set CPU";
+static const char reading[] = "read CPU";
 
 /* Needed by VMX for what is not paged; behind all that a guest has. */
 #define TSS_ADDRESS 0xfffbd000ul
@@ -32,8 +33,10 @@ static const char setting[] = "set CPU";
 /* x87, SSE, AVX, AVX-512: what snapshots keep. */
 #define XCR0_BITS UINT64_C(0xe7)
 #define TSS_BUSY_BIT 2u
+#define SEGMENT_L 0x2000u
 #define APIC_BASE_ENABLE 0x800u
 #define CR0_PG 0x80000000u
+#define EFER_LMA 0x400u
 
 #define VECTOR_BYTES sizeof(((struct mti_bare_state *)NULL)->vector)
 
@@ -227,7 +230,10 @@ static void fill_sregs(const struct mti_vm *vm,
 	list_segments(sregs, segments);
 	for (i = 0; i < MTI_BARE_SEGMENTS; i++)
 		to_kvm(&state->segments[i], segments[i]);
-	/* VMX wants it busy, some SVM does not: see tss_type() in caps.c. */
+	/* Outside long mode it means nothing, and KVM does not take it. */
+	if (!(state->efer & EFER_LMA))
+		sregs->cs.l = 0;
+	/* VMX wants it busy, some SVM does not: tss_type(), caps_amd64.c. */
 	sregs->tr.type = (uint8_t)((sregs->tr.type & ~TSS_BUSY_BIT) |
 				   (vm->hv->tss_type & TSS_BUSY_BIT));
 	sregs->gdt.base = state->gdt.base;
@@ -238,25 +244,20 @@ static void fill_sregs(const struct mti_vm *vm,
 	sregs->cr2 = state->cr2;
 	sregs->cr3 = state->cr3;
 	sregs->cr4 = state->cr4;
+	sregs->cr8 = state->cr8;
 	sregs->efer = state->efer;
 }
 
 /*
  * What the host has changed in the guest's page tables the CPU must see: the
- * paging registers change twice, so that KVM forgets translations. Where it
- * keeps copies of the tables, which it does not know to be old, the memory is
- * taken away and given back.
+ * paging registers change twice, so that KVM forgets translations.
  */
 static int set_sregs(struct mti_vm *vm, const struct mti_bare_state *state)
 {
 	struct kvm_sregs sregs;
-	int os = 0;
+	int os = mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS,
+			      &vm->run->s.regs.sregs);
 
-	if (!vm->hv->nested_paging && mti_kvm_remapped(vm, NULL) != MOTE_OK)
-		os = -EIO;
-	if (os == 0)
-		os = mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS,
-				  &vm->run->s.regs.sregs);
 	if (os < 0)
 		return os;
 	fill_sregs(vm, state, &sregs);
@@ -351,12 +352,11 @@ static int set_msrs(struct mti_vm *vm, const struct mti_bare_state *state)
 }
 
 /* Nothing of an instruction or an exception under way is left. */
-static int clear(struct mti_vm *vm, const struct mti_bare_state *state)
+static int clear(struct mti_vm *vm)
 {
 	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
 	int os = 0;
 
-	(void)state;
 	if (vm->last_exit == MTI_EXIT_IO || vm->last_exit == MTI_EXIT_MACHINE)
 		os = mti_kvm_finish(vm, true);
 	if (os == 0)
@@ -370,19 +370,29 @@ static void set_general(struct mti_vm *vm, const struct mti_bare_state *state)
 
 	mti_kvm_general_set(state->general, regs);
 	regs->rflags = state->general[17];
+	/* KVM_RUN takes it from here, whatever KVM_SET_SREGS has said. */
+	vm->run->cr8 = state->cr8;
 	vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 }
 
-mote_status mti_kvm_bare_set(struct mti_vm *vm,
-			     const struct mti_bare_state *state,
-			     mote_error *err)
+static mote_status failed(const char *name, int os, mote_error *err)
+{
+	if (os == -EINVAL)
+		return mti_error_set(err, MOTE_E_INVALID, setting,
+				     "KVM does not take this state of a bare "
+				     "guest's CPU: %s",
+				     name);
+	return mti_error_os(err, MOTE_E_HYPERVISOR, setting, -os, "%s", name);
+}
+
+static mote_status set_all(struct mti_vm *vm,
+			   const struct mti_bare_state *state, mote_error *err)
 {
 	static const struct {
 		int (*run)(struct mti_vm *vm,
 			   const struct mti_bare_state *state);
 		const char *name;
 	} steps[] = {
-		{ clear, "what is under way" },
 		{ set_msrs, "MSRs" },
 		{ set_sregs, "control and segment registers" },
 		{ set_xcr0, "XCR0" },
@@ -394,18 +404,31 @@ mote_status mti_kvm_bare_set(struct mti_vm *vm,
 	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		int os = steps[i].run(vm, state);
 
-		if (os == -EINVAL)
-			return mti_error_set(err, MOTE_E_INVALID, setting,
-					     "KVM does not take this state of "
-					     "a bare guest's CPU: %s",
-					     steps[i].name);
 		if (os < 0)
-			return mti_error_os(err, MOTE_E_HYPERVISOR, setting,
-					    -os, "%s", steps[i].name);
+			return failed(steps[i].name, os, err);
 	}
 	set_general(vm, state);
 	vm->last_exit = MTI_EXIT_INTERRUPTED;
 	return check_paging(vm, state, err);
+}
+
+mote_status mti_kvm_bare_set(struct mti_vm *vm,
+			     const struct mti_bare_state *state,
+			     mote_error *err)
+{
+	mote_status status = MOTE_OK;
+	int os = clear(vm);
+
+	if (os < 0)
+		status = failed("what is under way", os, err);
+	/* KVM does not know that the copies it keeps of tables are old. */
+	if (status == MOTE_OK && !vm->hv->nested_paging)
+		status = mti_kvm_remapped(vm, err);
+	if (status == MOTE_OK)
+		status = set_all(vm, state, err);
+	if (status != MOTE_OK)
+		mti_kvm_lose(vm, "its CPU could not be given a state");
+	return status;
 }
 
 static int read_sregs(struct mti_vm *vm, struct mti_bare_state *state)
@@ -428,7 +451,11 @@ static int read_sregs(struct mti_vm *vm, struct mti_bare_state *state)
 	state->cr2 = sregs.cr2;
 	state->cr3 = sregs.cr3;
 	state->cr4 = sregs.cr4;
+	state->cr8 = sregs.cr8;
 	state->efer = sregs.efer;
+	if (!(state->efer & EFER_LMA))
+		state->segments[MTI_BARE_CS].attributes &=
+			(uint16_t)~SEGMENT_L;
 	return 0;
 }
 
@@ -477,6 +504,37 @@ static int read_rest(struct mti_vm *vm, struct mti_bare_state *state)
 	return count == MTI_BARE_MSRS ? 0 : -EINVAL;
 }
 
+/*
+ * Guests can bring a CPU into states that KVM does not take back; better to
+ * know it now than when a snapshot of them is used. All else KVM looks at when
+ * the guest sets it.
+ */
+static mote_status try_sregs(struct mti_vm *vm,
+			     const struct mti_bare_state *state,
+			     mote_error *err)
+{
+	struct kvm_sregs sregs;
+	int os;
+
+	fill_sregs(vm, state, &sregs);
+	os = mti_os_ioctl(vm->vcpu_fd, KVM_SET_SREGS, &sregs);
+	if (os == -EINVAL)
+		return mti_error_set(
+			err, MOTE_E_GUEST_FAULT, reading,
+			"the guest has brought its control and segment "
+			"registers into a state that KVM would not take again: "
+			"cr0 0x%llx, cr4 0x%llx, efer 0x%llx, CS attributes "
+			"0x%x",
+			(unsigned long long)state->cr0,
+			(unsigned long long)state->cr4,
+			(unsigned long long)state->efer,
+			(unsigned int)state->segments[MTI_BARE_CS].attributes);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, reading, -os,
+				    "KVM_SET_SREGS");
+	return MOTE_OK;
+}
+
 mote_status mti_kvm_bare_get(struct mti_vm *vm, struct mti_bare_state *state,
 			     mote_error *err)
 {
@@ -495,7 +553,7 @@ mote_status mti_kvm_bare_get(struct mti_vm *vm, struct mti_bare_state *state,
 	if (os == 0)
 		os = read_rest(vm, state);
 	if (os < 0)
-		return mti_error_os(err, MOTE_E_HYPERVISOR, "read CPU", -os,
+		return mti_error_os(err, MOTE_E_HYPERVISOR, reading, -os,
 				    "the state of a bare guest");
-	return MOTE_OK;
+	return try_sregs(vm, state, err);
 }

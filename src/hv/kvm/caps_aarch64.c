@@ -34,7 +34,7 @@ const struct kvm_need mti_kvm_needs[] = {
 /* Memory is handed to KVM in pages of the host. */
 const char *mti_kvm_cpu_unfit(void)
 {
-	return getauxval(AT_PAGESZ) == MOTE_PAGE_SIZE
+	return mti_os_auxiliary(AT_PAGESZ) == MOTE_PAGE_SIZE
 		       ? NULL
 		       : "the pages of this kernel have not 4096 bytes";
 }

@@ -124,7 +124,7 @@ static uint32_t wanted_cr4(const struct mti_hv *hv)
 	if ((leaf1 && leaf1->ecx & (1u << 26)) || hv->host_osxsave)
 		cr4 |= MTI_CR4_OSXSAVE;
 	if ((leaf7 && leaf7->ebx & 1u) ||
-	    getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
+	    mti_os_auxiliary(AT_HWCAP2) & HWCAP2_FSGSBASE)
 		cr4 |= MTI_CR4_FSGSBASE;
 	return cr4;
 }

@@ -164,9 +164,11 @@ mote_status mti_kvm_resume(struct mti_vm *vm, const uint64_t *general,
 	os = mti_kvm_finish(vm);
 	if (os >= 0)
 		os = general_set(vm, general);
-	if (os < 0)
+	if (os < 0) {
+		mti_kvm_lose(vm, "its registers could not be set");
 		return mti_error_os(err, MOTE_E_HYPERVISOR, writing, -os,
 				    "KVM_SET_ONE_REG");
+	}
 	vm->last_exit = MTI_EXIT_INTERRUPTED;
 	return MOTE_OK;
 }

@@ -176,17 +176,12 @@ static mote_status vector_set(struct mti_vm *vm,
  * Segments stay: the exception has changed those of code and stack, which no
  * guest can choose, and no other.
  */
-mote_status mti_kvm_resume(struct mti_vm *vm, const uint64_t *general,
-			   mote_error *err)
+static mote_status leave_stub(struct mti_vm *vm, mote_error *err)
 {
-	struct kvm_run *run = vm->run;
+	const struct kvm_run *run = vm->run;
 	struct kvm_sregs sregs;
 	int status;
 
-	if (general[MTI_RIP] >= mti_arch_amd64.user_limit)
-		return mti_error_set(err, MOTE_E_INVALID, writing,
-				     "no code of a guest can be at 0x%llx",
-				     (unsigned long long)general[MTI_RIP]);
 	status = mti_os_ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs);
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, reading, -status,
@@ -198,8 +193,25 @@ mote_status mti_kvm_resume(struct mti_vm *vm, const uint64_t *general,
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, writing, -status,
 				    "KVM_SET_SREGS");
-	general_set(&run->s.regs.regs, general);
-	run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
+	return MOTE_OK;
+}
+
+mote_status mti_kvm_resume(struct mti_vm *vm, const uint64_t *general,
+			   mote_error *err)
+{
+	mote_status status;
+
+	if (general[MTI_RIP] >= mti_arch_amd64.user_limit)
+		return mti_error_set(err, MOTE_E_INVALID, writing,
+				     "no code of a guest can be at 0x%llx",
+				     (unsigned long long)general[MTI_RIP]);
+	status = leave_stub(vm, err);
+	if (status != MOTE_OK) {
+		mti_kvm_lose(vm, "its registers could not be set");
+		return status;
+	}
+	general_set(&vm->run->s.regs.regs, general);
+	vm->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 	vm->last_exit = MTI_EXIT_INTERRUPTED;
 	return MOTE_OK;
 }

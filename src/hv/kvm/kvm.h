@@ -94,7 +94,7 @@ struct mti_vm {
 	size_t map_size;
 	/* kick() was told so; run->immediate_exit has other uses too. */
 	volatile bool kicked;
-	bool broken; /* it must not run any more */
+	const char *lost; /* why it must not run any more, or NULL; static */
 	bool bare;   /* see mti_vm_config */
 	/* Of the last run; PORT if there was none. */
 	enum mti_exit_kind last_exit;
@@ -149,7 +149,7 @@ uint64_t mti_kvm_cpu_tick_ns(struct mti_vm *vm);
 
 /* Of a VM without a virtual CPU, and with one. */
 mote_status mti_kvm_cpu_prepare(struct mti_vm *vm, mote_error *err);
-/* A range of memory, before it is made. */
+/* For each range, when KVM has it; the virtual CPU is made afterwards. */
 void mti_kvm_vcpu_memory(struct mti_vm *vm, const struct mti_vm_range *range,
 			 uint64_t page_table_gpa);
 mote_status mti_kvm_vcpu_init(struct mti_vm *vm, uint64_t page_table_gpa,
@@ -221,6 +221,8 @@ mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 			     mote_error *err);
 void mti_kvm_machine_exit(struct mti_exit *exit, const char *text,
 			  uint64_t detail);
+/* It never runs again, and why; the first reason is kept. */
+void mti_kvm_lose(struct mti_vm *vm, const char *why);
 /* Completes the instruction that led to the last exit; 0 or -errno. */
 int mti_kvm_complete(struct mti_vm *vm);
 

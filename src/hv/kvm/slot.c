@@ -146,7 +146,7 @@ mote_status mti_kvm_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err)
 	if (os == 0)
 		return MOTE_OK;
 	/* The guest would see whatever the host puts at the address next. */
-	vm->broken = true;
+	mti_kvm_lose(vm, "a mapping could not be removed from it");
 	return mti_error_os(err, MOTE_E_OS, "unmap memory", -os,
 			    "KVM_SET_USER_MEMORY_REGION, slot %u", slot);
 }

@@ -79,6 +79,8 @@ mote_status mti_kvm_state_set(struct mti_vm *vm,
 	vm->restoring = false;
 	if (!clean) {
 		status = reset_all(vm, err);
+		if (status != MOTE_OK)
+			mti_kvm_lose(vm, "its CPU could not be reset");
 	} else {
 		os = set_thread(vm);
 		if (os < 0)
@@ -143,7 +145,7 @@ mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err)
 	if (os == 0)
 		return MOTE_OK;
 	/* It would go on with pages that are another's now. */
-	vm->broken = true;
+	mti_kvm_lose(vm, "it could not be made to forget page tables");
 	return mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
 			    "mprotect, to forget page tables");
 }

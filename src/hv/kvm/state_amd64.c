@@ -83,9 +83,16 @@ struct step {
 	const char *name;
 };
 
+/*
+ * What CR8 is, KVM asks kvm_run at each KVM_RUN and tells it after each: it is
+ * not the business of KVM_SET_SREGS.
+ */
 static int finish_discarding(struct mti_vm *vm)
 {
-	return mti_kvm_finish(vm, true);
+	int status = mti_kvm_finish(vm, true);
+
+	vm->run->cr8 = 0;
+	return status;
 }
 
 /* A triple fault leaves it elsewhere on some KVMs. */
@@ -125,9 +132,11 @@ static mote_status reset_all(struct mti_vm *vm, mote_error *err)
 	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		int status = steps[i].run(vm);
 
-		if (status < 0)
+		if (status < 0) {
+			mti_kvm_lose(vm, "its CPU could not be reset");
 			return mti_error_os(err, MOTE_E_HYPERVISOR, operation,
 					    -status, "%s", steps[i].name);
+		}
 	}
 	return MOTE_OK;
 }
@@ -189,6 +198,7 @@ mote_status mti_kvm_state_set(struct mti_vm *vm,
 	if (status != MOTE_OK)
 		return status;
 	vm->state = *state;
+	vm->run->cr8 = 0;
 	vm->entering = false;
 	set_bases(vm, state);
 	if (!clean) {
@@ -279,7 +289,7 @@ mote_status mti_kvm_remapped(struct mti_vm *vm, mote_error *err)
 	if (os == 0)
 		return MOTE_OK;
 	/* It would go on with pages that are another's now. */
-	vm->broken = true;
+	mti_kvm_lose(vm, "it could not be made to forget page tables");
 	return mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
 			    "KVM_SET_USER_MEMORY_REGION, to forget page "
 			    "tables");

@@ -19,6 +19,12 @@ void mti_kvm_machine_exit(struct mti_exit *exit, const char *text,
 	exit->detail = detail;
 }
 
+void mti_kvm_lose(struct mti_vm *vm, const char *why)
+{
+	if (!vm->lost)
+		vm->lost = why;
+}
+
 int mti_kvm_complete(struct mti_vm *vm)
 {
 	volatile uint8_t *immediate_exit = &vm->run->immediate_exit;
@@ -106,9 +112,9 @@ mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 	mote_status status;
 	int os;
 
-	if (vm->broken)
+	if (vm->lost)
 		return mti_error_set(err, MOTE_E_HYPERVISOR, "run guest",
-				     "a mapping could not be removed from it");
+				     "its VM never runs again: %s", vm->lost);
 	status = mti_kvm_vcpu_prepare(vm, err);
 	if (status != MOTE_OK)
 		return status;
@@ -119,10 +125,11 @@ mote_status mti_kvm_vcpu_run(struct mti_vm *vm, struct mti_exit *exit,
 		exit->kind = MTI_EXIT_INTERRUPTED;
 	else if (os == -EFAULT || os == -EHWPOISON)
 		memory_gone(vm, exit);
-	else if (os < 0)
+	else if (os < 0) {
 		status = mti_error_os(err, MOTE_E_HYPERVISOR, "run guest", -os,
 				      "KVM_RUN");
-	else
+		mti_kvm_lose(vm, "KVM_RUN has failed");
+	} else
 		status = decode(vm, exit, err);
 	vm->last_exit = status == MOTE_OK ? exit->kind : MTI_EXIT_MACHINE;
 	return status;

@@ -168,6 +168,11 @@ static void kick(struct mti_vm *vm, bool on)
 	*(volatile uint8_t *)&vm->run->immediate_exit = on;
 }
 
+static bool is_lost(const struct mti_vm *vm)
+{
+	return vm->lost != NULL;
+}
+
 const struct mti_hv_ops mti_hv_kvm_ops = {
 	.name = "kvm",
 	.probe = mti_kvm_probe,
@@ -197,4 +202,5 @@ const struct mti_hv_ops mti_hv_kvm_ops = {
 	.machine_set = mti_kvm_machine_set,
 	.resume = mti_kvm_resume,
 	.remapped = mti_kvm_remapped,
+	.is_lost = is_lost,
 };

@@ -246,6 +246,9 @@ static mote_status check(const struct mti_bare_state *state, mote_error *err)
 		return refuse(err, "CR0", state->cr0);
 	if (state->cr4 & ~CR4_ALL)
 		return refuse(err, "CR4", state->cr4);
+	/* Without an APIC it is always 0. */
+	if (state->cr8)
+		return refuse(err, "CR8", state->cr8);
 	if (!mti_bare_crs_valid(state->cr0 | CR0_ET, state->cr4, state->efer))
 		return refuse(err, "EFER, with CR0 and CR4,", state->efer);
 	if (state->xcr0 & ~(uint64_t)(XSAVE_X87 | XSAVE_SSE))

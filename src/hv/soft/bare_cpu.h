@@ -142,6 +142,7 @@ enum stop {
 	STOP_STALE,	/* code was not what it was translated from */
 	STOP_ROOM,	/* no place for more of the address space */
 	STOP_STEP,	/* one instruction was done */
+	STOP_FULL,	/* the engine has taken as much memory as it may */
 };
 
 /* The page tables' answer for one page; those of an older turn are void. */
@@ -172,6 +173,7 @@ struct code_page {
  */
 #define SLOT_BYTES (UINT64_C(4) << 20)
 #define SLOTS 64
+#define SLOT_PAGES (SLOTS * (uint32_t)(SLOT_BYTES / PAGE_BYTES))
 
 struct engine {
 	uc_engine *unicorn; /* NULL: was not needed */
@@ -179,8 +181,13 @@ struct engine {
 	uint8_t *memory; /* SLOTS * SLOT_BYTES */
 	uint64_t slots[SLOTS];
 	uint32_t slot_count;
-	uint32_t touched;    /* reads since memory was given back */
+	/* Pages of memory that were written since it was given back. */
+	uint32_t touched;
+	uint8_t touched_map[SLOT_PAGES / 8];
 	uint32_t translated; /* bytes */
+	/* The last instruction that was stale; nothing has run since. */
+	bool stalled;
+	uint64_t stalled_at;
 	struct code_page *code;
 	const struct code_page *last; /* that was looked at */
 	uint32_t victim[CODE_SETS];

@@ -9,8 +9,8 @@
 #include "hv/soft/bare_cpu.h"
 #include "os/os.h"
 
-/* Memory that Unicorn read is given back after so many reads. */
-#define TOUCHED_MAX (1u << 22)
+/* Pages of memory for Unicorn to read, 4 MiB: then they are given back. */
+#define TOUCHED_MAX 1024u
 /* Bytes of code that were translated: each takes some 100 of host memory. */
 #define TRANSLATED_MAX (1u << 18)
 /* Where descriptors are read from; any address. */
@@ -70,6 +70,31 @@ static uint8_t *place(const struct engine *engine, uint64_t linear)
 	return NULL;
 }
 
+/* Bytes, all in one page, for Unicorn to read; nowhere: not yet. */
+static void fill(struct engine *engine, uint64_t linear, const void *bytes,
+		 size_t size)
+{
+	uint8_t *to = place(engine, linear);
+	size_t page;
+	uint8_t bit;
+
+	if (!to)
+		return;
+	page = (size_t)(to - engine->memory) / PAGE_BYTES;
+	bit = (uint8_t)(1u << page % 8);
+	if (!(engine->touched_map[page / 8] & bit)) {
+		engine->touched_map[page / 8] |= bit;
+		engine->touched++;
+	}
+	memcpy(to, bytes, size);
+}
+
+static bool is_full(const struct engine *engine)
+{
+	return engine->touched > TOUCHED_MAX ||
+	       engine->translated > TRANSLATED_MAX;
+}
+
 /*
  * A page's translations go. To drop all at once would take Unicorn
  * milliseconds, and dropped ones still take memory: see TRANSLATED_MAX.
@@ -116,15 +141,12 @@ static bool on_read(struct mti_soft_bare *bare, uint64_t linear, size_t size)
 	size_t i;
 
 	if (bare->loading) {
-		memcpy(place(engine, linear),
-		       &bare->descriptor[(linear & 4) != 0], 4);
+		fill(engine, linear, &bare->descriptor[(linear & 4) != 0], 4);
 		return true;
 	}
-	engine->touched++;
 	/* What is in the next slot is asked for again when that is there. */
 	for (i = 0; i < size;) {
 		size_t part = PAGE_BYTES - (size_t)((linear + i) & PAGE_MASK);
-		uint8_t *to = place(engine, linear + i);
 		const uint8_t *host;
 
 		if (part > size - i)
@@ -132,8 +154,7 @@ static bool on_read(struct mti_soft_bare *bare, uint64_t linear, size_t size)
 		host = mti_bare_host(bare, linear + i, ACCESS_READ);
 		if (!host)
 			return give_up(bare, STOP_TRAP);
-		if (to)
-			memcpy(to, host, part);
+		fill(engine, linear + i, host, part);
 		i += part;
 	}
 	return true;
@@ -158,16 +179,12 @@ static bool on_access(uc_engine *unicorn, uc_mem_type type, uint64_t linear,
 	switch (type) {
 	case UC_MEM_FETCH_PROT: {
 		uint8_t bytes[64];
-		uint8_t *to;
-		int i;
+		size_t i;
 
 		mti_bare_translate(bare, bare->engine, linear, bytes,
 				   (size_t)size);
-		for (i = 0; i < size; i++) {
-			to = place(bare->engine, linear + (unsigned int)i);
-			if (to)
-				*to = bytes[i];
-		}
+		for (i = 0; i < (size_t)size; i++)
+			fill(bare->engine, linear + i, &bytes[i], 1);
 		return true;
 	}
 	case UC_MEM_WRITE_PROT:
@@ -245,7 +262,13 @@ static void on_code(uc_engine *unicorn, uint64_t linear, uint32_t size,
 		}
 		bare->stepped = true;
 	}
+	if (is_full(bare->engine)) {
+		stop(bare, unicorn, STOP_FULL);
+		return;
+	}
 	why = inspect(bare, linear, size);
+	if (why != STOP_STALE)
+		bare->engine->stalled = false;
 	if (why != STOP_NONE)
 		stop(bare, unicorn, why);
 }
@@ -574,11 +597,28 @@ static void explain(struct mti_soft_bare *bare, uc_err error)
 	bare->stop = STOP_TRAP;
 }
 
+/*
+ * Whether the instruction was stale before, and is still: Unicorn drops no
+ * translation whose page it has not in its TLB, and does not say so.
+ */
+static bool is_stalled(const struct mti_soft_bare *bare, struct engine *engine)
+{
+	bool again = engine->stalled && engine->stalled_at == bare->linear;
+
+	if (bare->stop != STOP_STALE)
+		return false;
+	engine->stalled = true;
+	engine->stalled_at = bare->linear;
+	return again;
+}
+
 static void tidy(struct mti_soft_bare *bare, struct engine *engine)
 {
 	bool room = bare->stop == STOP_ROOM;
 	bool anew;
 
+	anew = room || bare->stale_more || is_stalled(bare, engine) ||
+	       engine->translated > TRANSLATED_MAX;
 	/* Why it is not valid may change with the next bytes. */
 	if (bare->stop == STOP_STALE ||
 	    (bare->stop == STOP_EXCEPTION && bare->vector == UD)) {
@@ -587,10 +627,9 @@ static void tidy(struct mti_soft_bare *bare, struct engine *engine)
 	}
 	if (bare->stale)
 		drop_code(engine, bare->stale_page);
-	anew = room || bare->stale_more;
 	bare->stale = false;
 	bare->stale_more = false;
-	if (anew || engine->translated > TRANSLATED_MAX) {
+	if (anew) {
 		/* As new. */
 		mti_bare_take_fx(bare);
 		close_engine(bare, engine);
@@ -600,6 +639,7 @@ static void tidy(struct mti_soft_bare *bare, struct engine *engine)
 	}
 	if (engine->touched > TOUCHED_MAX) {
 		engine->touched = 0;
+		memset(engine->touched_map, 0, sizeof(engine->touched_map));
 		(void)mti_os_discard(engine->memory, SLOTS * SLOT_BYTES);
 	}
 }

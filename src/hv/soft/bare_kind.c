@@ -34,12 +34,6 @@ static void fini(struct mti_vm *vm)
 	mti_soft_bare_free(bare_of(vm));
 }
 
-/* Nothing is remembered from one run to the next. */
-static void forget(struct mti_vm *vm)
-{
-	(void)vm;
-}
-
 /* There is no control page to say it in. */
 static uint32_t features(const struct mti_vm *vm)
 {
@@ -82,7 +76,6 @@ const struct mti_soft_kind mti_soft_bare = {
 	.vm_size = sizeof(struct bare_vm),
 	.init = init,
 	.fini = fini,
-	.forget = forget,
 	.ops = {
 		.features = features,
 		.tick_ns = tick_ns,

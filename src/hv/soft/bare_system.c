@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "abi/bare.h"
 #include "hv/soft/bare_cpu.h"
 
 #define IO_MAP_BASE 0x66u
@@ -102,7 +103,7 @@ static bool may_use(struct mti_soft_bare *bare, uint16_t port,
 	if (!mti_bare_read(bare, tr->base + at, &bits, sizeof(bits),
 			   ACCESS_SYSTEM))
 		return false;
-	if ((bits >> (port & 7)) & ((1u << size) - 1))
+	if (((uint32_t)bits >> (port & 7)) & ((1u << size) - 1))
 		return mti_bare_trap(bare, GP, 0);
 	return true;
 }
@@ -123,6 +124,17 @@ static void fill_exit(struct mti_soft_bare *bare, struct mti_exit *exit,
 		.count = count,
 		.data = bare->io,
 	};
+}
+
+/*
+ * Output that nobody can tell from one exit for each element, as there is on
+ * KVM: what else is written may be what ends the run.
+ */
+static bool is_stream(uint16_t port)
+{
+	return port == MOTE_BARE_PORT_DEBUG ||
+	       (port >= MOTE_BARE_PORT_SERIAL &&
+		port <= MOTE_BARE_PORT_SERIAL_LAST);
 }
 
 /* Where a string instruction is, and how far it goes in one exit. */
@@ -146,7 +158,8 @@ static void find_string(struct mti_soft_bare *bare, const struct insn *insn,
 	    segment == MTI_BARE_GS)
 		out->linear += bare->segments[segment].base;
 	out->count = 1;
-	if (!insn->repeat || (bare->rflags & FLAG_DF))
+	if (!insn->repeat || (bare->rflags & FLAG_DF) ||
+	    (!in && !is_stream((uint16_t)bare->regs[RDX])))
 		return;
 	/* As many as are in this page, and before addresses wrap. */
 	room = (PAGE_BYTES - (out->linear & PAGE_MASK)) / size;

@@ -306,8 +306,8 @@ static bool escalate(struct mti_soft_bare *bare, int vector)
 			bare->cr2 = trap.cr2;
 		vector = combine(vector, trap.vector);
 		if (vector < 0)
-			return mti_bare_stuck(bare, "triple fault, at",
-					      bare->rip);
+			return mti_bare_stuck(bare, "triple fault, vector",
+					      (uint64_t)trap.vector);
 		event.vector = vector;
 		event.has_error = has_error_code(vector);
 		event.error = vector == DF ? 0 : trap.error;

@@ -13,8 +13,6 @@
  */
 #define NOW3D (1u << 30 | 1u << 31)
 
-_Static_assert(MTI_HV_FEATURE_WORDS == MTI_CPU_FEATURE_WORDS, "");
-
 struct cpuid {
 	uint64_t a;
 	uint64_t b;
@@ -40,13 +38,13 @@ static struct cpuid cpuid(uc_engine *uc, uint64_t leaf)
 	return found;
 }
 
-void mti_soft_user_features(uint64_t features[MTI_HV_FEATURE_WORDS])
+void mti_soft_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
 {
 	static const uint8_t code[] = { 0x0f, 0xa2 };
 	uc_engine *uc = NULL;
 	struct cpuid found;
 
-	memset(features, 0, MTI_HV_FEATURE_WORDS * sizeof(features[0]));
+	memset(features, 0, MTI_CPU_FEATURE_WORDS * sizeof(features[0]));
 	if (uc_open(UC_ARCH_X86, UC_MODE_64, &uc) != UC_ERR_OK)
 		return;
 	if (uc_mem_map(uc, CODE, MOTE_PAGE_SIZE, UC_PROT_ALL) == UC_ERR_OK &&

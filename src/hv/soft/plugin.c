@@ -77,7 +77,7 @@ static void cpu_features(bool bare, uint64_t *features)
 	if (bare)
 		mti_soft_bare_features(features);
 	else
-		mti_soft_user_features(features);
+		mti_soft_cpu_features(features);
 }
 
 static void vm_free(struct mti_vm *vm)
@@ -151,6 +151,14 @@ static mote_status vm_new(struct mti_hv *hv, const struct mti_vm_config *config,
 
 /* ---------------------------------------------- by the kind of the guest */
 
+static mote_status lacks(const struct mti_vm *vm, const char *operation,
+			 mote_error *err)
+{
+	return mti_error_set(err, MOTE_E_UNSUPPORTED, operation,
+			     "the backend \"soft\" cannot do this with %s",
+			     vm->kind->name);
+}
+
 static uint32_t features(const struct mti_vm *vm)
 {
 	return vm->kind->ops.features(vm);
@@ -163,7 +171,8 @@ static uint64_t tick_ns(const struct mti_vm *vm)
 
 static void set_entry(struct mti_vm *vm, const struct mti_entry *entry)
 {
-	vm->kind->ops.set_entry(vm, entry);
+	if (vm->kind->ops.set_entry)
+		vm->kind->ops.set_entry(vm, entry);
 }
 
 static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
@@ -181,18 +190,24 @@ static void changed(struct mti_vm *vm)
 static mote_status registers(struct mti_vm *vm, mote_fault *fault,
 			     uint64_t *fault_address, mote_error *err)
 {
+	if (!vm->kind->ops.registers)
+		return lacks(vm, "read registers", err);
 	return vm->kind->ops.registers(vm, fault, fault_address, err);
 }
 
 static mote_status set_fs_base(struct mti_vm *vm, uint64_t base,
 			       mote_error *err)
 {
+	if (!vm->kind->ops.set_fs_base)
+		return lacks(vm, "set registers", err);
 	return vm->kind->ops.set_fs_base(vm, base, err);
 }
 
 static mote_status state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 			     mote_error *err)
 {
+	if (!vm->kind->ops.state_get)
+		return lacks(vm, "save CPU", err);
 	return vm->kind->ops.state_get(vm, state, err);
 }
 
@@ -200,12 +215,16 @@ static mote_status state_set(struct mti_vm *vm,
 			     const struct mti_cpu_state *state, bool clean,
 			     mote_error *err)
 {
+	if (!vm->kind->ops.state_set)
+		return lacks(vm, "restore CPU", err);
 	return vm->kind->ops.state_set(vm, state, clean, err);
 }
 
 static mote_status bare_get(struct mti_vm *vm, struct mti_bare_state *state,
 			    mote_error *err)
 {
+	if (!vm->kind->ops.bare_get)
+		return lacks(vm, "save CPU", err);
 	return vm->kind->ops.bare_get(vm, state, err);
 }
 
@@ -213,7 +232,22 @@ static mote_status bare_set(struct mti_vm *vm,
 			    const struct mti_bare_state *state,
 			    mote_error *err)
 {
+	if (!vm->kind->ops.bare_set)
+		return lacks(vm, "restore CPU", err);
 	return vm->kind->ops.bare_set(vm, state, err);
+}
+
+static bool is_lost(const struct mti_vm *vm)
+{
+	return vm->broken;
+}
+
+static mote_status map(struct mti_vm *vm, uint32_t slot,
+		       const struct mti_vm_mapping *mapping, mote_error *err)
+{
+	if (!vm->kind->forget)
+		return lacks(vm, "map memory", err);
+	return mti_soft_map(vm, slot, mapping, err);
 }
 
 /* The caller scans. */
@@ -226,6 +260,8 @@ static bool tracks(const struct mti_vm *vm)
 static mote_status machine_get(struct mti_vm *vm, struct mti_machine *machine,
 			       mote_error *err)
 {
+	if (!vm->kind->ops.machine_get)
+		return lacks(vm, "read registers", err);
 	return vm->kind->ops.machine_get(vm, machine, err);
 }
 
@@ -233,6 +269,8 @@ static mote_status machine_set(struct mti_vm *vm,
 			       const struct mti_machine *machine,
 			       mote_error *err)
 {
+	if (!vm->kind->ops.machine_set)
+		return lacks(vm, "set registers", err);
 	return vm->kind->ops.machine_set(vm, machine, err);
 }
 
@@ -243,6 +281,7 @@ static const struct mti_hv_ops ops = {
 	.close = close_hv,
 	.vm_new = vm_new,
 	.vm_free = vm_free,
+	.cpu_features = cpu_features,
 	.features = features,
 	.tick_ns = tick_ns,
 	.set_entry = set_entry,
@@ -255,18 +294,18 @@ static const struct mti_hv_ops ops = {
 	.state_set = state_set,
 	.bare_get = bare_get,
 	.bare_set = bare_set,
-	.cpu_features = cpu_features,
 	.tracks = tracks,
-	.map = mti_soft_map,
+	.map = map,
 	.unmap = mti_soft_unmap,
 	.machine_get = machine_get,
 	.machine_set = machine_set,
+	.is_lost = is_lost,
 };
 
 __attribute__((visibility("default")))
 const struct mti_soft_plugin mote_soft_plugin = {
 	.interface = MTI_SOFT_INTERFACE,
-	.ops_size = sizeof(struct mti_hv_ops),
+	.sizes = MTI_SOFT_SIZES,
 	.version = MOTE_VERSION_STRING,
 	.ops = &ops,
 };

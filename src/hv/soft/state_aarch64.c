@@ -5,6 +5,7 @@
 
 #include "arch/aarch64/boot.h"
 #include "arch/aarch64/core.h"
+#include "arch/aarch64/state.h"
 #include "base/error.h"
 #include "hv/soft/user_aarch64.h"
 
@@ -96,16 +97,6 @@ mote_status mti_soft_arm_state_get(struct mti_vm *vm,
 	return MOTE_OK;
 }
 
-static mote_status check(const struct mti_cpu_state *state, mote_error *err)
-{
-	if ((state->mxcsr & ~MTI_AARCH64_FPCR_BITS) == 0 &&
-	    (state->x87_control & ~MTI_AARCH64_FPSR_BITS) == 0)
-		return MOTE_OK;
-	return mti_error_set(err, MOTE_E_INVALID, "restore CPU",
-			     "FPCR 0x%x, FPSR 0x%x: bits that do not exist",
-			     state->mxcsr, state->x87_control);
-}
-
 /*
  * The guest runs no code for it (MOTE_SYSCALL_RESTORE): a copy of the CPU as
  * new is put in its place.
@@ -115,7 +106,7 @@ mote_status mti_soft_arm_state_set(struct mti_vm *vm,
 				   bool clean, mote_error *err)
 {
 	struct arm_user *user = arm_user_of(vm);
-	mote_status status = check(state, err);
+	mote_status status = mti_aarch64_check_state(state, err);
 	uc_err uc;
 
 	(void)clean;
@@ -162,20 +153,21 @@ mote_status mti_soft_arm_machine_set(struct mti_vm *vm,
 {
 	struct arm_user *user = arm_user_of(vm);
 	uint64_t *flags = &user->general[MTI_AARCH64_PSTATE];
+	mote_status status = mti_aarch64_check_machine(
+		machine->general[MTI_AARCH64_PC], user->arch->user_limit,
+		machine->vector, machine->vector_size, err);
 	int i;
 
-	if (machine->general[MTI_AARCH64_PC] >= user->arch->user_limit)
-		return mti_error_set(
-			err, MOTE_E_INVALID, "set registers",
-			"pc 0x%llx is not an address of the guest's",
-			(unsigned long long)machine->general[MTI_AARCH64_PC]);
+	if (status != MOTE_OK)
+		return status;
+	if (machine->general[MTI_AARCH64_PSTATE] & MTI_AARCH64_PSTATE_SS)
+		return mti_error_set(err, MOTE_E_UNSUPPORTED, "set registers",
+				     "the backend \"soft\" makes no steps of "
+				     "guests of aarch64");
 	memcpy(user->general, machine->general, sizeof(user->general));
-	/* Steps are not for this CPU. */
-	*flags &= MTI_AARCH64_PSTATE_SETTABLE & ~MTI_AARCH64_PSTATE_SS;
+	*flags &= MTI_AARCH64_PSTATE_SETTABLE;
 	*flags |= MTI_AARCH64_PSTATE_USER;
 	set(user, UC_ARM64_REG_TPIDR_EL0, &machine->fs_base);
-	if (machine->vector_size < MTI_AARCH64_FPSIMD_BYTES)
-		return MOTE_OK;
 	for (i = 0; i < VECTOR_REGISTERS; i++)
 		set(user, UC_ARM64_REG_V0 + i,
 		    machine->vector + VECTOR_BYTES * i);

@@ -314,6 +314,19 @@ static int grow(const struct mote_abi_bare_info *info)
 	return 0;
 }
 
+_Noreturn static void grow_on(const struct mote_abi_bare_info *info)
+{
+	uint64_t at = 0;
+	int i;
+
+	for (;;) {
+		*(volatile uint8_t *)(uintptr_t)(info->free_gpa + at) = 1;
+		at = at + 4096 < info->free_size ? at + 4096 : 0;
+		for (i = 0; i < 200; i++)
+			__asm__ volatile("");
+	}
+}
+
 static int write_often(void)
 {
 	static volatile uint32_t word_of_page;
@@ -323,6 +336,32 @@ static int write_often(void)
 		word_of_page = i;
 	return word_of_page == i - 1 ? 0 : 1;
 }
+
+#ifdef __x86_64__
+static int keep_cr8(void)
+{
+	uint64_t before;
+	uint64_t after;
+
+	__asm__ volatile("mov %%cr8, %0" : "=r"(before));
+	__asm__ volatile("mov %0, %%cr8" : : "r"(UINT64_C(7)));
+	out32(MOTE_BARE_PORT_SNAPSHOT, 0);
+	__asm__ volatile("mov %%cr8, %0" : "=r"(after));
+	return (int)(before | after << 8);
+}
+#else
+/* Code whose L bit is set, which counts in long mode only. */
+static int long_code(void)
+{
+	static uint64_t other[] = { 0, UINT64_C(0x00ef9b000000ffff),
+				    UINT64_C(0x00cf92000000ffff) };
+	struct table table = { sizeof(other) - 1, (word)(uintptr_t)other };
+
+	__asm__ volatile("lgdt %0\nljmp $8, $1f\n1:" : : "m"(table));
+	out32(MOTE_BARE_PORT_SNAPSHOT, 0);
+	return 45;
+}
+#endif
 
 #ifdef __x86_64__
 static uint64_t tables[3][512] __attribute__((aligned(4096)));
@@ -466,11 +505,18 @@ int main(const struct mote_abi_bare_info *info)
 		return deep(4);
 	case CASE_GROW:
 		return grow(info);
+	case CASE_GROW_ON:
+		grow_on(info);
 	case CASE_WRITES:
 		return write_often();
 #ifdef __x86_64__
+	case CASE_CR8:
+		return keep_cr8();
 	case CASE_REMAP:
 		return remap(info);
+#else
+	case CASE_CODE_L:
+		return long_code();
 #endif
 	default:
 		return misbehave();

@@ -34,6 +34,9 @@ enum bare_case {
 	CASE_WRITES,	  /* writes one page more often than a ring holds */
 	CASE_IRET,	  /* an IRET without a change of rights: 43 */
 	CASE_MOVD,	  /* a register to xmm0 and back: 44 */
+	CASE_GROW_ON,	  /* the same slowly, and again, for ever */
+	CASE_CR8,	  /* 64 bits: CR8 at first, and 7 << 8 if it stays */
+	CASE_CODE_L,	  /* 32 bits: a snapshot in a segment of 64-bit code */
 	CASE_REMAP,	  /* 64 bits: prints what is mapped, before and after */
 };
 
