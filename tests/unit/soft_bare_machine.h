@@ -175,7 +175,8 @@ static inline void run(struct machine *machine, struct mti_exit *exit)
 		fail_msg("%s", err.text);
 }
 
-static inline void note_port(struct machine *machine, const struct mti_exit *exit)
+static inline void note_port(struct machine *machine,
+			     const struct mti_exit *exit)
 {
 	char text[32] = "";
 	uint32_t i;

@@ -136,8 +136,8 @@ static void test_bare_lacks(void **state)
 	machine_open_hv(&machine);
 	ops = machine.ops;
 	vm_expect(ops->vm_new(machine.hv, &config, &vm, &err), MOTE_OK, &err);
-	mapping.memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
-			      -1, 0);
+	mapping.memory = mmap(NULL, PAGE, PROT_READ,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(mapping.memory, MAP_FAILED);
 	vm_expect(ops->map(vm, 1, &mapping, &err), MOTE_E_UNSUPPORTED, &err);
 	vm_expect_text(&err, "bare guests of x86");

@@ -38,7 +38,7 @@ static struct cpuid cpuid(uc_engine *uc, uint64_t leaf)
 	return found;
 }
 
-void mti_soft_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
+void mti_soft_user_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
 {
 	static const uint8_t code[] = { 0x0f, 0xa2 };
 	uc_engine *uc = NULL;

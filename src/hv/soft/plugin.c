@@ -77,7 +77,7 @@ static void cpu_features(bool bare, uint64_t *features)
 	if (bare)
 		mti_soft_bare_features(features);
 	else
-		mti_soft_cpu_features(features);
+		mti_soft_user_features(features);
 }
 
 static void vm_free(struct mti_vm *vm)

@@ -98,8 +98,8 @@ void mti_soft_kick(struct mti_vm *vm, bool on);
  */
 mote_status mti_soft_watch_kicks(struct mti_vm *vm, mote_error *err);
 
-/* cpuid.c: of guests of amd64; see struct mti_hv_ops. */
-void mti_soft_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
+/* cpuid.c: what the emulated CPU says of itself in user mode, amd64. */
+void mti_soft_user_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
 
 /* probe.c */
 mote_status mti_soft_probe_quirks(struct mti_soft_quirks *quirks,
