@@ -58,9 +58,34 @@ int mti_os_folder_of(const void *address, char *folder, size_t size)
 	return 0;
 }
 
-/* Why others may have put it there; false: nobody but root and the user. */
-static bool of_others(int fd, mode_t kind, const char *name, char *text,
-		      size_t size)
+/* A group with the user's own number has nobody else in it. */
+static bool is_own_group(gid_t group)
+{
+	return group == getegid() && group == geteuid() && group != 0;
+}
+
+/* A list of access rights shows in the group's. */
+static bool is_open(const struct stat *found, bool above, const char *name,
+		    char *text, size_t size)
+{
+	mode_t writers = found->st_mode & (S_IWGRP | S_IWOTH);
+
+	if (is_own_group(found->st_gid))
+		writers &= ~(mode_t)S_IWGRP;
+	if (writers == 0 || (above && (found->st_mode & S_ISVTX)))
+		return false;
+	snprintf(text, size, "%s can be written to by %s", name,
+		 writers & S_IWOTH ? "anybody" : "its group");
+	return true;
+}
+
+/*
+ * Why others may have put it there; false: nobody but root and the user.
+ * above: in a sticky folder, such as /tmp, they cannot put anything in the
+ * place of what is root's or the user's, as the next one has to be.
+ */
+static bool of_others(int fd, mode_t kind, bool above, const char *name,
+		      char *text, size_t size)
 {
 	struct stat found;
 
@@ -72,12 +97,8 @@ static bool of_others(int fd, mode_t kind, const char *name, char *text,
 	else if (found.st_uid != 0 && found.st_uid != geteuid())
 		snprintf(text, size, "%s belongs to user %u", name,
 			 (unsigned int)found.st_uid);
-	/* A list of access rights shows in the group's. */
-	else if (found.st_mode & (S_IWGRP | S_IWOTH))
-		snprintf(text, size, "%s can be written to by %s", name,
-			 found.st_mode & S_IWOTH ? "anybody" : "its group");
 	else
-		return false;
+		return is_open(&found, above, name, text, size);
 	return true;
 }
 
@@ -91,11 +112,12 @@ static int walk(char *path, bool file, char *text, size_t size)
 	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int os = fd < 0 ? -errno : 0;
 
-	if (os == 0 && of_others(fd, S_IFDIR, "/", text, size))
+	if (os == 0 && of_others(fd, S_IFDIR, true, "/", text, size))
 		os = -EPERM;
 	while (os == 0 && at && at[1]) {
 		char *end = strchr(at + 1, '/');
 		bool last = file && !end;
+		bool above = end && (!file || strchr(end + 1, '/'));
 		int next;
 
 		if (end)
@@ -108,8 +130,8 @@ static int walk(char *path, bool file, char *text, size_t size)
 		fd = next;
 		if (os < 0)
 			snprintf(text, size, "%s cannot be opened", path);
-		else if (of_others(fd, last ? S_IFREG : S_IFDIR, path, text,
-				   size))
+		else if (of_others(fd, last ? S_IFREG : S_IFDIR, above, path,
+				   text, size))
 			os = -EPERM;
 		if (end)
 			*end = '/';
