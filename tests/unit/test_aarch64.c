@@ -1,7 +1,7 @@
 /*
  * The table of architectures, and what is aarch64's in it: the bytes of its
  * pages beside those that an assembler makes, what exceptions mean, calls and
- * jumps, core files, steps.
+ * jumps, core files, steps, states that no CPU can be in.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "abi/trap.h"
 #include "arch/aarch64/boot.h"
 #include "arch/aarch64/core.h"
+#include "arch/aarch64/state.h"
 #include "arch/aarch64/step.h"
 #include "arch/aarch64/trap.h"
 #include "arch/aarch64/unwind.h"
@@ -327,6 +328,102 @@ static void test_core(void **state)
 	assert_int_equal(mti_aarch64_core_vector(vector, 527, NULL), 0);
 }
 
+/* -------------------------------------------------------------- states */
+
+/* Arm ARM C5.2: FPCR, FPSR. */
+static const struct {
+	uint32_t fpcr;
+	uint32_t fpsr;
+	bool is;
+} controls[] = {
+	{ 0, 0, true },
+	{ 1u << 24, 0, true },		/* FZ */
+	{ 3u << 22, 0, true },		/* RMode: towards zero */
+	{ 0x9f00, 0, true },		/* IDE, IXE, UFE, OFE, DZE, IOE */
+	{ 1u << 26 | 1u << 25, 0, true }, /* AHP, DN */
+	{ 0, 0x9f, true },		/* IDC, IXC, UFC, OFC, DZC, IOC */
+	{ 0, 1u << 27, true },		/* QC */
+	{ 0, 0xf0000000, true },	/* N, Z, C, V of AArch32 */
+	{ 1u << 3, 0, false },
+	{ 1u << 14, 0, false },
+	{ 1u << 27, 0, false },
+	{ 1u << 31, 0, false },
+	{ 0, 1u << 5, false },
+	{ 0, 1u << 6, false },
+	{ 0, 1u << 8, false },
+	{ 0, 1u << 26, false },
+	{ 1u << 31, 1u << 26, false },
+};
+
+#define CONTROLS (sizeof(controls) / sizeof(controls[0]))
+
+static void test_state(void **state)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	struct mti_cpu_state cpu;
+	char text[40];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < CONTROLS; i++) {
+		memset(&cpu, 0, sizeof(cpu));
+		cpu.tpidr_el0 = UINT64_MAX;
+		cpu.fpcr = controls[i].fpcr;
+		cpu.fpsr = controls[i].fpsr;
+		assert_int_equal(mti_aarch64_check_state(&cpu, &err),
+				 controls[i].is ? MOTE_OK : MOTE_E_INVALID);
+		if (controls[i].is)
+			continue;
+		snprintf(text, sizeof(text), "FPCR 0x%x, FPSR 0x%x: ",
+			 controls[i].fpcr, controls[i].fpsr);
+		assert_non_null(strstr(err.text, text));
+	}
+	memset(&cpu, 0, sizeof(cpu));
+	/* There is TPIDR_EL0, and none beside it. */
+	cpu.no_base = 0x7000;
+	assert_int_equal(mti_aarch64_check_state(&cpu, &err), MOTE_E_INVALID);
+	assert_non_null(strstr(err.text, "second thread pointer, 0x7000"));
+}
+
+#define LIMIT (UINT64_C(1) << 47)
+
+static void test_machine(void **state)
+{
+	static const struct {
+		uint64_t pc;
+		uint32_t bytes;
+		const char *text;
+	} wrong[] = {
+		{ LIMIT, 528, "at 0x800000000000" },
+		{ UINT64_MAX, 528, "at 0xffffffffffffffff" },
+		{ 0, 0, "0 bytes of vector registers, not 528" },
+		{ 0, 512, "512 bytes of vector registers" },
+		{ 0, 529, "529 bytes of vector registers" },
+	};
+	mote_error err = MOTE_ERROR_INIT;
+	/* V0 to V31 hold anything. */
+	uint8_t vector[MTI_AARCH64_FPSIMD_BYTES];
+	size_t i;
+
+	(void)state;
+	memset(vector, 0xff, sizeof(vector));
+	for (i = 0; i < CONTROLS; i++) {
+		memcpy(vector + 512, &controls[i].fpsr, 4);
+		memcpy(vector + 516, &controls[i].fpcr, 4);
+		assert_int_equal(mti_aarch64_check_machine(LIMIT - 4, LIMIT,
+							   vector, 528, &err),
+				 controls[i].is ? MOTE_OK : MOTE_E_INVALID);
+	}
+	memset(vector, 0, sizeof(vector));
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(mti_aarch64_check_machine(
+					 wrong[i].pc, LIMIT, vector,
+					 wrong[i].bytes, &err),
+				 MOTE_E_INVALID);
+		assert_non_null(strstr(err.text, wrong[i].text));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +438,8 @@ int main(void)
 		cmocka_unit_test(test_jumps),
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_core),
+		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
