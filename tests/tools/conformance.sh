@@ -31,8 +31,7 @@ check="$tools/check-conformance $work/tree"
 	printf 'void test_x(void)\n{\n}\nint a[] = { test_x };\n' |
 		put tests/vm/test_some_calls.c
 	printf 'void test_y(void)\n{\n}\n' | put tests/debug/core.c
-	for name in a b b.memory b.file b.pool some-calls some-calls.soft \
-		aarch64; do
+	for name in a b b.memory b.file b.pool some-calls some-calls.soft; do
 		echo "add_test(vm.$name true)"
 	done | put b/CTestTestfile.cmake
 	put tests/vm/CMakeLists.txt <<END
@@ -87,13 +86,6 @@ END
 	page '`vm.c`'
 	accepts $check
 	rejects '3: calls: there is no test vm.c' $check b
-	# A group that is not built; a source there must be.
-	page '`vm.some-calls.aarch64` `test_x`'
-	accepts $check b
-	page '`vm.c.aarch64`'
-	rejects 'there is no test vm.c.aarch64' $check b
-	page '`vm.c.soft`'
-	rejects 'there is no test vm.c.soft' $check b
 	page '`vm.a`+'
 	rejects 'there is no test vm.a.memory' $check b
 	page '`vm.some-calls` `test_y`'

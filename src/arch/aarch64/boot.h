@@ -56,8 +56,11 @@
 	((UINT64_C(0xf) << 28) | MTI_AARCH64_PSTATE_SS)
 #define MTI_AARCH64_PSTATE_EL_MASK UINT64_C(0xc)
 
-/* Bits that there are. */
-#define MTI_AARCH64_FPCR_BITS UINT64_C(0x07f79f07)
+/*
+ * Bits that there are (Arm ARM, FPCR, FPSR): FZ16 and EBF too, which EL0 may
+ * set where the CPU has them.
+ */
+#define MTI_AARCH64_FPCR_BITS UINT64_C(0x07ffbf07)
 #define MTI_AARCH64_FPSR_BITS UINT64_C(0xf800009f)
 
 /* Fills one zeroed page each. */
