@@ -54,7 +54,7 @@ static const struct {
 
 /* What one call came to. */
 struct record {
-	int32_t status;
+	mote_status status;
 	int32_t guest_code;
 	uint32_t state;
 	char text[MOTE_ERROR_TEXT_MAX];
@@ -262,6 +262,23 @@ static size_t arguments(const char *signature, uint64_t first,
 	return count;
 }
 
+/* Of a number; what is behind a short one in the union is nobody's. */
+static size_t number_bytes(const mote_value *value)
+{
+	switch (value->type) {
+	case MOTE_TYPE_VOID:
+		return 0;
+	case MOTE_TYPE_I64:
+	case MOTE_TYPE_U64:
+	case MOTE_TYPE_F64:
+		return 8;
+	case MOTE_TYPE_BOOL:
+		return sizeof(value->as.boolean);
+	default:
+		return 4;
+	}
+}
+
 static void keep_result(const mote_value *value, struct record *record)
 {
 	record->type = value->type;
@@ -269,8 +286,8 @@ static void keep_result(const mote_value *value, struct record *record)
 		record->size = value->as.bytes.size;
 		memcpy(record->result, value->as.bytes.data,
 		       record->size < RESULT_MAX ? record->size : RESULT_MAX);
-	} else if (value->type != MOTE_TYPE_VOID) {
-		memcpy(record->result, &value->as, sizeof(uint64_t));
+	} else {
+		memcpy(record->result, &value->as, number_bytes(value));
 	}
 }
 

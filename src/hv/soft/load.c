@@ -128,8 +128,8 @@ static int try_folder(const char *folder, const struct mti_hv_ops **ops,
 /* The folders that are looked at, with the program's or library's own. */
 static bool put_folder(char *folder, size_t i, const char *own)
 {
-	static const char *const below[] = { "", "/mote",
-					     "/" MTI_PLUGIN_BELOW };
+	static const char behind[] = "/" MTI_PLUGIN_BELOW;
+	static const char *const below[] = { "", "/mote", behind };
 	int size;
 
 	if (i == sizeof(below) / sizeof(below[0])) {
