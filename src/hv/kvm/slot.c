@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "abi/layout.h"
-#include "base/checked.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
+#include "hv/mapping.h"
 #include "os/os.h"
 
 static const char operation[] = "map memory";
@@ -23,81 +23,33 @@ struct kvm_slot *mti_kvm_slot(struct mti_vm *vm, uint32_t slot)
 	return &vm->mapped[slot - 1];
 }
 
-static bool overlaps(const struct kvm_slot *slot,
-		     const struct mti_vm_mapping *mapping)
-{
-	return slot && mapping->gpa < slot->gpa + slot->size &&
-	       slot->gpa < mapping->gpa + mapping->size;
-}
-
-/* Whether a mapping would lie upon a slot in use. */
-static bool overlaps_any(struct mti_vm *vm,
-			 const struct mti_vm_mapping *mapping)
-{
-	uint32_t i;
-
-	for (i = 0; i <= vm->mapped_count; i++)
-		if (overlaps(mti_kvm_slot(vm, i), mapping))
-			return true;
-	return overlaps(mti_kvm_slot(vm, KVM_SECOND_SLOT), mapping);
-}
-
 static mote_status check(struct mti_vm *vm, uint32_t slot,
 			 const struct mti_vm_mapping *mapping, mote_error *err)
 {
-	uint32_t bits = vm->hv->physical_bits;
-	uint64_t address = (uint64_t)(uintptr_t)mapping->memory;
-	uint64_t limit = bits < 64 ? UINT64_C(1) << bits : UINT64_MAX;
+	bool used = slot > 0 && mti_kvm_slot(vm, slot);
+	mote_status status = mti_mapping_check(
+		mapping, slot, used, vm->hv->physical_bits, err);
+	uint32_t i;
 
-	if (slot == 0 || slot > MTI_VM_SLOTS_MAX)
-		return mti_error_set(err, MOTE_E_INVALID, operation,
-				     "there is no slot %u", slot);
-	if (mti_kvm_slot(vm, slot))
-		return mti_error_set(err, MOTE_E_INVALID, operation,
-				     "slot %u is in use", slot);
-	if (mapping->size == 0 || address == 0 ||
-	    (mapping->gpa | mapping->size | address) % MOTE_PAGE_SIZE != 0)
-		return mti_error_set(
-			err, MOTE_E_INVALID, operation,
-			"%llu bytes of 0x%llx at 0x%llx are not whole pages",
-			(unsigned long long)mapping->size,
-			(unsigned long long)address,
-			(unsigned long long)mapping->gpa);
-	if (!mti_range_ok(mapping->gpa, mapping->size, limit))
-		return mti_error_set(
-			err, MOTE_E_INVALID, operation,
-			"%llu bytes at 0x%llx, but this CPU addresses only %u "
-			"bits",
-			(unsigned long long)mapping->size,
-			(unsigned long long)mapping->gpa, bits);
-	if (overlaps_any(vm, mapping))
-		return mti_error_set(
-			err, MOTE_E_INVALID, operation,
-			"%llu bytes at 0x%llx lie upon other memory",
-			(unsigned long long)mapping->size,
-			(unsigned long long)mapping->gpa);
-	return MOTE_OK;
+	for (i = 0; i < MTI_VM_RANGES_MAX && status == MOTE_OK; i++)
+		status = mti_mapping_apart(mapping, vm->memory[i].gpa,
+					   vm->memory[i].size, err);
+	for (i = 0; i < vm->mapped_count && status == MOTE_OK; i++)
+		status = mti_mapping_apart(mapping, vm->mapped[i].gpa,
+					   vm->mapped[i].size, err);
+	return status;
 }
 
 /* Room for that slot in the table. */
 static mote_status grow(struct mti_vm *vm, uint32_t slot, mote_error *err)
 {
-	struct kvm_slot *table;
-	uint32_t count = (slot + 7) & ~7u;
+	void *table = vm->mapped;
+	mote_status status = mti_mapping_grow(vm->hv->allocator, &table,
+					      &vm->mapped_count,
+					      sizeof(*vm->mapped), slot, err);
 
-	if (slot <= vm->mapped_count)
-		return MOTE_OK;
-	table = mti_alloc(vm->hv->allocator, count, sizeof(*table));
-	if (!table)
-		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
-				     "no memory for a table of %u slots",
-				     count);
-	if (vm->mapped_count > 0)
-		memcpy(table, vm->mapped, vm->mapped_count * sizeof(*table));
-	mti_free(vm->hv->allocator, vm->mapped);
 	vm->mapped = table;
-	vm->mapped_count = count;
-	return MOTE_OK;
+	return status;
 }
 
 mote_status mti_kvm_map(struct mti_vm *vm, uint32_t slot,
