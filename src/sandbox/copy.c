@@ -39,7 +39,7 @@ static mote_status go_on(mote_sandbox *box, const mote_fault *fault,
 			 mote_error *err)
 {
 	mote_error inner = MOTE_ERROR_INIT;
-	mote_status status = box->image->engine->ops->resume(
+	mote_status status = mti_ops_of(box)->resume(
 		box->vm, fault->registers, &inner);
 
 	if (status == MOTE_E_INVALID)

@@ -33,7 +33,7 @@ static size_t count_written(const mote_sandbox *box)
 static bool must_look(const mote_sandbox *box)
 {
 	return growth_is_limited(box) &&
-	       !box->image->engine->ops->tracks(box->vm);
+	       !mti_ops_of(box)->tracks(box->vm);
 }
 
 /* To look takes longer the more memory there is. */
