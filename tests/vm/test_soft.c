@@ -6,12 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "abi/bare.h"
 #include "abi/trap.h"
 #include "arch/amd64/trap.h"
 #include "harness/machine.h"
@@ -154,6 +158,88 @@ static void test_bare_lacks(void **state)
 		  &err);
 	ops->vm_free(vm);
 	munmap(mapping.memory, PAGE);
+	machine.ops->close(machine.hv);
+	memset(&machine, 0, sizeof(machine));
+}
+
+/* Room for some more memory, but not for a gigabyte. */
+static bool limit_addresses(void)
+{
+	struct rlimit limit = { .rlim_cur = 0 };
+	unsigned long pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "re");
+
+	if (!statm)
+		return false;
+	if (fscanf(statm, "%lu", &pages) == 1)
+		limit.rlim_cur = pages * PAGE + (UINT64_C(700) << 20);
+	fclose(statm);
+	limit.rlim_max = limit.rlim_cur;
+	return limit.rlim_cur > 0 && setrlimit(RLIMIT_AS, &limit) == 0;
+}
+
+static mote_status start_user(const struct mti_arch *arch, mote_error *err)
+{
+	struct mti_vm_config config = { .arch = arch };
+	struct mti_vm *vm = NULL;
+
+	return machine.ops->vm_new(machine.hv, &config, &vm, err);
+}
+
+/* Its emulators are made when they are needed. */
+static mote_status start_bare(mote_error *err)
+{
+	const struct mti_bare_start start = { .mode = MOTE_BARE_PROTECTED };
+	struct mti_vm_config config = { .arch = &mti_arch_i686, .bare = true };
+	struct mti_bare_state state = { .cr0 = 0 };
+	struct mti_exit exit = { .kind = MTI_EXIT_PORT };
+	struct mti_vm *vm = NULL;
+	mote_status status =
+		machine.ops->vm_new(machine.hv, &config, &vm, err);
+
+	mti_bare_start(&start, &state);
+	if (status == MOTE_OK)
+		status = machine.ops->bare_set(vm, &state, err);
+	if (status == MOTE_OK)
+		status = machine.ops->run(vm, &exit, err);
+	return status;
+}
+
+static bool has_no_room(mote_status status, const mote_error *err)
+{
+	if (status == MOTE_E_NO_MEMORY && strstr(err->text, "1 GiB"))
+		return true;
+	fprintf(stderr, "%s: %s\n", mote_status_name(status), err->text);
+	return false;
+}
+
+/* The emulator would end the process. */
+static void test_no_room(void **state)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	bool good;
+	pid_t child;
+	int end;
+
+	(void)state;
+	if (VM_SANITIZED) {
+		print_message("sanitizers need more addresses than that\n");
+		return;
+	}
+	machine_open_hv(&machine);
+	child = fork();
+	assert_int_not_equal(child, -1);
+	if (child == 0) {
+		good = limit_addresses() &&
+		       has_no_room(start_user(&mti_arch_amd64, &err), &err) &&
+		       has_no_room(start_user(&mti_arch_aarch64, &err),
+				   &err) &&
+		       has_no_room(start_bare(&err), &err);
+		_exit(good ? 42 : 1);
+	}
+	assert_int_equal(waitpid(child, &end, 0), child);
+	assert_true(WIFEXITED(end));
+	assert_int_equal(WEXITSTATUS(end), 42);
 	machine.ops->close(machine.hv);
 	memset(&machine, 0, sizeof(machine));
 }
@@ -519,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_bare_lacks),
+		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_early_kick),
 		cmocka_unit_test(test_kicks),
 		cmocka_unit_test(test_changed_code),

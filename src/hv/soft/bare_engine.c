@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "hv/soft/bare_cpu.h"
+#include "hv/soft/soft.h"
 #include "os/os.h"
 
 /* Pages of memory for Unicorn to read, 4 MiB: then they are given back. */
@@ -311,15 +312,9 @@ static uc_err hook(struct mti_soft_bare *bare, uc_engine *unicorn, int type,
 static uc_err set_up(struct mti_soft_bare *bare, struct engine *engine)
 {
 	uc_x86_mmr gdt = { .base = TABLE, .limit = 0xffff };
-	uc_engine *unicorn;
-	uc_err error;
+	uc_engine *unicorn = engine->unicorn;
+	uc_err error = uc_ctl_exits_enable(unicorn);
 
-	error = uc_open(UC_ARCH_X86, engine->is_long ? UC_MODE_64 : UC_MODE_32,
-			&engine->unicorn);
-	if (error != UC_ERR_OK)
-		return error;
-	unicorn = engine->unicorn;
-	error = uc_ctl_exits_enable(unicorn);
 	if (error == UC_ERR_OK)
 		error = uc_context_alloc(unicorn, &engine->context);
 	if (error == UC_ERR_OK)
@@ -356,6 +351,7 @@ static mote_status open_engine(struct mti_soft_bare *bare,
 			       mote_error *err)
 {
 	void *memory = NULL;
+	mote_status status;
 	uc_err error;
 	int failed;
 
@@ -368,10 +364,16 @@ static mote_status open_engine(struct mti_soft_bare *bare,
 	failed = mti_os_reserve(SLOTS * SLOT_BYTES, &memory);
 	if (failed) {
 		close_engine(bare, engine);
-		return mti_error_os(err, MOTE_E_NO_MEMORY, "soft.bare", failed,
+		return mti_error_os(err, MOTE_E_NO_MEMORY, "soft.bare", -failed,
 				    "memory for the software CPU");
 	}
 	engine->memory = memory;
+	status = mti_soft_open(UC_ARCH_X86, is_long ? UC_MODE_64 : UC_MODE_32,
+			       &engine->unicorn, err);
+	if (status != MOTE_OK) {
+		close_engine(bare, engine);
+		return status;
+	}
 	error = set_up(bare, engine);
 	if (error != UC_ERR_OK) {
 		close_engine(bare, engine);

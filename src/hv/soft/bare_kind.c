@@ -34,19 +34,6 @@ static void fini(struct mti_vm *vm)
 	mti_soft_bare_free(bare_of(vm));
 }
 
-/* There is no control page to say it in. */
-static uint32_t features(const struct mti_vm *vm)
-{
-	(void)vm;
-	return 0;
-}
-
-static uint64_t tick_ns(const struct mti_vm *vm)
-{
-	(void)vm;
-	return 0;
-}
-
 static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 		       mote_error *err)
 {
@@ -77,8 +64,6 @@ const struct mti_soft_kind mti_soft_bare = {
 	.init = init,
 	.fini = fini,
 	.ops = {
-		.features = features,
-		.tick_ns = tick_ns,
 		.run = run,
 		.kick = kick,
 		.bare_get = bare_get,

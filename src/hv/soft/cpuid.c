@@ -45,7 +45,7 @@ void mti_soft_user_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
 	struct cpuid found;
 
 	memset(features, 0, MTI_CPU_FEATURE_WORDS * sizeof(features[0]));
-	if (uc_open(UC_ARCH_X86, UC_MODE_64, &uc) != UC_ERR_OK)
+	if (mti_soft_open(UC_ARCH_X86, UC_MODE_64, &uc, NULL) != MOTE_OK)
 		return;
 	if (uc_mem_map(uc, CODE, MOTE_PAGE_SIZE, UC_PROT_ALL) == UC_ERR_OK &&
 	    uc_mem_write(uc, CODE, code, sizeof(code)) == UC_ERR_OK) {

@@ -59,12 +59,12 @@ static uc_err put_code(uc_engine *uc, int which)
 /* One CPU, of which one exception is asked. */
 static uc_err take(struct probe *probe, int which)
 {
-	uc_engine *uc;
+	uc_engine *uc = NULL;
 	uc_hook hook;
-	uc_err status = uc_open(UC_ARCH_X86, UC_MODE_64, &uc);
+	uc_err status;
 
-	if (status != UC_ERR_OK)
-		return status;
+	if (mti_soft_open(UC_ARCH_X86, UC_MODE_64, &uc, NULL) != MOTE_OK)
+		return UC_ERR_NOMEM;
 	probe->which = which;
 	status = uc_context_alloc(uc, &probe->context[which]);
 	if (status == UC_ERR_OK)

@@ -8,7 +8,6 @@
  * emulator calls before each block looks at it, and stops there: from such a
  * hook a stop takes effect before the block's first instruction.
  */
-#include "base/error.h"
 #include "hv/soft/soft.h"
 
 void mti_soft_kick(struct mti_vm *vm, bool on)
@@ -40,11 +39,4 @@ mote_status mti_soft_watch_kicks(struct mti_vm *vm, mote_error *err)
 	if (uc != UC_ERR_OK)
 		return mti_soft_error(err, "create VM", "uc_hook_add", uc);
 	return MOTE_OK;
-}
-
-mote_status mti_soft_error(mote_error *err, const char *operation,
-			   const char *what, uc_err error)
-{
-	return mti_error_set(err, MOTE_E_HYPERVISOR, operation, "%s: %s", what,
-			     uc_strerror(error));
 }

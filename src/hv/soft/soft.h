@@ -89,6 +89,13 @@ mote_status mti_soft_map(struct mti_vm *vm, uint32_t slot,
 			 const struct mti_vm_mapping *mapping, mote_error *err);
 mote_status mti_soft_unmap(struct mti_vm *vm, uint32_t slot, mote_error *err);
 
+/* open.c: every emulator is made by this. MOTE_E_NO_MEMORY: no room for it. */
+mote_status mti_soft_open(uc_arch arch, uc_mode mode, uc_engine **uc,
+			  mote_error *err);
+/* MOTE_E_HYPERVISOR with what the emulator says. */
+mote_status mti_soft_error(mote_error *err, const char *operation,
+			   const char *what, uc_err error);
+
 /* run.c */
 void mti_soft_kick(struct mti_vm *vm, bool on);
 /*
@@ -104,10 +111,6 @@ void mti_soft_user_features(uint64_t features[MTI_CPU_FEATURE_WORDS]);
 /* probe.c */
 mote_status mti_soft_probe_quirks(struct mti_soft_quirks *quirks,
 				  mote_error *err);
-
-/* MOTE_E_HYPERVISOR with what the emulator says. */
-mote_status mti_soft_error(mote_error *err, const char *operation,
-			   const char *what, uc_err error);
 
 /* The kinds. */
 extern const struct mti_soft_kind mti_soft_user_amd64;

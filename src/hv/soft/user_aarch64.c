@@ -116,14 +116,12 @@ static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 {
 	struct arm_user *user = arm_user_of(vm);
 	mote_status status;
-	uc_err uc;
 
 	user->arch = config->arch;
 	user->root = config->page_table_gpa;
-	uc = uc_open(UC_ARCH_ARM64, UC_MODE_ARM, &vm->uc);
-	if (uc != UC_ERR_OK)
-		return mti_soft_error(err, "create VM", "uc_open", uc);
-	status = mti_soft_arm_shadow_init(user, err);
+	status = mti_soft_open(UC_ARCH_ARM64, UC_MODE_ARM, &vm->uc, err);
+	if (status == MOTE_OK)
+		status = mti_soft_arm_shadow_init(user, err);
 	if (status == MOTE_OK)
 		status = mti_soft_arm_hooks_init(user, err);
 	if (status == MOTE_OK)
@@ -147,19 +145,6 @@ static void fini(struct mti_vm *vm)
 static void forget(struct mti_vm *vm)
 {
 	mti_soft_arm_reset(arm_user_of(vm));
-}
-
-static uint32_t features(const struct mti_vm *vm)
-{
-	(void)vm;
-	return 0;
-}
-
-/* CNTVCT_EL0 counts, but not as fast as CNTFRQ_EL0 says. */
-static uint64_t tick_ns(const struct mti_vm *vm)
-{
-	(void)vm;
-	return 0;
 }
 
 static void set_entry(struct mti_vm *vm, const struct mti_entry *entry)
@@ -244,8 +229,6 @@ const struct mti_soft_kind mti_soft_user_aarch64 = {
 	.fini = fini,
 	.forget = forget,
 	.ops = {
-		.features = features,
-		.tick_ns = tick_ns,
 		.set_entry = set_entry,
 		.run = run,
 		.changed = changed,

@@ -125,22 +125,6 @@ static mote_status descend(struct soft_user *user, mote_error *err)
 	return MOTE_OK;
 }
 
-/*
- * The emulator reserves so much for code when it is first used, and ends the
- * process if it does not get it.
- */
-#define TRANSLATOR_BYTES (UINT64_C(1) << 30)
-
-static mote_status check_room(mote_error *err)
-{
-	int os = mti_os_try_code(TRANSLATOR_BYTES);
-
-	if (os == 0)
-		return MOTE_OK;
-	return mti_error_os(err, MOTE_E_NO_MEMORY, "create VM", -os,
-			    "1 GiB of addresses for code, for the emulator");
-}
-
 static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 			mote_error *err)
 {
@@ -150,14 +134,12 @@ static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 
 	user->pt = config->arch->pt;
 	user->root = config->page_table_gpa;
-	status = check_room(err);
+	status = mti_soft_open(UC_ARCH_X86, UC_MODE_64, &vm->uc, err);
 	if (status != MOTE_OK)
 		return status;
-	uc = uc_open(UC_ARCH_X86, UC_MODE_64, &vm->uc);
-	if (uc == UC_ERR_OK)
-		uc = uc_context_alloc(vm->uc, &user->scratch);
+	uc = uc_context_alloc(vm->uc, &user->scratch);
 	if (uc != UC_ERR_OK)
-		return mti_soft_error(err, "create VM", "uc_open", uc);
+		return mti_soft_error(err, "create VM", "uc_context_alloc", uc);
 	status = mti_soft_shadow_init(user, err);
 	if (status == MOTE_OK)
 		status = mti_soft_exits_init(user, err);
@@ -184,19 +166,6 @@ static void fini(struct mti_vm *vm)
 static void forget(struct mti_vm *vm)
 {
 	mti_soft_shadow_reset(soft_user_of(vm));
-}
-
-static uint32_t features(const struct mti_vm *vm)
-{
-	(void)vm;
-	return 0;
-}
-
-/* The guest reads the host's TSC, of which nobody says how fast it is. */
-static uint64_t tick_ns(const struct mti_vm *vm)
-{
-	(void)vm;
-	return 0;
 }
 
 static void set_entry(struct mti_vm *vm, const struct mti_entry *entry)
@@ -293,8 +262,6 @@ const struct mti_soft_kind mti_soft_user_amd64 = {
 	.fini = fini,
 	.forget = forget,
 	.ops = {
-		.features = features,
-		.tick_ns = tick_ns,
 		.set_entry = set_entry,
 		.run = run,
 		.changed = changed,
