@@ -11,6 +11,8 @@
 #define COPY_BYTES (16 * (uint64_t)MOTE_PAGE_SIZE)
 /* Of a new file: from here on it is staged. */
 #define STAGED_BYTES (UINT64_C(2) << 20)
+/* Staged memory that is got at a time: filled while a cache holds its zeros. */
+#define READY_BYTES (UINT64_C(2) << 20)
 
 static const char operation[] = "take snapshot";
 
@@ -361,6 +363,8 @@ static void make_full(const struct mti_freeze *freeze, struct pieces *pieces)
 /* What is going to be written to the file at one place. */
 struct batch {
 	uint8_t *staging; /* not NULL: written there instead, at once */
+	uint64_t staging_size;
+	uint64_t ready; /* bytes of it */
 	int fd;
 	uint64_t start;
 	uint64_t end;
@@ -379,6 +383,21 @@ static int flush(struct batch *batch)
 	return os;
 }
 
+/* To staging; size is at most READY_BYTES. */
+static void fill(struct batch *batch, const uint8_t *bytes, uint64_t size,
+		 uint64_t offset)
+{
+	uint64_t left = batch->staging_size - offset;
+
+	if (offset + size > batch->ready) {
+		if (left > READY_BYTES)
+			left = READY_BYTES;
+		mti_os_populate(batch->staging + offset, left);
+		batch->ready = offset + left;
+	}
+	memcpy(batch->staging + offset, bytes, size);
+}
+
 static int put(struct batch *batch, const uint8_t *bytes, uint64_t size,
 	       uint64_t offset)
 {
@@ -387,7 +406,7 @@ static int put(struct batch *batch, const uint8_t *bytes, uint64_t size,
 	int os = 0;
 
 	if (batch->staging) {
-		memcpy(batch->staging + offset, bytes, size);
+		fill(batch, bytes, size, offset);
 		return 0;
 	}
 	if (last && batch->end == offset &&
@@ -453,11 +472,9 @@ static int write_piece(const struct mti_freeze *freeze, struct batch *batch,
 	return os;
 }
 
-/* To staging, or to a file if that is NULL. */
 static int write_pieces(const struct mti_freeze *freeze,
-			const struct pieces *pieces, uint8_t *staging, int fd)
+			const struct pieces *pieces, struct batch *batch)
 {
-	struct batch batch = { .staging = staging, .fd = fd };
 	uint64_t offset = 0;
 	int os = 0;
 	size_t i;
@@ -465,11 +482,11 @@ static int write_pieces(const struct mti_freeze *freeze,
 	for (i = 0; i < pieces->count && os == 0; i++) {
 		if (pieces->items[i].kind != PIECE_NEW)
 			continue;
-		os = write_piece(freeze, &batch, &pieces->items[i], offset);
+		os = write_piece(freeze, batch, &pieces->items[i], offset);
 		offset += pieces->items[i].size;
 	}
 	if (os == 0)
-		os = flush(&batch);
+		os = flush(batch);
 	return os;
 }
 
@@ -477,16 +494,16 @@ static mote_status stage(const struct mti_freeze *freeze,
 			 const struct pieces *pieces, uint64_t size,
 			 struct mti_backing **out, mote_error *err)
 {
+	struct batch batch = { .staging_size = size };
 	struct mti_backing *backing;
 	mote_status status;
-	uint8_t *bytes;
 
-	status = mti_backing_stage(freeze->allocator, size, &backing, &bytes,
-				   err);
+	status = mti_backing_stage(freeze->allocator, size, &backing,
+				   &batch.staging, err);
 	if (status != MOTE_OK)
 		return status;
 	/* Nothing of it can fail. */
-	(void)write_pieces(freeze, pieces, bytes, -1);
+	(void)write_pieces(freeze, pieces, &batch);
 	status = mti_backing_seal(backing, err);
 	if (status == MOTE_OK)
 		*out = backing;
@@ -499,8 +516,9 @@ static mote_status make_file(const struct mti_freeze *freeze,
 			     const struct pieces *pieces, uint64_t size,
 			     struct mti_backing **out, mote_error *err)
 {
-	int fd = mti_os_memfd("mote-snapshot", size);
-	int os = fd < 0 ? fd : write_pieces(freeze, pieces, NULL, fd);
+	struct batch batch = { .fd = mti_os_memfd("mote-snapshot", size) };
+	int fd = batch.fd;
+	int os = fd < 0 ? fd : write_pieces(freeze, pieces, &batch);
 
 	if (os == 0)
 		os = mti_os_memfd_seal(fd);

@@ -306,15 +306,14 @@ int mti_os_map_staging(size_t size, void **address)
 	p = (void *)from;
 	(void)madvise(p, size, MADV_HUGEPAGE);
 	(void)madvise(p, size, MADV_DONTDUMP);
-	/* Before Linux 5.14 it is unknown: then they come one by one. */
-	if (madvise(p, size, MADV_POPULATE_WRITE) < 0 && errno != EINVAL) {
-		int status = -errno;
-
-		munmap(p, size);
-		return status;
-	}
 	*address = p;
 	return 0;
+}
+
+void mti_os_populate(void *address, size_t size)
+{
+	/* Before Linux 5.14 it is unknown. */
+	(void)madvise(address, size, MADV_POPULATE_WRITE);
 }
 
 int mti_os_take_page(void *address)

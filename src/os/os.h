@@ -93,6 +93,8 @@ int mti_os_map_file(size_t size, int fd, const void **address);
  * them for it: to get small ones costs three times as much as to fill them.
  */
 int mti_os_map_staging(size_t size, void **address);
+/* Gets what is about to be filled; what fails comes when it is written. */
+void mti_os_populate(void *address, size_t size);
 /*
  * A page that can be read and written: hypervisors that have mapped it lose it
  * until they use it again.
