@@ -477,28 +477,30 @@ static bool call(struct cli_run *run)
 	return cli_fail_library(&run->failure);
 }
 
-/*
- * While files can be opened. Whatever the guest knew is in a core: that is for
- * its owner only.
- */
+static bool open_file(struct cli_run *run, struct cli_new_file *file,
+		      const char *option, const char *path,
+		      enum cli_new_file_kind kind)
+{
+	return cli_new_file_open(file, option, path, kind, cli_run_name(run),
+				 &run->failure);
+}
+
+/* While files can be opened. */
 static bool open_files(struct cli_run *run)
 {
 	const struct cli_run_options *options = &run->options;
 	struct cli_failure *failure = &run->failure;
 
-	if (options->core &&
-	    !cli_new_file_open(&run->core, "--core", options->core, 0600,
-			       cli_run_name(run), failure))
-		return false;
-	if (options->profile &&
-	    !cli_new_file_open(&run->profile.file, "--profile",
-			       options->profile, 0666, cli_run_name(run),
-			       failure))
-		return false;
-	if (options->heap_profile &&
-	    !cli_new_file_open(&run->heap.file, "--heap-profile",
-			       options->heap_profile, 0666, cli_run_name(run),
-			       failure))
+	if (!open_file(run, &run->core, "--core", options->core,
+		       CLI_FILE_CORE) ||
+	    !open_file(run, &run->profile.file, "--profile", options->profile,
+		       CLI_FILE_REPORT) ||
+	    !open_file(run, &run->heap.file, "--heap-profile",
+		       options->heap_profile, CLI_FILE_REPORT) ||
+	    !open_file(run, &run->observe.trace_file, "--trace",
+		       options->trace, CLI_FILE_REPORT) ||
+	    !open_file(run, &run->observe.metrics_file, "--metrics",
+		       options->metrics, CLI_FILE_REPORT))
 		return false;
 	if ((options->profile && !cli_profile_init(&run->profile)) ||
 	    (options->heap_profile && !cli_heap_init(&run->heap)))
@@ -584,15 +586,10 @@ static bool open_gdb(struct cli_run *run)
 
 static void run_guest(struct cli_run *run)
 {
-	run->observe.trace_path = run->options.trace;
-	run->observe.metrics_path = run->options.metrics;
-	if (!open_guest(run) ||
+	if (!open_guest(run) || !open_files(run) ||
 	    !cli_observe_open(&run->observe, run->engine, &run->output,
-			      &run->failure))
-		return;
-	if (!open_files(run))
-		return;
-	if (!open_gdb(run))
+			      &run->failure) ||
+	    !open_gdb(run))
 		return;
 	/*
 	 * All files are open; from here on the guest has its say. What is

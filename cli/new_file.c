@@ -34,21 +34,27 @@ static bool same_file(const struct stat *a, const char *path)
 }
 
 bool cli_new_file_open(struct cli_new_file *file, const char *option,
-		       const char *path, mode_t mode, const char *guest,
-		       struct cli_failure *failure)
+		       const char *path, enum cli_new_file_kind kind,
+		       const char *guest, struct cli_failure *failure)
 {
+	bool is_core = kind == CLI_FILE_CORE;
 	struct stat st;
 
+	if (!path)
+		return true;
 	file->path = path;
-	file->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK,
-			mode);
+	/* A FIFO that nobody reads would keep it waiting. */
+	file->fd = open(path,
+			O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+			is_core ? 0600 : 0666);
 	if (file->fd < 0 || fstat(file->fd, &st) < 0)
 		return cannot(option, path, strerror(errno), failure);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) && (is_core || !S_ISCHR(st.st_mode)))
 		return cannot(option, path, "not a regular file", failure);
 	if (same_file(&st, guest))
 		return cannot(option, path, "that is the guest", failure);
-	if (ftruncate(file->fd, 0) < 0)
+	if ((S_ISREG(st.st_mode) && ftruncate(file->fd, 0) < 0) ||
+	    fcntl(file->fd, F_SETFL, 0) < 0)
 		return cannot(option, path, strerror(errno), failure);
 	return true;
 }

@@ -6,11 +6,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #include <mote/mote.h>
 
 #include "failure.h"
+
+enum cli_new_file_kind {
+	CLI_FILE_REPORT, /* may be a device, as /dev/stderr */
+	CLI_FILE_CORE,   /* for its owner only; is not written in order */
+};
 
 struct cli_new_file {
 	const char *path; /* NULL: none is wanted */
@@ -20,12 +24,12 @@ struct cli_new_file {
 };
 
 /*
- * Makes the file of an option, empty. It must not be the guest's: that is not
- * touched.
+ * Makes the file of an option, empty; does nothing if path is NULL. It must
+ * not be the guest's: that is not touched.
  */
 bool cli_new_file_open(struct cli_new_file *file, const char *option,
-		       const char *path, mode_t mode, const char *guest,
-		       struct cli_failure *failure);
+		       const char *path, enum cli_new_file_kind kind,
+		       const char *guest, struct cli_failure *failure);
 void cli_new_file_close(struct cli_new_file *file);
 
 /* All of it. */

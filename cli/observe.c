@@ -4,7 +4,6 @@
 #include "observe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +25,6 @@ void cli_observe_init(struct cli_observe *observe)
 	const char *filter = getenv("MOTE_LOG");
 
 	memset(observe, 0, sizeof(*observe));
-	observe->trace_fd = -1;
-	observe->metrics_fd = -1;
 	observe->colour = cli_wants_colour(STDERR_FILENO);
 	observe->filter_given = filter && *filter;
 	observe->filter = observe->filter_given ? filter : FILTER_DEFAULT;
@@ -36,42 +33,17 @@ void cli_observe_init(struct cli_observe *observe)
 void cli_observe_fini(struct cli_observe *observe)
 {
 	mote_trace_unref(observe->trace);
-	if (observe->trace_fd >= 0)
-		close(observe->trace_fd);
-	if (observe->metrics_fd >= 0)
-		close(observe->metrics_fd);
-}
-
-static bool cannot(struct cli_failure *failure, const char *path, int error)
-{
-	char quoted[512];
-	struct cli_text text;
-
-	cli_text_init(&text, quoted, sizeof(quoted));
-	cli_text_quote(&text, path);
-	cli_fail(failure, CLI_EXIT_FILE, MOTE_E_OS, "cannot write %s: %s",
-		 quoted, strerror(error));
-	failure->error.os_errno = error;
-	return false;
-}
-
-static bool open_file(const char *path, int *fd, struct cli_failure *failure)
-{
-	if (!path)
-		return true;
-	*fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	return *fd >= 0 ? true : cannot(failure, path, errno);
+	cli_new_file_close(&observe->trace_file);
+	cli_new_file_close(&observe->metrics_file);
 }
 
 bool cli_observe_open(struct cli_observe *observe, mote_engine *engine,
 		      struct cli_output *output, struct cli_failure *failure)
 {
 	observe->output = output;
-	if (!open_file(observe->trace_path, &observe->trace_fd, failure) ||
-	    !open_file(observe->metrics_path, &observe->metrics_fd, failure))
-		return false;
-	if (observe->trace_path && mote_trace_new(engine, 0, &observe->trace,
-						  &failure->error) != MOTE_OK)
+	if (observe->trace_file.path &&
+	    mote_trace_new(engine, 0, &observe->trace, &failure->error) !=
+		    MOTE_OK)
 		return cli_fail_library(failure);
 	return true;
 }
@@ -183,7 +155,20 @@ static int write_metrics(const struct cli_observe *observe, mote_engine *engine)
 	size = mote_metrics_format(&metrics, text, sizeof(text));
 	if (size >= sizeof(text))
 		return ENOBUFS;
-	return cli_write_all(observe->metrics_fd, text, size);
+	return cli_write_all(observe->metrics_file.fd, text, size);
+}
+
+static bool cannot(struct cli_failure *failure, const char *path, int error)
+{
+	char quoted[512];
+	struct cli_text text;
+
+	cli_text_init(&text, quoted, sizeof(quoted));
+	cli_text_quote(&text, path);
+	cli_fail(failure, CLI_EXIT_HOST, MOTE_E_OS, "cannot write %s: %s",
+		 quoted, strerror(error));
+	failure->error.os_errno = error;
+	return false;
 }
 
 bool cli_observe_write(struct cli_observe *observe, mote_engine *engine,
@@ -192,11 +177,11 @@ bool cli_observe_write(struct cli_observe *observe, mote_engine *engine,
 	mote_error err = MOTE_ERROR_INIT;
 	int error;
 
-	if (observe->trace_fd >= 0 &&
-	    mote_trace_write(observe->trace, observe->trace_fd, &err) !=
+	if (observe->trace &&
+	    mote_trace_write(observe->trace, observe->trace_file.fd, &err) !=
 		    MOTE_OK)
-		return cannot(failure, observe->trace_path, err.os_errno);
-	error = observe->metrics_fd >= 0 ? write_metrics(observe, engine) : 0;
+		return cannot(failure, observe->trace_file.path, err.os_errno);
+	error = observe->metrics_file.path ? write_metrics(observe, engine) : 0;
 	return error == 0 ? true
-			  : cannot(failure, observe->metrics_path, error);
+			  : cannot(failure, observe->metrics_file.path, error);
 }

@@ -11,13 +11,12 @@
 #include <mote/observe.h>
 
 #include "failure.h"
+#include "new_file.h"
 #include "output.h"
 
 struct cli_observe {
-	const char *trace_path; /* NULL: none, as for the next */
-	const char *metrics_path;
-	int trace_fd; /* owned, or -1 */
-	int metrics_fd;
+	struct cli_new_file trace_file;
+	struct cli_new_file metrics_file;
 	mote_trace *trace; /* owned */
 	const char *filter;
 	bool filter_given; /* by MOTE_LOG */
@@ -28,7 +27,7 @@ struct cli_observe {
 void cli_observe_init(struct cli_observe *observe);
 void cli_observe_fini(struct cli_observe *observe);
 
-/* Opens the files, which must be before the system calls are given up. */
+/* After its files were opened, if they are wanted. */
 bool cli_observe_open(struct cli_observe *observe, mote_engine *engine,
 		      struct cli_output *output, struct cli_failure *failure);
 

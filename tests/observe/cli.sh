@@ -124,18 +124,34 @@ metrics_have "$file" 'mote_faults_total{kind="null_pointer"}=1'
 
 # --- files that cannot be written
 run run --trace /nonexistent/file "$guest" Parse x
-status 6
+status 2
 out ''
-err "mote run: cannot write '/nonexistent/file': No such file or directory$nl"
+err "mote run: --trace: /nonexistent/file: No such file or directory$nl"
 run run --metrics "$scratch" "$guest" Parse x
-status 6
+status 2
 err_has "Is a directory"
+# Neither waits for a reader, nor writes over the guest.
+mkfifo "$scratch/fifo"
+run run --trace "$scratch/fifo" "$guest" Parse x
+status 2
+err_has '--trace: '
+cp "$guest" "$scratch/guest.elf"
+for option in --trace --metrics; do
+	run run "$option" "$scratch/guest.elf" "$scratch/guest.elf" Parse x
+	status 2
+	err_has "$option: $scratch/guest.elf: that is the guest"
+	cmp -s "$guest" "$scratch/guest.elf" ||
+		complain 'the guest is' 'as before' 'changed'
+done
+run run --metrics /dev/stderr "$guest" Parse x
+status 0
+err_has 'mote_calls_total'
 if [ -c /dev/full ]; then
 	run run --trace /dev/full "$guest" Parse x
-	status 6
+	status 5
 	err_has "cannot write '/dev/full': No space left on device"
 	run run --metrics /dev/full "$guest" Parse x
-	status 6
+	status 5
 	err_has "cannot write '/dev/full': No space left on device"
 	# What the guest did wrong counts for more.
 	run run --metrics /dev/full "$guest" Crash
