@@ -221,10 +221,11 @@ void mti_gdb_breakpoint(struct mti_gdb_session *session,
 	bool done;
 
 	/*
-	 * Breakpoints, and watchpoints for writing. Reads are not seen by
-	 * comparing memory, so that Z3 and Z4 are not offered.
+	 * Breakpoints, the same for those that gdb calls hardware's, and
+	 * watchpoints for writing. Reads are not seen by comparing memory, so
+	 * that Z3 and Z4 are not offered.
 	 */
-	if (!watch && !mti_gdb_take(text, '0'))
+	if (!watch && !mti_gdb_take(text, '0') && !mti_gdb_take(text, '1'))
 		return;
 	/* Conditions and commands at its end are not offered either. */
 	if (!mti_gdb_take(text, ',') || !take_range(text, &address, &size) ||
