@@ -39,7 +39,7 @@ enum {
 
 static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 {
-	struct arm_user *user = context;
+	struct aarch64_user *user = context;
 	uint64_t pc = 0;
 
 	user->number = number;
@@ -47,7 +47,7 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 	case EXCP_PREFETCH_ABORT:
 		/* A page that was not used before? Then once more. */
 		(void)uc_reg_read(uc, UC_ARM64_REG_PC, &pc);
-		if (mti_soft_arm_fill(user, pc))
+		if (mti_soft_aarch64_fill(user, pc))
 			return;
 		user->event = ARM_FETCH;
 		break;
@@ -74,26 +74,27 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 static bool on_refusal(uc_engine *uc, uc_mem_type type, uint64_t address,
 		       int size, int64_t value, void *context)
 {
-	struct arm_user *user = context;
+	struct aarch64_user *user = context;
 	bool absent = type == UC_MEM_READ_UNMAPPED ||
 		      type == UC_MEM_WRITE_UNMAPPED;
 
 	(void)uc;
 	if (type == UC_MEM_FETCH_UNMAPPED)
 		return false;
-	if (absent && mti_soft_arm_fill(user, address))
+	if (absent && mti_soft_aarch64_fill(user, address))
 		return true;
-	user->access = (struct arm_access){
+	user->access = (struct aarch64_access){
 		.address = address,
 		.value = (uint64_t)value,
 		.size = (uint32_t)size,
 		.write = type == UC_MEM_WRITE_UNMAPPED ||
 			 type == UC_MEM_WRITE_PROT,
 	};
-	return !absent || mti_soft_arm_standin(user, address);
+	return !absent || mti_soft_aarch64_standin(user, address);
 }
 
-mote_status mti_soft_arm_hooks_init(struct arm_user *user, mote_error *err)
+mote_status mti_soft_aarch64_hooks_init(struct aarch64_user *user,
+					mote_error *err)
 {
 	uc_hook hook;
 	uc_err uc = uc_hook_add(user->vm.uc, &hook, UC_HOOK_INTR,
@@ -114,9 +115,9 @@ mote_status mti_soft_arm_hooks_init(struct arm_user *user, mote_error *err)
 static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address,
 		      int size, int64_t value, void *context)
 {
-	struct arm_user *user = context;
+	struct aarch64_user *user = context;
 
-	user->access = (struct arm_access){
+	user->access = (struct aarch64_access){
 		.address = address,
 		.value = (uint64_t)value,
 		.size = (uint32_t)size,
@@ -128,7 +129,7 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address,
 }
 
 /* What tells the emulator's hooks nothing: stores without a value. */
-static void decode_access(struct arm_user *user, uint32_t code)
+static void decode_access(struct aarch64_user *user, uint32_t code)
 {
 	uint32_t base = (code >> IMMEDIATE_SHIFT) & 31;
 	uint32_t data = code & 31;
@@ -145,7 +146,7 @@ static void decode_access(struct arm_user *user, uint32_t code)
  * An access across two pages aborts at the second without a word. The same
  * instruction once more, while every access is told; it has no effect.
  */
-static void locate(struct arm_user *user)
+static void locate(struct aarch64_user *user)
 {
 	uc_engine *uc = user->vm.uc;
 	uint64_t pc = user->general[MTI_AARCH64_PC];
@@ -164,16 +165,16 @@ static void locate(struct arm_user *user)
 	user->vm.deaf = false;
 	(void)uc_hook_del(uc, hook);
 	(void)uc_ctl_remove_cache(uc, pc, pc + INSTRUCTION_BYTES);
-	mti_soft_arm_load(user);
+	mti_soft_aarch64_load(user);
 	if (user->access.size == 0 &&
-	    mti_soft_arm_read(user, pc, &code, sizeof(code)))
+	    mti_soft_aarch64_read(user, pc, &code, sizeof(code)))
 		decode_access(user, code);
 }
 
 /* ----------------------------------------------------------- what it is */
 
-static bool fault(struct arm_user *user, struct mti_exit *exit, uint64_t class,
-		  uint64_t rest)
+static bool fault(struct aarch64_user *user, struct mti_exit *exit,
+		  uint64_t class, uint64_t rest)
 {
 	user->syndrome = class << MTI_ESR_CLASS_SHIFT | MTI_ESR_IL | rest;
 	exit->kind = MTI_EXIT_FAULT;
@@ -181,9 +182,9 @@ static bool fault(struct arm_user *user, struct mti_exit *exit, uint64_t class,
 	return true;
 }
 
-static bool ring(struct arm_user *user, struct mti_exit *exit)
+static bool ring(struct aarch64_user *user, struct mti_exit *exit)
 {
-	const struct arm_access *access = &user->access;
+	const struct aarch64_access *access = &user->access;
 	const struct mti_doorbell_access bell = {
 		.gpa = access->address - MOTE_GVA_DOORBELL + MOTE_GPA_DOORBELL,
 		.size = access->size,
@@ -199,9 +200,9 @@ static bool ring(struct arm_user *user, struct mti_exit *exit)
 }
 
 /* The tables allow the access, or its page was not known until now. */
-static bool data_abort(struct arm_user *user, struct mti_exit *exit)
+static bool data_abort(struct aarch64_user *user, struct mti_exit *exit)
 {
-	struct arm_access *access = &user->access;
+	struct aarch64_access *access = &user->access;
 	uint64_t wrong = access->write ? MTI_ESR_WRITE : 0;
 	uint32_t flags = 0;
 	bool known = true;
@@ -218,9 +219,9 @@ static bool data_abort(struct arm_user *user, struct mti_exit *exit)
 	if (last < access->address)
 		last = UINT64_MAX;
 	for (page = access->address & ~(PAGE - 1); page <= last; page += PAGE) {
-		if (mti_soft_arm_fill(user, page))
+		if (mti_soft_aarch64_fill(user, page))
 			return false;
-		known = mti_soft_arm_rights(user, page, &flags);
+		known = mti_soft_aarch64_rights(user, page, &flags);
 		if (known && (!access->write || (flags & MTI_PT_WRITE)))
 			continue;
 		if (page > access->address)
@@ -232,27 +233,27 @@ static bool data_abort(struct arm_user *user, struct mti_exit *exit)
 	return fault(user, exit, MTI_ESR_DATA, wrong | MTI_ESR_ALIGNMENT);
 }
 
-static bool fetch_abort(struct arm_user *user, struct mti_exit *exit)
+static bool fetch_abort(struct aarch64_user *user, struct mti_exit *exit)
 {
 	uint32_t flags;
 
 	user->address = user->general[MTI_AARCH64_PC];
 	return fault(user, exit, MTI_ESR_FETCH,
-		     (mti_soft_arm_rights(user, user->address, &flags) ?
-			      MTI_ESR_PERMISSION :
-			      MTI_ESR_TRANSLATION) |
+		     (mti_soft_aarch64_rights(user, user->address, &flags)
+			      ? MTI_ESR_PERMISSION
+			      : MTI_ESR_TRANSLATION) |
 			     3);
 }
 
 /* What is trapped comes as undefined too. */
-static bool undefined(struct arm_user *user, struct mti_exit *exit)
+static bool undefined(struct aarch64_user *user, struct mti_exit *exit)
 {
 	uint64_t pc = user->general[MTI_AARCH64_PC];
 	uint32_t code = 0;
 
 	if (pc % INSTRUCTION_BYTES != 0)
 		return fault(user, exit, MTI_ESR_PC_ALIGNMENT, 0);
-	if (!mti_soft_arm_read(user, pc, &code, sizeof(code)))
+	if (!mti_soft_aarch64_read(user, pc, &code, sizeof(code)))
 		return fault(user, exit, MTI_ESR_UNKNOWN, 0);
 	if ((code & WAIT_MASK) == WAIT)
 		return fault(user, exit, MTI_ESR_WFX, 0);
@@ -263,16 +264,16 @@ static bool undefined(struct arm_user *user, struct mti_exit *exit)
 }
 
 /* The number in the instruction; BRK's is at pc, SVC's behind. */
-static uint32_t immediate(struct arm_user *user, uint64_t at)
+static uint32_t immediate(struct aarch64_user *user, uint64_t at)
 {
 	uint32_t code = 0;
 
-	(void)mti_soft_arm_read(user, at, &code, sizeof(code));
+	(void)mti_soft_aarch64_read(user, at, &code, sizeof(code));
 	return (code >> IMMEDIATE_SHIFT) & 0xffff;
 }
 
 /* As the vector of EL1 would: see arch/aarch64/boot.c. */
-static bool call(struct arm_user *user, struct mti_exit *exit)
+static bool call(struct aarch64_user *user, struct mti_exit *exit)
 {
 	uint64_t *pc = &user->general[MTI_AARCH64_PC];
 	uint32_t number = immediate(user, *pc - INSTRUCTION_BYTES);
@@ -285,14 +286,14 @@ static bool call(struct arm_user *user, struct mti_exit *exit)
 	if (number != MOTE_SVC_CALL)
 		return fault(user, exit, MTI_ESR_SVC, number);
 	(void)uc_reg_write(user->vm.uc, UC_ARM64_REG_TPIDRRO_EL0, pc);
-	(void)mti_soft_arm_read(user,
-				MOTE_GVA_CONTROL + MOTE_CONTROL_SYSCALL_HANDLER,
-				&handler, sizeof(handler));
+	(void)mti_soft_aarch64_read(
+		user, MOTE_GVA_CONTROL + MOTE_CONTROL_SYSCALL_HANDLER, &handler,
+		sizeof(handler));
 	*pc = handler;
 	return false;
 }
 
-bool mti_soft_arm_exit(struct arm_user *user, struct mti_exit *exit)
+bool mti_soft_aarch64_exit(struct aarch64_user *user, struct mti_exit *exit)
 {
 	user->address = 0;
 	user->syndrome = 0;

@@ -19,7 +19,7 @@
 
 /* ----------------------------------------------------- the shadow itself */
 
-static uint8_t *entry_at(struct arm_user *user, uint64_t gpa)
+static uint8_t *entry_at(struct aarch64_user *user, uint64_t gpa)
 {
 	return user->pool + (gpa - ARM_POOL);
 }
@@ -38,7 +38,7 @@ static bool write_entry(void *context, uint64_t gpa, uint64_t entry)
 
 static bool alloc_table(void *context, uint64_t *gpa)
 {
-	struct arm_user *user = context;
+	struct aarch64_user *user = context;
 	uint64_t offset = ARM_ROOT + user->tables * PAGE;
 
 	if (user->tables == ARM_TABLES_MAX)
@@ -49,7 +49,7 @@ static bool alloc_table(void *context, uint64_t *gpa)
 	return true;
 }
 
-static struct mti_pt_ops shadow_tables(struct arm_user *user)
+static struct mti_pt_ops shadow_tables(struct aarch64_user *user)
 {
 	return (struct mti_pt_ops){
 		.context = user,
@@ -59,7 +59,7 @@ static struct mti_pt_ops shadow_tables(struct arm_user *user)
 	};
 }
 
-static struct mti_pt_ops guest_tables(struct arm_user *user)
+static struct mti_pt_ops guest_tables(struct aarch64_user *user)
 {
 	return (struct mti_pt_ops){
 		.context = &user->vm,
@@ -67,7 +67,8 @@ static struct mti_pt_ops guest_tables(struct arm_user *user)
 	};
 }
 
-bool mti_soft_arm_rights(struct arm_user *user, uint64_t gva, uint32_t *flags)
+bool mti_soft_aarch64_rights(struct aarch64_user *user, uint64_t gva,
+			     uint32_t *flags)
 {
 	const struct mti_pt_ops ops = shadow_tables(user);
 	struct mti_pt_translation found;
@@ -80,7 +81,7 @@ bool mti_soft_arm_rights(struct arm_user *user, uint64_t gva, uint32_t *flags)
 	return true;
 }
 
-static bool map_shadow(struct arm_user *user, uint64_t gva, uint64_t size,
+static bool map_shadow(struct aarch64_user *user, uint64_t gva, uint64_t size,
 		       uint32_t flags)
 {
 	const struct mti_pt_ops ops = shadow_tables(user);
@@ -97,7 +98,7 @@ static bool map_shadow(struct arm_user *user, uint64_t gva, uint64_t size,
 
 /* ------------------------------------------------------------- regions */
 
-static uint64_t sum_of(const struct arm_region *region)
+static uint64_t sum_of(const struct aarch64_region *region)
 {
 	uint64_t sum = region->size;
 	uint64_t word;
@@ -113,11 +114,12 @@ static uint64_t sum_of(const struct arm_region *region)
 	return sum;
 }
 
-static bool note_region(struct arm_user *user, const struct arm_region *region)
+static bool note_region(struct aarch64_user *user,
+			const struct aarch64_region *region)
 {
 	const struct mti_allocator *allocator = &user->vm.hv->allocator;
 	uint32_t max = user->region_max * 2 + 16;
-	struct arm_region *grown;
+	struct aarch64_region *grown;
 
 	if (user->region_count == user->region_max) {
 		grown = mti_alloc(allocator, max, sizeof(*grown));
@@ -135,7 +137,7 @@ static bool note_region(struct arm_user *user, const struct arm_region *region)
 	return true;
 }
 
-static bool map_run(struct arm_user *user, const struct arm_region *run)
+static bool map_run(struct aarch64_user *user, const struct aarch64_region *run)
 {
 	uint32_t rights = UC_PROT_READ;
 
@@ -167,7 +169,8 @@ static bool is_there(const struct mti_soft_piece *piece, const uint8_t *memory)
 }
 
 /* What is behind a page, and what user mode may do. NULL: it has none. */
-static uint8_t *look_at(struct arm_user *user, uint64_t gpa, uint32_t *flags)
+static uint8_t *look_at(struct aarch64_user *user, uint64_t gpa,
+			uint32_t *flags)
 {
 	const struct mti_soft_piece *piece = mti_soft_find(&user->vm, gpa);
 	uint8_t *memory;
@@ -182,27 +185,27 @@ static uint8_t *look_at(struct arm_user *user, uint64_t gpa, uint32_t *flags)
 }
 
 /* One page. false: there is no room for it. */
-static bool add_page(struct arm_user *user, struct arm_region *run,
+static bool add_page(struct aarch64_user *user, struct aarch64_region *run,
 		     uint64_t gva, uint64_t gpa, uint32_t flags)
 {
 	uint8_t *memory = look_at(user, gpa, &flags);
 	uint32_t known;
 
-	if (!memory || mti_soft_arm_rights(user, gva, &known))
+	if (!memory || mti_soft_aarch64_rights(user, gva, &known))
 		return true;
 	if (run->size == 0 || run->address + run->size != gva ||
 	    run->memory + run->size != memory || run->flags != flags) {
 		if (!map_run(user, run))
 			return false;
-		*run = (struct arm_region){ .address = gva,
-					    .memory = memory,
-					    .flags = flags };
+		*run = (struct aarch64_region){ .address = gva,
+						.memory = memory,
+						.flags = flags };
 	}
 	run->size += PAGE;
 	return true;
 }
 
-static bool add_pages(struct arm_user *user, struct arm_region *run,
+static bool add_pages(struct aarch64_user *user, struct aarch64_region *run,
 		      const struct mti_pt_page *page, uint64_t first,
 		      uint64_t last)
 {
@@ -219,10 +222,11 @@ static bool add_pages(struct arm_user *user, struct arm_region *run,
 }
 
 /* false: the shadow is full, or memory ran out. */
-static bool fill_window(struct arm_user *user, uint64_t first, uint64_t last)
+static bool fill_window(struct aarch64_user *user, uint64_t first,
+			uint64_t last)
 {
 	const struct mti_pt_ops ops = guest_tables(user);
-	struct arm_region run = { 0 };
+	struct aarch64_region run = { 0 };
 	struct mti_pt_walk walk;
 	struct mti_pt_page page;
 	bool room = true;
@@ -235,28 +239,28 @@ static bool fill_window(struct arm_user *user, uint64_t first, uint64_t last)
 	return map_run(user, &run) && room;
 }
 
-bool mti_soft_arm_fill(struct arm_user *user, uint64_t gva)
+bool mti_soft_aarch64_fill(struct aarch64_user *user, uint64_t gva)
 {
 	uint64_t first = gva & ~(WINDOW - 1);
 	uint64_t page = gva & ~(PAGE - 1);
 	uint32_t flags;
 
-	if (gva >= ARM_POOL || mti_soft_arm_rights(user, gva, &flags))
+	if (gva >= ARM_POOL || mti_soft_aarch64_rights(user, gva, &flags))
 		return false;
 	if (!fill_window(user, first, first + (WINDOW - 1))) {
 		/* Begin again, with what is needed now. */
-		mti_soft_arm_reset(user);
+		mti_soft_aarch64_reset(user);
 		if (!fill_window(user, page, page + (PAGE - 1)))
 			user->full = true;
 	}
-	return mti_soft_arm_rights(user, gva, &flags);
+	return mti_soft_aarch64_rights(user, gva, &flags);
 }
 
-bool mti_soft_arm_standin(struct arm_user *user, uint64_t gva)
+bool mti_soft_aarch64_standin(struct aarch64_user *user, uint64_t gva)
 {
 	uint64_t page = gva & ~(PAGE - 1);
 
-	mti_soft_arm_drop_standin(user);
+	mti_soft_aarch64_drop_standin(user);
 	/* Never reached: the shadow has nothing there. */
 	if (uc_mem_map_ptr(user->vm.uc, page, PAGE, UC_PROT_NONE,
 			   user->pool) != UC_ERR_OK)
@@ -266,7 +270,7 @@ bool mti_soft_arm_standin(struct arm_user *user, uint64_t gva)
 	return true;
 }
 
-void mti_soft_arm_drop_standin(struct arm_user *user)
+void mti_soft_aarch64_drop_standin(struct aarch64_user *user)
 {
 	uint64_t page = user->standin & ~(PAGE - 1);
 
@@ -276,8 +280,8 @@ void mti_soft_arm_drop_standin(struct arm_user *user)
 	user->standin = 0;
 }
 
-bool mti_soft_arm_read(struct arm_user *user, uint64_t gva, void *buffer,
-		       size_t size)
+bool mti_soft_aarch64_read(struct aarch64_user *user, uint64_t gva,
+			   void *buffer, size_t size)
 {
 	const struct mti_pt_ops ops = guest_tables(user);
 	const struct mti_soft_piece *piece;
@@ -296,7 +300,7 @@ bool mti_soft_arm_read(struct arm_user *user, uint64_t gva, void *buffer,
 
 /* ------------------------------------------------------ begin and end */
 
-static void put_own_pages(struct arm_user *user)
+static void put_own_pages(struct aarch64_user *user)
 {
 	user->tables = 1;
 	memset(user->pool + ARM_ROOT, 0, PAGE);
@@ -304,11 +308,11 @@ static void put_own_pages(struct arm_user *user)
 	(void)map_shadow(user, ARM_POOL, PAGE, MTI_PT_EXECUTE);
 }
 
-void mti_soft_arm_reset(struct arm_user *user)
+void mti_soft_aarch64_reset(struct aarch64_user *user)
 {
-	mti_soft_arm_drop_standin(user);
+	mti_soft_aarch64_drop_standin(user);
 	while (user->region_count > 0) {
-		const struct arm_region *region =
+		const struct aarch64_region *region =
 			&user->regions[--user->region_count];
 
 		if (uc_mem_unmap(user->vm.uc, region->address, region->size) !=
@@ -321,7 +325,8 @@ void mti_soft_arm_reset(struct arm_user *user)
 }
 
 /* Whether the guest's tables say of all of it what they said. */
-static bool is_as_known(struct arm_user *user, const struct arm_region *region)
+static bool is_as_known(struct aarch64_user *user,
+			const struct aarch64_region *region)
 {
 	const struct mti_pt_ops ops = guest_tables(user);
 	const uint64_t last = region->address + (region->size - 1);
@@ -347,17 +352,17 @@ static bool is_as_known(struct arm_user *user, const struct arm_region *region)
 	return next > last;
 }
 
-void mti_soft_arm_check(struct arm_user *user)
+void mti_soft_aarch64_check(struct aarch64_user *user)
 {
 	bool flush = false;
 	uint32_t i;
 
 	for (i = 0; i < user->region_count; i++) {
-		struct arm_region *region = &user->regions[i];
+		struct aarch64_region *region = &user->regions[i];
 		uint64_t sum;
 
 		if (!is_as_known(user, region)) {
-			mti_soft_arm_reset(user);
+			mti_soft_aarch64_reset(user);
 			return;
 		}
 		sum = sum_of(region);
@@ -368,7 +373,8 @@ void mti_soft_arm_check(struct arm_user *user)
 		uc_ctl_flush_tlb(user->vm.uc);
 }
 
-mote_status mti_soft_arm_shadow_init(struct arm_user *user, mote_error *err)
+mote_status mti_soft_aarch64_shadow_init(struct aarch64_user *user,
+					 mote_error *err)
 {
 	void *pool;
 	uc_err uc;
@@ -390,7 +396,7 @@ mote_status mti_soft_arm_shadow_init(struct arm_user *user, mote_error *err)
 	return MOTE_OK;
 }
 
-void mti_soft_arm_shadow_fini(struct arm_user *user)
+void mti_soft_aarch64_shadow_fini(struct aarch64_user *user)
 {
 	mti_free(&user->vm.hv->allocator, user->regions);
 	if (user->pool)

@@ -31,7 +31,7 @@ static int id_of(size_t index)
 }
 
 /* These registers there are: it cannot fail. */
-void mti_soft_arm_load(struct arm_user *user)
+void mti_soft_aarch64_load(struct aarch64_user *user)
 {
 	void *values[ARM_GENERAL];
 	int ids[ARM_GENERAL];
@@ -44,7 +44,7 @@ void mti_soft_arm_load(struct arm_user *user)
 	(void)uc_reg_write_batch(user->vm.uc, ids, values, ARM_GENERAL);
 }
 
-void mti_soft_arm_store(struct arm_user *user)
+void mti_soft_aarch64_store(struct aarch64_user *user)
 {
 	void *values[ARM_GENERAL];
 	int ids[ARM_GENERAL];
@@ -58,20 +58,20 @@ void mti_soft_arm_store(struct arm_user *user)
 	(void)uc_reg_read_batch(user->vm.uc, ids, values, ARM_GENERAL);
 }
 
-static void get(struct arm_user *user, int id, void *value)
+static void get(struct aarch64_user *user, int id, void *value)
 {
 	(void)uc_reg_read(user->vm.uc, id, value);
 }
 
-static void set(struct arm_user *user, int id, const void *value)
+static void set(struct aarch64_user *user, int id, const void *value)
 {
 	(void)uc_reg_write(user->vm.uc, id, value);
 }
 
-mote_status mti_soft_arm_registers(struct mti_vm *vm, mote_fault *fault,
-				   uint64_t *fault_address, mote_error *err)
+mote_status mti_soft_aarch64_registers(struct mti_vm *vm, mote_fault *fault,
+				       uint64_t *fault_address, mote_error *err)
 {
-	struct arm_user *user = arm_user_of(vm);
+	struct aarch64_user *user = aarch64_user_of(vm);
 
 	(void)err;
 	fault->register_count = MTI_AARCH64_REGISTERS;
@@ -83,11 +83,11 @@ mote_status mti_soft_arm_registers(struct mti_vm *vm, mote_fault *fault,
 	return MOTE_OK;
 }
 
-mote_status mti_soft_arm_state_get(struct mti_vm *vm,
-				   struct mti_cpu_state *state,
-				   mote_error *err)
+mote_status mti_soft_aarch64_state_get(struct mti_vm *vm,
+				       struct mti_cpu_state *state,
+				       mote_error *err)
 {
-	struct arm_user *user = arm_user_of(vm);
+	struct aarch64_user *user = aarch64_user_of(vm);
 
 	(void)err;
 	memset(state, 0, sizeof(*state));
@@ -101,11 +101,11 @@ mote_status mti_soft_arm_state_get(struct mti_vm *vm,
  * The guest runs no code for it (MOTE_SYSCALL_RESTORE): a copy of the CPU as
  * new is put in its place.
  */
-mote_status mti_soft_arm_state_set(struct mti_vm *vm,
-				   const struct mti_cpu_state *state,
-				   bool clean, mote_error *err)
+mote_status mti_soft_aarch64_state_set(struct mti_vm *vm,
+				       const struct mti_cpu_state *state,
+				       bool clean, mote_error *err)
 {
-	struct arm_user *user = arm_user_of(vm);
+	struct aarch64_user *user = aarch64_user_of(vm);
 	mote_status status = mti_aarch64_check_state(state, err);
 	uc_err uc;
 
@@ -126,11 +126,11 @@ mote_status mti_soft_arm_state_set(struct mti_vm *vm,
 	return MOTE_OK;
 }
 
-mote_status mti_soft_arm_machine_get(struct mti_vm *vm,
-				     struct mti_machine *machine,
-				     mote_error *err)
+mote_status mti_soft_aarch64_machine_get(struct mti_vm *vm,
+					 struct mti_machine *machine,
+					 mote_error *err)
 {
-	struct arm_user *user = arm_user_of(vm);
+	struct aarch64_user *user = aarch64_user_of(vm);
 	int i;
 
 	(void)err;
@@ -147,11 +147,11 @@ mote_status mti_soft_arm_machine_get(struct mti_vm *vm,
 	return MOTE_OK;
 }
 
-mote_status mti_soft_arm_machine_set(struct mti_vm *vm,
-				     const struct mti_machine *machine,
-				     mote_error *err)
+mote_status mti_soft_aarch64_machine_set(struct mti_vm *vm,
+					 const struct mti_machine *machine,
+					 mote_error *err)
 {
-	struct arm_user *user = arm_user_of(vm);
+	struct aarch64_user *user = aarch64_user_of(vm);
 	uint64_t *flags = &user->general[MTI_AARCH64_PSTATE];
 	mote_status status = mti_aarch64_check_machine(
 		machine->general[MTI_AARCH64_PC], user->arch->user_limit,

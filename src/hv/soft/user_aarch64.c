@@ -45,7 +45,7 @@ static bool takes(const struct mti_vm_config *config)
 	return !config->bare && config->arch->machine == EM_AARCH64;
 }
 
-static bool write_system(struct arm_user *user, const struct name *name,
+static bool write_system(struct aarch64_user *user, const struct name *name,
 			 uint64_t value)
 {
 	uc_arm64_cp_reg reg = {
@@ -62,7 +62,7 @@ static bool write_system(struct arm_user *user, const struct name *name,
 }
 
 /* SCR and HCR first: EL1 is AArch32 before. */
-static bool put_registers(struct arm_user *user)
+static bool put_registers(struct aarch64_user *user)
 {
 	return write_system(user, &scr_el3, SCR_VALUE) &&
 	       write_system(user, &hcr_el2, HCR_VALUE) &&
@@ -79,7 +79,7 @@ static bool put_registers(struct arm_user *user)
 }
 
 /* Into user mode, where it stays; this state is kept. */
-static mote_status descend(struct arm_user *user, mote_error *err)
+static mote_status descend(struct aarch64_user *user, mote_error *err)
 {
 	static const char operation[] = "create VM";
 	static const uint32_t eret = 0xd69f03e0;
@@ -91,7 +91,7 @@ static mote_status descend(struct arm_user *user, mote_error *err)
 		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
 				     "the emulator refuses a register");
 	uc = uc_emu_start(vm->uc, ARM_POOL, UINT64_MAX, 0, 0);
-	mti_soft_arm_store(user);
+	mti_soft_aarch64_store(user);
 	if (uc != UC_ERR_OK || user->event != ARM_FETCH ||
 	    user->general[MTI_AARCH64_PC] != NOWHERE ||
 	    (user->general[MTI_AARCH64_PSTATE] & MTI_AARCH64_PSTATE_EL_MASK))
@@ -102,7 +102,7 @@ static mote_status descend(struct arm_user *user, mote_error *err)
 			uc_strerror(uc), user->number,
 			(unsigned long long)user->general[MTI_AARCH64_PC]);
 	memset(user->general, 0, sizeof(user->general));
-	mti_soft_arm_load(user);
+	mti_soft_aarch64_load(user);
 	uc = uc_context_alloc(vm->uc, &user->fresh);
 	if (uc == UC_ERR_OK)
 		uc = uc_context_save(vm->uc, user->fresh);
@@ -114,16 +114,16 @@ static mote_status descend(struct arm_user *user, mote_error *err)
 static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 			mote_error *err)
 {
-	struct arm_user *user = arm_user_of(vm);
+	struct aarch64_user *user = aarch64_user_of(vm);
 	mote_status status;
 
 	user->arch = config->arch;
 	user->root = config->page_table_gpa;
 	status = mti_soft_open(UC_ARCH_ARM64, UC_MODE_ARM, &vm->uc, err);
 	if (status == MOTE_OK)
-		status = mti_soft_arm_shadow_init(user, err);
+		status = mti_soft_aarch64_shadow_init(user, err);
 	if (status == MOTE_OK)
-		status = mti_soft_arm_hooks_init(user, err);
+		status = mti_soft_aarch64_hooks_init(user, err);
 	if (status == MOTE_OK)
 		status = descend(user, err);
 	if (status == MOTE_OK)
@@ -133,25 +133,25 @@ static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 
 static void fini(struct mti_vm *vm)
 {
-	struct arm_user *user = arm_user_of(vm);
+	struct aarch64_user *user = aarch64_user_of(vm);
 
 	if (user->fresh)
 		uc_context_free(user->fresh);
 	if (vm->uc)
 		uc_close(vm->uc);
-	mti_soft_arm_shadow_fini(user);
+	mti_soft_aarch64_shadow_fini(user);
 }
 
 static void forget(struct mti_vm *vm)
 {
-	mti_soft_arm_reset(arm_user_of(vm));
+	mti_soft_aarch64_reset(aarch64_user_of(vm));
 }
 
 static void set_entry(struct mti_vm *vm, const struct mti_entry *entry)
 {
-	uint64_t *general = arm_user_of(vm)->general;
+	uint64_t *general = aarch64_user_of(vm)->general;
 
-	memset(general, 0, sizeof(arm_user_of(vm)->general));
+	memset(general, 0, sizeof(aarch64_user_of(vm)->general));
 	general[MTI_AARCH64_X0] = entry->argument0;
 	general[MTI_AARCH64_X0 + 1] = entry->argument1;
 	general[MTI_AARCH64_SP] = entry->sp;
@@ -161,7 +161,7 @@ static void set_entry(struct mti_vm *vm, const struct mti_entry *entry)
 
 static void changed(struct mti_vm *vm)
 {
-	arm_user_of(vm)->changed = true;
+	aarch64_user_of(vm)->changed = true;
 }
 
 static mote_status set_fs_base(struct mti_vm *vm, uint64_t base,
@@ -172,18 +172,18 @@ static mote_status set_fs_base(struct mti_vm *vm, uint64_t base,
 	return MOTE_OK;
 }
 
-static uc_err emulate(struct arm_user *user)
+static uc_err emulate(struct aarch64_user *user)
 {
 	struct mti_vm *vm = &user->vm;
 	uc_err uc;
 
 	user->event = ARM_NONE;
 	memset(&user->access, 0, sizeof(user->access));
-	mti_soft_arm_load(user);
+	mti_soft_aarch64_load(user);
 	uc = uc_emu_start(vm->uc, user->general[MTI_AARCH64_PC], UINT64_MAX, 0,
 			  0);
-	mti_soft_arm_drop_standin(user);
-	mti_soft_arm_store(user);
+	mti_soft_aarch64_drop_standin(user);
+	mti_soft_aarch64_store(user);
 	/* No exception where uc_emu_start was told to end. */
 	if (user->event == ARM_NONE && user->general[MTI_AARCH64_PC] % 4 != 0)
 		user->event = ARM_UNDEFINED;
@@ -193,11 +193,11 @@ static uc_err emulate(struct arm_user *user)
 static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 		       mote_error *err)
 {
-	struct arm_user *user = arm_user_of(vm);
+	struct aarch64_user *user = aarch64_user_of(vm);
 	uc_err uc;
 
 	if (user->changed)
-		mti_soft_arm_check(user);
+		mti_soft_aarch64_check(user);
 	user->changed = false;
 	do {
 		if (vm->broken)
@@ -217,14 +217,14 @@ static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 			exit->detail = user->general[MTI_AARCH64_PC];
 			return MOTE_OK;
 		}
-	} while (!mti_soft_arm_exit(user, exit));
+	} while (!mti_soft_aarch64_exit(user, exit));
 	return MOTE_OK;
 }
 
 const struct mti_soft_kind mti_soft_user_aarch64 = {
 	.name = "user-mode guests of aarch64",
 	.takes = takes,
-	.vm_size = sizeof(struct arm_user),
+	.vm_size = sizeof(struct aarch64_user),
 	.init = init,
 	.fini = fini,
 	.forget = forget,
@@ -232,11 +232,11 @@ const struct mti_soft_kind mti_soft_user_aarch64 = {
 		.set_entry = set_entry,
 		.run = run,
 		.changed = changed,
-		.registers = mti_soft_arm_registers,
+		.registers = mti_soft_aarch64_registers,
 		.set_fs_base = set_fs_base,
-		.state_get = mti_soft_arm_state_get,
-		.state_set = mti_soft_arm_state_set,
-		.machine_get = mti_soft_arm_machine_get,
-		.machine_set = mti_soft_arm_machine_set,
+		.state_get = mti_soft_aarch64_state_get,
+		.state_set = mti_soft_aarch64_state_set,
+		.machine_get = mti_soft_aarch64_machine_get,
+		.machine_set = mti_soft_aarch64_machine_set,
 	},
 };

@@ -32,7 +32,7 @@ enum arm_event {
 	ARM_OTHER,     /* a number that is not known */
 };
 
-struct arm_access {
+struct aarch64_access {
 	uint64_t address;
 	uint64_t value;
 	uint32_t size; /* 0: not known */
@@ -40,7 +40,7 @@ struct arm_access {
 };
 
 /* Memory that the emulator has been given. */
-struct arm_region {
+struct aarch64_region {
 	uint64_t address;
 	uint64_t size;
 	uint8_t *memory;
@@ -48,14 +48,14 @@ struct arm_region {
 	uint64_t sum; /* of its bytes, when last translated; execute only */
 };
 
-struct arm_user {
+struct aarch64_user {
 	struct mti_vm vm;
 	const struct mti_arch *arch;
 	uint64_t root;
 	uint8_t *pool; /* ARM_POOL_BYTES, the emulator's at ARM_POOL */
 	uint32_t tables;
 	bool full;
-	struct arm_region *regions; /* owned */
+	struct aarch64_region *regions; /* owned */
 	uint32_t region_count;
 	uint32_t region_max;
 	uint64_t standin; /* a page that is not there; 0: none */
@@ -64,7 +64,7 @@ struct arm_user {
 	bool changed; /* what is known may be wrong */
 	enum arm_event event;
 	uint32_t number; /* of the exception, as the emulator has it */
-	struct arm_access access;
+	struct aarch64_access access;
 	uint32_t accesses; /* told while one is looked for */
 	/* Of a fault. */
 	uint64_t syndrome;
@@ -79,52 +79,56 @@ struct arm_user {
 
 _Static_assert(ARM_POOL >= MOTE_GVA_MAP_LIMIT, "no guest has it");
 
-static inline struct arm_user *arm_user_of(struct mti_vm *vm)
+static inline struct aarch64_user *aarch64_user_of(struct mti_vm *vm)
 {
-	return (struct arm_user *)vm;
+	return (struct aarch64_user *)vm;
 }
 
 /* shadow_aarch64.c */
-mote_status mti_soft_arm_shadow_init(struct arm_user *user, mote_error *err);
-void mti_soft_arm_shadow_fini(struct arm_user *user);
+mote_status mti_soft_aarch64_shadow_init(struct aarch64_user *user,
+					 mote_error *err);
+void mti_soft_aarch64_shadow_fini(struct aarch64_user *user);
 /*
  * Makes what the guest's tables say of gva and its neighbours known to the
  * emulator. false: nothing new.
  */
-bool mti_soft_arm_fill(struct arm_user *user, uint64_t gva);
+bool mti_soft_aarch64_fill(struct aarch64_user *user, uint64_t gva);
 /* What user mode may do there, MTI_PT_*; false: nothing. */
-bool mti_soft_arm_rights(struct arm_user *user, uint64_t gva, uint32_t *flags);
+bool mti_soft_aarch64_rights(struct aarch64_user *user, uint64_t gva,
+			     uint32_t *flags);
 /* Lets the emulator go on to the tables where it has no memory. */
-bool mti_soft_arm_standin(struct arm_user *user, uint64_t gva);
-void mti_soft_arm_drop_standin(struct arm_user *user);
-void mti_soft_arm_reset(struct arm_user *user);
+bool mti_soft_aarch64_standin(struct aarch64_user *user, uint64_t gva);
+void mti_soft_aarch64_drop_standin(struct aarch64_user *user);
+void mti_soft_aarch64_reset(struct aarch64_user *user);
 /* Forgets and translates anew what is no longer what it was. */
-void mti_soft_arm_check(struct arm_user *user);
+void mti_soft_aarch64_check(struct aarch64_user *user);
 /* Of the guest's memory, with user mode's rights. */
-bool mti_soft_arm_read(struct arm_user *user, uint64_t gva, void *buffer,
-		       size_t size);
+bool mti_soft_aarch64_read(struct aarch64_user *user, uint64_t gva,
+			   void *buffer, size_t size);
 
 /* exits_aarch64.c */
-mote_status mti_soft_arm_hooks_init(struct arm_user *user, mote_error *err);
+mote_status mti_soft_aarch64_hooks_init(struct aarch64_user *user,
+					mote_error *err);
 /* Fills the exit. false: it is nothing, and the guest goes on. */
-bool mti_soft_arm_exit(struct arm_user *user, struct mti_exit *exit);
+bool mti_soft_aarch64_exit(struct aarch64_user *user, struct mti_exit *exit);
 
 /* state_aarch64.c */
-void mti_soft_arm_load(struct arm_user *user);
-void mti_soft_arm_store(struct arm_user *user);
-mote_status mti_soft_arm_registers(struct mti_vm *vm, mote_fault *fault,
-				   uint64_t *fault_address, mote_error *err);
-mote_status mti_soft_arm_state_get(struct mti_vm *vm,
-				   struct mti_cpu_state *state,
-				   mote_error *err);
-mote_status mti_soft_arm_state_set(struct mti_vm *vm,
-				   const struct mti_cpu_state *state,
-				   bool clean, mote_error *err);
-mote_status mti_soft_arm_machine_get(struct mti_vm *vm,
-				     struct mti_machine *machine,
-				     mote_error *err);
-mote_status mti_soft_arm_machine_set(struct mti_vm *vm,
-				     const struct mti_machine *machine,
-				     mote_error *err);
+void mti_soft_aarch64_load(struct aarch64_user *user);
+void mti_soft_aarch64_store(struct aarch64_user *user);
+mote_status mti_soft_aarch64_registers(struct mti_vm *vm, mote_fault *fault,
+				       uint64_t *fault_address,
+				       mote_error *err);
+mote_status mti_soft_aarch64_state_get(struct mti_vm *vm,
+				       struct mti_cpu_state *state,
+				       mote_error *err);
+mote_status mti_soft_aarch64_state_set(struct mti_vm *vm,
+				       const struct mti_cpu_state *state,
+				       bool clean, mote_error *err);
+mote_status mti_soft_aarch64_machine_get(struct mti_vm *vm,
+					 struct mti_machine *machine,
+					 mote_error *err);
+mote_status mti_soft_aarch64_machine_set(struct mti_vm *vm,
+					 const struct mti_machine *machine,
+					 mote_error *err);
 
 #endif

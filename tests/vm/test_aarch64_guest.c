@@ -22,7 +22,7 @@ static mote_sandbox *box;
 
 static void open_box(void)
 {
-	vm_open(&vm, GUEST_vm_arm);
+	vm_open(&vm, GUEST_vm_aarch64);
 	box = vm_sandbox(&vm, NULL);
 }
 
@@ -117,8 +117,7 @@ static const struct fault_case other_cases[] = {
 	{ "Breakpoint", 0, MOTE_FAULT_BREAKPOINT, MTI_ESR_BRK, 0 },
 	{ "Trap", 0, MOTE_FAULT_ILLEGAL_INSTRUCTION, MTI_ESR_BRK, 0 },
 	{ "CallOther", 0, MOTE_FAULT_PRIVILEGED, MTI_ESR_SVC, 0 },
-	{ "Hypervisor", 0, MOTE_FAULT_ILLEGAL_INSTRUCTION, MTI_ESR_UNKNOWN,
-	  0 },
+	{ "Hypervisor", 0, MOTE_FAULT_ILLEGAL_INSTRUCTION, MTI_ESR_UNKNOWN, 0 },
 	{ "Secure", 0, MOTE_FAULT_ILLEGAL_INSTRUCTION, MTI_ESR_UNKNOWN, 0 },
 	{ "Return", 0, MOTE_FAULT_ILLEGAL_INSTRUCTION, MTI_ESR_UNKNOWN, 0 },
 	{ "Wait", 0, MOTE_FAULT_PRIVILEGED, MTI_ESR_WFX, 0 },
@@ -138,8 +137,8 @@ static const mote_fault *crash(const char *function, const mote_value *argument,
 			       size_t count)
 {
 	mote_sandbox *victim = vm_sandbox(&vm, NULL);
-	mote_status status = mote_call(victim, function, argument, count, NULL,
-				       &vm.err);
+	mote_status status =
+		mote_call(victim, function, argument, count, NULL, &vm.err);
 
 	if (status != MOTE_E_GUEST_FAULT)
 		fail_msg("%s 0x%llx: status %d: %s", function,
@@ -178,8 +177,7 @@ static void test_memory(void **state)
 	(void)state;
 	open_box();
 	for (i = 0; i < sizeof(memory_cases) / sizeof(memory_cases[0]); i++) {
-		const mote_value argument =
-			MOTE_U64(memory_cases[i].argument);
+		const mote_value argument = MOTE_U64(memory_cases[i].argument);
 
 		expect(&memory_cases[i],
 		       crash(memory_cases[i].function, &argument, 1));
@@ -239,7 +237,7 @@ static void test_fresh_pages(void **state)
 	size_t i;
 
 	(void)state;
-	vm_open(&vm, GUEST_vm_arm);
+	vm_open(&vm, GUEST_vm_aarch64);
 	options.heap_bytes = 128 * MIB;
 	box = vm_sandbox(&vm, &options);
 	heap = address_of("much heap");
@@ -253,11 +251,9 @@ static void test_fresh_pages(void **state)
 		vm_expect(mote_call(box, functions[i], &argument, 1, NULL,
 				    &vm.err),
 			  MOTE_OK, &vm.err);
-		vm_expect(mote_call(box, "ZeroBlock", &block, 1, NULL,
-				    &vm.err),
+		vm_expect(mote_call(box, "ZeroBlock", &block, 1, NULL, &vm.err),
 			  MOTE_OK, &vm.err);
-		vm_expect(mote_call(box, "Exclusive", &block, 1, NULL,
-				    &vm.err),
+		vm_expect(mote_call(box, "Exclusive", &block, 1, NULL, &vm.err),
 			  MOTE_OK, &vm.err);
 	}
 	close_box();
@@ -404,8 +400,8 @@ static void test_restore(void **state)
 	for (i = 0; i < 3; i++) {
 		vm_expect(mote_call(box, "Write", &argument, 1, NULL, &vm.err),
 			  MOTE_E_GUEST_FAULT, &vm.err);
-		vm_expect(mote_sandbox_restore(box, snapshot, &vm.err),
-			  MOTE_OK, &vm.err);
+		vm_expect(mote_sandbox_restore(box, snapshot, &vm.err), MOTE_OK,
+			  &vm.err);
 		assert_int_equal(get("CountLocal"), 6);
 	}
 	mote_snapshot_unref(snapshot);
@@ -418,7 +414,7 @@ static void test_debugger(void **state)
 	mote_sandbox *victim = NULL;
 
 	(void)state;
-	vm_open(&vm, GUEST_vm_arm);
+	vm_open(&vm, GUEST_vm_aarch64);
 	options.gdb = "tcp:0";
 	vm_expect(mote_sandbox_new(vm.image, &options, &victim, &vm.err),
 		  MOTE_E_UNSUPPORTED, &vm.err);

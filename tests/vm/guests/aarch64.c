@@ -77,10 +77,10 @@ MOTE_EXPORT(void, Jump, (u64, at))
 	__asm__ volatile("br %0" : : "r"(at) : "memory");
 }
 
-#define INSTRUCTION(name, text)               \
-	MOTE_EXPORT(void, name, void)         \
-	{                                     \
-		__asm__ volatile(text ::: "memory"); \
+#define INSTRUCTION(name, text)                                                \
+	MOTE_EXPORT(void, name, void)                                          \
+	{                                                                      \
+		__asm__ volatile(text ::: "memory");                           \
 	}
 
 INSTRUCTION(Undefined, "udf #0")

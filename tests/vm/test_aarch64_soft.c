@@ -55,27 +55,28 @@ static bool alloc_table(void *context, uint64_t *gpa)
 
 static void map(uint64_t gva, uint64_t gpa, uint32_t flags)
 {
-	const struct mti_pt_ops table_ops = { NULL, read_entry, write_entry,
-					      alloc_table, NULL, NULL, NULL };
+	const struct mti_pt_ops table_ops = {
+		NULL, read_entry, write_entry, alloc_table, NULL, NULL, NULL
+	};
 	const struct mti_pt_mapping mapping = { gva, gpa, PAGE,
 						flags | MTI_PT_USER };
 
-	assert_int_equal(mti_pt_map(mti_arch_aarch64.pt, &table_ops, TABLES,
-				    &mapping),
-			 MTI_PT_OK);
+	assert_int_equal(
+		mti_pt_map(mti_arch_aarch64.pt, &table_ops, TABLES, &mapping),
+		MTI_PT_OK);
 }
 
 /* Stores `value` to the doorbell, behind a read of GVA_DATA into w1. */
 static void put_code(uint64_t gpa, uint32_t value)
 {
 	const uint32_t code[] = {
-		0xb9400001,		     /* ldr w1, [x0] */
-		0xd2801983,		     /* movz x3, #0xcc */
-		0xf2a80003,		     /* movk x3, #0x4000, lsl #16 */
-		0xf2ce0003,		     /* movk x3, #0x7000, lsl #32 */
-		0x52800002u | value << 5,    /* mov w2, #value */
-		0xb9000062,		     /* str w2, [x3] */
-		0x14000000,		     /* b . */
+		0xb9400001,		  /* ldr w1, [x0] */
+		0xd2801983,		  /* movz x3, #0xcc */
+		0xf2a80003,		  /* movk x3, #0x4000, lsl #16 */
+		0xf2ce0003,		  /* movk x3, #0x7000, lsl #32 */
+		0x52800002u | value << 5, /* mov w2, #value */
+		0xb9000062,		  /* str w2, [x3] */
+		0x14000000,		  /* b . */
 	};
 
 	memcpy(memory + gpa, code, sizeof(code));
@@ -259,7 +260,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_code), TEST(test_tables), TEST(test_memory),
+		TEST(test_code), TEST(test_tables),    TEST(test_memory),
 		TEST(test_kick), TEST(test_registers),
 	};
 	int skip = vm_require();
