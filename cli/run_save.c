@@ -28,9 +28,15 @@ bool cli_run_check_save(struct cli_run *run)
 {
 	struct cli_layout_name name;
 
-	return !run->options.saves ||
-	       cli_layout_name_read(run->options.save, true, &name,
-				    &run->failure);
+	if (!run->options.saves)
+		return true;
+	if (!cli_layout_name_read(run->options.save, true, &name,
+				  &run->failure))
+		return false;
+	if (mote_snapshot_check_tag(name.reference, &run->failure.error) !=
+	    MOTE_OK)
+		return cli_fail_library(&run->failure);
+	return true;
 }
 
 bool cli_run_save(struct cli_run *run)

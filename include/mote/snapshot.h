@@ -270,6 +270,13 @@ mote_snapshot_load(mote_engine *engine, const char *directory,
 		   mote_snapshot **snapshot, mote_error *err);
 
 /*
+ * Whether a snapshot can be saved by that tag; MOTE_E_INVALID says what a tag
+ * is. A program that gets it from a user need not run the guest first.
+ */
+MOTE_API MOTE_MUST_USE mote_status mote_snapshot_check_tag(const char *tag,
+							   mote_error *err);
+
+/*
  * Takes the tag out of the index, then deletes those of its blobs that
  * nothing else names. MOTE_E_NOT_FOUND names the tags that there are.
  */

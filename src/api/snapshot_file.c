@@ -12,6 +12,7 @@
 #include "sandbox/bare.h"
 #include "sandbox/sandbox.h"
 #include "snap/file.h"
+#include "snap/reference.h"
 
 _Static_assert(MOTE_DIGEST_BYTES == MTI_DIGEST_TEXT_BYTES, "api");
 _Static_assert(sizeof(((mote_layout_entry *)0)->tag) == MTI_TAG_MAX + 1, "api");
@@ -230,6 +231,15 @@ mote_status mote_snapshot_load(mote_engine *engine, const char *directory,
 	mti_image_unref(image);
 	mti_loaded_fini(&loaded);
 	return status;
+}
+
+mote_status mote_snapshot_check_tag(const char *tag, mote_error *err)
+{
+	struct mti_reference reference;
+
+	if (!tag)
+		return null("check tag", "tag", err);
+	return mti_reference_tag(tag, "check tag", &reference, err);
 }
 
 /* -------------------------------------------------------- list and remove */

@@ -128,6 +128,10 @@ status 2
 run snapshot save "$layout:-x" "$counter"
 status 2
 err_has 'tag'
+# Before the guest is run for it.
+run snapshot save "$layout:-x" "$counter" Crash
+status 2
+err_has 'is no tag'
 run snapshot save "$scratch/a/b:x" "$counter"
 status 6
 run snapshot save "$layout:x" "$counter" --

@@ -428,6 +428,11 @@ static void test_arguments(void **state)
 	mote_snapshot *taken = state_take(box);
 
 	(void)state;
+	vm_expect(mote_snapshot_check_tag("a.b-c_1", err), MOTE_OK, err);
+	vm_expect(mote_snapshot_check_tag("-a", err), MOTE_E_INVALID, err);
+	vm_expect_text(err, "is no tag");
+	assert_int_equal(mote_snapshot_check_tag("", NULL), MOTE_E_INVALID);
+	vm_expect(mote_snapshot_check_tag(NULL, err), MOTE_E_INVALID, err);
 	vm_expect(mote_snapshot_save(NULL, layout, "a", NULL, NULL, NULL, err),
 		  MOTE_E_INVALID, err);
 	vm_expect(mote_snapshot_save(taken, NULL, "a", NULL, NULL, NULL, err),
