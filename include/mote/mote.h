@@ -463,7 +463,7 @@ typedef struct mote_sandbox_options {
 	void *heap_user;
 	/*
 	 * Mapped before the guest's first instruction, or as the last thing
-	 * for a sandbox from a snapshot; at most 256. Errors are those of
+	 * for a sandbox from a snapshot; at most 200. Errors are those of
 	 * mote_map_file, and say which it was. Not together with
 	 * MOTE_SANDBOX_SHARE_INIT in mote_sandbox_new. A restore takes them
 	 * away like all others; a pool maps them again.
@@ -548,7 +548,7 @@ typedef struct mote_batch_item {
 	const mote_value *args;
 	size_t count;
 	mote_value result;   /* out; void unless status is MOTE_OK */
-	/* out; MOTE_OK, MOTE_E_GUEST_ERROR, or why the answers broke off */
+	/* out; MOTE_OK, MOTE_E_GUEST_ERROR, or why the batch broke off */
 	int32_t status;
 	int32_t guest_code;  /* out; of a MOTE_E_GUEST_ERROR */
 	/* out; of a MOTE_E_GUEST_ERROR; borrowed; raw, as the guest wrote it */
@@ -558,11 +558,12 @@ typedef struct mote_batch_item {
 /*
  * Runs the calls one after the other in one VM entry. All are checked and
  * must fit the I/O area together before the first one runs; at 56 bytes
- * each, so must their answers. The limits hold for the batch as a whole. A
- * function that returns an error does not stop the batch: look at each
- * status. Any other failure does, and then no result is to be had. Results
- * are valid until the next operation on box. Nobody may change items during
- * the call, host functions included.
+ * each, so must their answers. If not, items stay as they were. The limits
+ * hold for the batch as a whole. A function that returns an error does not
+ * stop the batch: look at each status. Any other failure breaks it off, and
+ * then no result is to be had: it is the status of every item. Results are
+ * valid until the next operation on box. Nobody may change items during the
+ * call, host functions included.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_call_batch(mote_sandbox *box, mote_batch_item *items, size_t count,

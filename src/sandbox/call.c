@@ -266,13 +266,13 @@ mote_status mti_sandbox_batch(mote_sandbox *box, mote_batch_item *items,
 			   ->name,
 		   count - 1);
 	status = mti_sandbox_run(box, MTI_PHASE_CALL, &entry, err);
-	if (status != MOTE_OK)
-		return status;
-	status = decode_batch(box, items, count, first_id, err);
-	if (status != MOTE_OK) {
-		fail_batch(items, count, status);
-		poison(box, status, err);
+	if (status == MOTE_OK) {
+		status = decode_batch(box, items, count, first_id, err);
+		if (status != MOTE_OK)
+			poison(box, status, err);
 	}
+	if (status != MOTE_OK)
+		fail_batch(items, count, status);
 	return status;
 }
 

@@ -237,6 +237,16 @@ static void test_host_calls_behind_results(void **state)
 	close_box();
 }
 
+static void expect_all(size_t count, mote_status status)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		assert_int_equal(items[i].status, status);
+		assert_int_equal(items[i].result.type, MOTE_TYPE_VOID);
+	}
+}
+
 static void test_crash_in_the_middle(void **state)
 {
 	(void)state;
@@ -248,10 +258,27 @@ static void test_crash_in_the_middle(void **state)
 	vm_expect(mote_call_batch(box, items, 3, &vm.err), MOTE_E_GUEST_FAULT,
 		  &vm.err);
 	assert_int_equal(vm.err.fault.kind, MOTE_FAULT_NULL_POINTER);
-	assert_int_equal(items[0].status, -1);
-	assert_int_equal(items[2].status, -1);
+	expect_all(3, MOTE_E_GUEST_FAULT);
 	vm_expect(mote_call_batch(box, items, 1, &vm.err), MOTE_E_POISONED,
 		  &vm.err);
+	expect_all(3, MOTE_E_GUEST_FAULT);
+	close_box();
+}
+
+/* Nothing of an earlier batch is taken for an answer. */
+static void test_used_again(void **state)
+{
+	(void)state;
+	open_box();
+	set_item(0, "EchoI32", MOTE_I32(1));
+	set_item(1, "EchoI32", MOTE_I32(2));
+	vm_expect(mote_call_batch(box, items, 2, &vm.err), MOTE_OK, &vm.err);
+	assert_int_equal(items[1].result.as.i32, 2);
+	items[1].function = "Crash";
+	items[1].count = 0;
+	vm_expect(mote_call_batch(box, items, 2, &vm.err), MOTE_E_GUEST_FAULT,
+		  &vm.err);
+	expect_all(2, MOTE_E_GUEST_FAULT);
 	close_box();
 }
 
@@ -447,6 +474,7 @@ int main(void)
 		cmocka_unit_test(test_results_too_large),
 		cmocka_unit_test(test_host_calls_behind_results),
 		cmocka_unit_test(test_crash_in_the_middle),
+		cmocka_unit_test(test_used_again),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_main_returns),
 		cmocka_unit_test(test_main_without_arguments),
