@@ -119,8 +119,8 @@ mote_sandbox_restore(mote_sandbox *box, mote_snapshot *snapshot,
  *
  * Regular files only. MOTE_E_INVALID names what is not aligned, not within
  * the file or the window, or the range that it would overlap; MOTE_E_STATE
- * inside a call, or if there are too many (some 200); MOTE_E_POISONED;
- * MOTE_E_NO_MEMORY also if the guest's page tables are full.
+ * inside a call, or if 200 are there, those of its snapshot included;
+ * MOTE_E_POISONED; MOTE_E_NO_MEMORY also if the guest's page tables are full.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_map_file(mote_sandbox *box, int fd, uint64_t offset, uint64_t size,

@@ -16,7 +16,6 @@ mote_status mti_options_for_snapshot(const mote_snapshot *snapshot,
 				     mote_error *err);
 
 /* mapping.c: those of options. */
-#define MTI_MAPPINGS_MAX 256
 mote_status mti_mappings_check(const mote_mapping *mappings, size_t count,
 			       mote_error *err);
 

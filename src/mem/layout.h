@@ -23,6 +23,9 @@
 /* Those of a program, and one for each mapping that a snapshot was given. */
 #define MTI_REGIONS_MAX 256
 
+/* That a sandbox may have at a time. */
+#define MTI_MAPPINGS_MAX 200
+
 /* What the guest's address space below the stack keeps free. */
 #define MTI_STACK_GUARD_BYTES (UINT64_C(2) << 30)
 
@@ -31,7 +34,7 @@
 
 /*
  * Page tables that the host may add for what it maps into the guest: for
- * some 200 mappings far from each other, or half a TiB in one piece.
+ * 200 mappings far from each other, or half a TiB in one piece.
  */
 #define MTI_WINDOW_TABLES 512
 

@@ -180,8 +180,9 @@ mote_status mti_window_place(const struct mti_window *window,
 	if (mapping->size == 0 || !mti_is_aligned_u64(mapping->size, PAGE) ||
 	    mapping->size > MOTE_GVA_MAP_LIMIT - MOTE_GVA_MAP)
 		return outside(mapping->gva, mapping->size, err);
-	/* A snapshot has a region for each. */
-	if (window->count + layout->region_count >= MTI_REGIONS_MAX)
+	/* A snapshot has a region for each, and those that it was given. */
+	if (window->count >= MTI_MAPPINGS_MAX ||
+	    window->count + layout->region_count >= MTI_REGIONS_MAX)
 		return mti_error_set(err, MOTE_E_STATE, operation,
 				     "%zu mappings are there, and no more are "
 				     "possible",

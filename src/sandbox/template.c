@@ -14,8 +14,10 @@
 #include "sandbox/sandbox.h"
 
 /* A segment is one region of file pages and one of zeros, at most. */
-_Static_assert(MTI_AREAS + 2 * MTI_ELF_SEGMENTS_MAX <= MTI_REGIONS_MAX,
-	       "every image that the reader takes can be planned");
+_Static_assert(MTI_AREAS + 2 * MTI_ELF_SEGMENTS_MAX + MTI_MAPPINGS_MAX <=
+		       MTI_REGIONS_MAX,
+	       "every image that the reader takes can be planned, and then "
+	       "mapped into");
 /* Page tables take less than what they map: see mti_tables_build. */
 _Static_assert(2 * (MTI_ELF_MEMORY_MAX + MOTE_HEAP_MAX + MOTE_STACK_MAX +
 		    3 * MOTE_IO_MAX) <
