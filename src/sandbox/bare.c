@@ -56,6 +56,9 @@ mote_status mti_bare_options(const mote_sandbox_options *options,
 		what = "heap";
 	else if (options->host_function_count > 0)
 		what = "host_functions";
+	/* They have no start that could be another's. */
+	else if (options->flags & MOTE_SANDBOX_SHARE_INIT)
+		what = "MOTE_SANDBOX_SHARE_INIT";
 	if (!what)
 		return MOTE_OK;
 	return mti_error_set(err, MOTE_E_UNSUPPORTED, "new sandbox",

@@ -628,6 +628,10 @@ static void test_options(void **state)
 	options.gdb = "unix:/tmp/nobody";
 	refuse(&options, MOTE_E_UNSUPPORTED, "gdb: not for bare guests");
 	options.gdb = NULL;
+	options.flags = MOTE_SANDBOX_SHARE_INIT;
+	refuse(&options, MOTE_E_UNSUPPORTED,
+	       "MOTE_SANDBOX_SHARE_INIT: not for bare guests");
+	options.flags = 0;
 	options.heap_bytes = UINT64_C(4) << 30;
 	refuse(&options, MOTE_E_INVALID, "no room between the end of the image");
 	options.heap_bytes = UINT64_C(3) << 30;
