@@ -167,9 +167,11 @@ static void changed(struct mti_vm *vm)
 static mote_status set_fs_base(struct mti_vm *vm, uint64_t base,
 			       mote_error *err)
 {
-	(void)err;
-	(void)uc_reg_write(vm->uc, UC_ARM64_REG_TPIDR_EL0, &base);
-	return MOTE_OK;
+	uc_err uc = uc_reg_write(vm->uc, UC_ARM64_REG_TPIDR_EL0, &base);
+
+	return uc == UC_ERR_OK ?
+		       MOTE_OK :
+		       mti_soft_error(err, "set TPIDR_EL0", "uc_reg_write", uc);
 }
 
 static uc_err emulate(struct aarch64_user *user)

@@ -200,9 +200,10 @@ static void enter_syscall(struct soft_user *user)
 	general[MTI_RIP] = MOTE_GVA_SYSCALL;
 }
 
-static void emulate(struct soft_user *user)
+static uc_err emulate(struct soft_user *user)
 {
 	struct mti_vm *vm = &user->vm;
+	uc_err uc;
 
 	if (vm->slot_count > 0)
 		mti_soft_shadow_check_files(user);
@@ -211,22 +212,24 @@ static void emulate(struct soft_user *user)
 	user->changed = false;
 	user->event = SOFT_NONE;
 	mti_soft_general_load(user);
-	(void)uc_emu_start(vm->uc, user->general[MTI_RIP], 0, 0, 0);
+	uc = uc_emu_start(vm->uc, user->general[MTI_RIP], 0, 0, 0);
 	mti_soft_shadow_drop_standins(user);
 	if (user->event == SOFT_NONE || user->event == SOFT_SYSCALL)
 		mti_soft_general_store(user);
+	return uc;
 }
 
 static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 		       mote_error *err)
 {
 	struct soft_user *user = soft_user_of(vm);
+	uc_err uc;
 
 	if (vm->broken)
 		return mti_error_set(err, MOTE_E_HYPERVISOR, "run guest",
 				     "the emulator did not give memory back");
 	do {
-		emulate(user);
+		uc = emulate(user);
 		if (user->event == SOFT_SYSCALL)
 			enter_syscall(user);
 	} while (user->event == SOFT_SYSCALL);
@@ -249,6 +252,11 @@ static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 	case SOFT_NONE:
 	case SOFT_SYSCALL:
 		exit->kind = MTI_EXIT_INTERRUPTED;
+		if (uc == UC_ERR_OK)
+			break;
+		exit->kind = MTI_EXIT_MACHINE;
+		exit->text = uc_strerror(uc);
+		exit->detail = user->general[MTI_RIP];
 		break;
 	}
 	return MOTE_OK;
