@@ -129,13 +129,16 @@ mote_status mti_usage_growth(mote_sandbox *box, mote_error *err)
 mote_status mti_usage_end(mote_sandbox *box, mote_status status,
 			  mote_error *err)
 {
+	bool limited = status == MOTE_OK && growth_is_limited(box);
+	mote_status counted = MOTE_OK;
+
 	box->observe.now_ns = mti_os_monotonic_ns();
 	read_clocks(box, box->observe.now_ns, &box->usage.record);
-	/* Without memory for the set of pages a restore takes longer. */
-	if (box->usage.measured)
-		(void)count_pages(box, NULL);
-	if (status == MOTE_OK)
-		status = mti_usage_growth(box, err);
+	/* If it fails, and nothing is limited, only a restore takes longer. */
+	if (limited || box->usage.measured)
+		counted = count_pages(box, limited ? err : NULL);
+	if (limited)
+		status = counted == MOTE_OK ? check_growth(box, err) : counted;
 	box->usage.record.status = (int32_t)status;
 	return status;
 }
