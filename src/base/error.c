@@ -112,7 +112,7 @@ void mti_error_prefix(mote_error *err, const char *format, ...)
 	va_end(args);
 	used = strlen(whole);
 	snprintf(whole + used, sizeof(whole) - used, "%s", err->text);
-	memcpy(err->text, whole, sizeof(whole));
+	memcpy(err->text, whole, strlen(whole) + 1);
 }
 
 mote_status mti_error_guest(mote_error *err, mote_status status, int32_t code,

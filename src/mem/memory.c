@@ -71,14 +71,15 @@ static mote_status map_store(struct mti_memory *memory,
 
 	for (i = 0; i < store->extent_count; i++) {
 		const struct mti_extent *extent = &store->extents[i];
-		int fd = mti_backing_file(store->files[extent->file]);
+		struct mti_backing *backing = store->files[extent->file];
+		int fd = mti_backing_file(backing);
 
-		os = fd;
-
-		if (fd >= 0)
-			os = mti_os_map_private(memory->base + extent->gpa,
-						extent->size, fd,
-						extent->offset);
+		if (fd < 0)
+			return mti_error_os(err, MOTE_E_OS, operation, -fd,
+					    "%llu bytes in a file of memory",
+					    (unsigned long long)backing->size);
+		os = mti_os_map_private(memory->base + extent->gpa,
+					extent->size, fd, extent->offset);
 		if (os < 0)
 			return mti_error_os(err, MOTE_E_NO_MEMORY, operation,
 					    -os, "mmap of %llu bytes at 0x%llx",

@@ -304,10 +304,16 @@ void mti_cache_init(struct mti_cache *cache)
 void mti_cache_fini(mote_engine *engine)
 {
 	struct mti_cache *cache = &engine->cache;
+	bool child = engine->generation != mti_fork_generation();
 
+	/*
+	 * In a child it may be held by a thread that is not there, half way
+	 * through a change of the seats: they are left alone then.
+	 */
+	if (child && pthread_mutex_trylock(&cache->lock) != 0)
+		return;
 	while (cache->count > 0)
 		mti_seat_free(engine, &cache->seats[--cache->count]);
-	/* In a child the lock may be another thread's, which is not there. */
-	if (engine->generation == mti_fork_generation())
+	if (!child)
 		pthread_mutex_destroy(&cache->lock);
 }
