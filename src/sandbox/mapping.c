@@ -43,6 +43,8 @@ static mote_status show(mote_sandbox *box, const struct mti_mapping *mapping,
 	};
 	mote_status status = mti_window_show(&tables, mapping, err);
 
+	if (status == MOTE_E_NO_MEMORY && mti_copy_make_room(box))
+		status = mti_window_show(&tables, mapping, err);
 	if (status != MOTE_OK)
 		return status;
 	status = ops->map(box->vm, mapping->slot, &slot, err);

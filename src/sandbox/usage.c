@@ -94,6 +94,13 @@ static mote_status count_pages(mote_sandbox *box, mote_error *err)
 	return status;
 }
 
+void mti_usage_forget(mote_sandbox *box, size_t pages)
+{
+	uint64_t *before = &box->usage.pages_before;
+
+	*before = *before > pages ? *before - pages : 0;
+}
+
 static mote_status check_growth(mote_sandbox *box, mote_error *err)
 {
 	uint64_t bytes = box->usage.pages_written * MOTE_PAGE_SIZE;
