@@ -1,15 +1,14 @@
 #!/bin/sh
-# run.sh SOURCE-ROOT BUILD-ROOT LIBDIR
+# run.sh SOURCE-ROOT
 #
-# Installs into a prefix and uses what is there as a stranger would: each
+# What `make install` installs, into a prefix, used as a stranger would: each
 # header alone, C and C++ programs through pkg-config and through
 # find_package, shared and static, a guest compiled and called. Then once
 # more after the prefix has moved.
 set -eu
 
 source=$1
-build=$2
-libdir=$3
+build=$source/build-release
 use=$source/tests/install/use
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -27,9 +26,30 @@ quietly() {
 	fi
 }
 
+# make_install NAME=VALUE...: what a `make check` around this was told is not
+# for it, and tests that measure time come before its compilers.
+make_install() {
+	quietly env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES \
+		nice make -C "$source" install "$@"
+}
+
+# What is installed or run is what was built.
+check_presets() {
+	for goal in install fuzz; do
+		env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES \
+			make -n -C "$source" $goal PRESET=asan >"$work/goal"
+		grep -q 'tools/build asan$' "$work/goal" ||
+			die "make $goal PRESET=asan does not build asan"
+		tail -n 2 "$work/goal" | grep -Eq '(install |	|^)build-asan[ /]' ||
+			die "make $goal PRESET=asan does not use build-asan"
+	done
+}
+
 # Into a folder that the loader does not search, which is said.
 install_into() {
-	quietly "$source/tools/install" "$build" "$1"
+	make_install PREFIX="$1"
+	libdir=$(sed -n 's/^CMAKE_INSTALL_LIBDIR:[A-Z]*=//p' \
+		"$build/CMakeCache.txt")
 	grep -q "set LD_LIBRARY_PATH=$1/$libdir\$" "$work/log" ||
 		die "install does not tell of LD_LIBRARY_PATH"
 }
@@ -150,6 +170,28 @@ check_library() {
 	done
 }
 
+# A library never prints, aborts or exits. That is in builds for tests only,
+# which were installed once.
+check_names() {
+	bad='mti_memory_check|mti_check_restores|abort|exit|_exit|__assert_fail'
+	bad="$bad|(__)?v?d?f?printf(_chk)?|perror|puts|fputs|fwrite"
+	for file in "$1"/libmote.so "$1"/libmote.a "$1"/mote/*.so; do
+		case $file in
+		*/mote/\*.so) continue ;; # no Unicorn
+		*.a) options= ;;
+		*) options=--dynamic ;;
+		esac
+		# shellcheck disable=SC2086 # none, or one
+		nm --format=posix $options "$file" >"$work/names" ||
+			die "nm $file"
+		grep -q '^snprintf\|^__snprintf_chk' "$work/names" ||
+			die "$file: nm does not say what it uses"
+		if grep -E "^($bad)(@[^ ]*)? " "$work/names"; then
+			die "$file has these"
+		fi
+	done
+}
+
 check_subproject() {
 	quietly cmake -G Ninja -S "$source/tests/install/subproject" -B "$1" \
 		-DMOTE_SOURCE="$source"
@@ -234,11 +276,13 @@ check_all() {
 	check_commands "$1"
 }
 
+check_presets
 install_into "$work/first"
 check_all "$work/first" "$work/use-first"
 check_documents "$work/first"
 check_relocatable "$work/first" "$work/first"
 check_library "$work/first/$libdir/libmote.so"
+check_names "$work/first/$libdir"
 check_subproject "$work/subproject"
 
 mv "$work/first" "$work/moved"
@@ -247,7 +291,7 @@ check_find_package "$work/moved" "$work/use-moved"
 check_commands "$work/moved"
 
 # DESTDIR puts the same files below another root.
-quietly "$source/tools/install" "$build" /opt/mote "$work/stage"
+make_install PREFIX=/opt/mote DESTDIR="$work/stage"
 (cd "$work/stage/opt/mote" && find . | sort) >"$work/staged"
 (cd "$work/moved" && find . | sort) >"$work/direct"
 diff "$work/staged" "$work/direct" || die "DESTDIR installs other files"
