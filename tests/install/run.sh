@@ -9,6 +9,12 @@ set -eu
 
 source=$1
 build=$source/build-release
+version=$(sed -n 's/^#define MOTE_VERSION_STRING "\(.*\)"/\1/p' \
+	"$source/include/mote/version.h")
+# The major number, or before 1.0, which promises nothing from one minor
+# version to the next, that too.
+soname=libmote.so.$(echo "$version" | sed 's/^0\.\([0-9]*\)\..*/0.\1/
+	s/^\([1-9][0-9]*\)\..*/\1/')
 use=$source/tests/install/use
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -50,7 +56,8 @@ install_into() {
 	make_install PREFIX="$1"
 	libdir=$(sed -n 's/^CMAKE_INSTALL_LIBDIR:[A-Z]*=//p' \
 		"$build/CMakeCache.txt")
-	grep -q "set LD_LIBRARY_PATH=$1/$libdir\$" "$work/log" ||
+	grep -q "find $soname, set LD_LIBRARY_PATH=$1/$libdir\$" \
+		"$work/log" ||
 		die "install does not tell of LD_LIBRARY_PATH"
 }
 
@@ -113,7 +120,7 @@ check_pkg_config() {
 	for language in c cpp; do
 		runs "$work/$language-shared" "$prefix/$libdir"
 		runs "$work/$language-static"
-		needs "$work/$language-shared" libmote.so.0
+		needs "$work/$language-shared" "$soname"
 	done
 	if readelf -d "$work/c-static" | grep -q libmote; then
 		die "the static program needs libmote.so"
@@ -159,7 +166,7 @@ check_relocatable() {
 # What the linker was asked to do for the shared library.
 check_library() {
 	readelf -dlW "$1" >"$work/readelf"
-	for want in 'SONAME.*\[libmote.so.0\]' NODELETE 'BIND_NOW|FLAGS.* NOW' \
+	for want in "SONAME.*\\[$soname]" NODELETE 'BIND_NOW|FLAGS.* NOW' \
 		GNU_RELRO; do
 		grep -Eq "$want" "$work/readelf" || die "$1: no $want"
 	done
