@@ -632,12 +632,16 @@ void mti_cow_forget(struct mti_cow *cow, uint64_t home, uint64_t size)
 	fill_index(cow);
 }
 
-size_t mti_cow_copies(const struct mti_cow *cow)
+size_t mti_cow_copies(const struct mti_cow *cow, uint64_t home, uint64_t size)
 {
 	size_t copies = 0;
 	size_t i;
 
-	for (i = 0; i < cow->used; i++)
-		copies += mti_cow_is_copy(cow->frames[i]);
+	for (i = 0; i < cow->used; i++) {
+		uint64_t word = cow->frames[i];
+
+		copies += mti_cow_is_copy(word) && word >= home &&
+			  word - home < size;
+	}
 	return copies;
 }

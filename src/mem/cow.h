@@ -154,7 +154,7 @@ static inline bool mti_cow_full(const struct mti_cow *cow)
 	return cow->used == cow->most && cow->free == cow->most;
 }
 
-/* Frames that are copies. */
-size_t mti_cow_copies(const struct mti_cow *cow);
+/* Frames that are copies, of pages in [home, home + size). */
+size_t mti_cow_copies(const struct mti_cow *cow, uint64_t home, uint64_t size);
 
 #endif

@@ -13,16 +13,17 @@
 static mote_status full(const mote_sandbox *box, mote_error *err)
 {
 	const struct mti_cow *cow = box->memory.cow;
+	size_t copies = mti_cow_copies(cow, 0, UINT64_MAX);
 
 	if (!mti_cow_full(cow))
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "run guest",
 				     "no memory for the list of its %zu "
 				     "copied pages",
-				     mti_cow_copies(cow));
+				     copies);
 	return mti_error_set(err, MOTE_E_GROWTH, "run guest",
 			     "scratch_bytes: all of its %zu pages are in use, "
 			     "%zu for copies and %zu for page tables",
-			     cow->most, mti_cow_copies(cow), cow->tables);
+			     cow->most, copies, cow->tables);
 }
 
 bool mti_copy_make_room(mote_sandbox *box)

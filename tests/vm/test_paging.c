@@ -100,7 +100,7 @@ static void test_shared(void **state)
 	assert_int_equal(state_sum(other, 50, 1), 100);
 	assert_int_equal(state_sum(one, 50, 1), 50);
 	assert_memory_equal(before, memory->base, memory->size);
-	assert_int_not_equal(mti_cow_copies(memory->cow), 0);
+	assert_int_not_equal(mti_cow_copies(memory->cow, 0, UINT64_MAX), 0);
 	free(before);
 	mote_sandbox_free(one);
 	mote_sandbox_free(other);
