@@ -1,7 +1,6 @@
 /*
  * `mote run`: makes a sandbox of a guest and calls one function, or main.
  */
-#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,19 +158,6 @@ static bool check_bare(struct cli_run *run)
 			"takes no arguments");
 }
 
-/* The stub speaks of x86-64 only. */
-static bool check_debug(struct cli_run *run)
-{
-	const struct cli_run_options *options = &run->options;
-	char kind[64];
-
-	if (run->machine == EM_X86_64 || (!options->gdb && !options->debug))
-		return true;
-	snprintf(kind, sizeof(kind), "guests for %s",
-		 cli_machine_text(run->machine));
-	return refuse(run, options->gdb ? "--gdb" : "gdb", kind);
-}
-
 static bool is_soft(const struct cli_run *run)
 {
 	return strcmp(mote_engine_backend(run->engine), "soft") == 0;
@@ -196,15 +182,14 @@ static void look_at_kind(struct cli_run *run)
 {
 	mote_image_info info = MOTE_IMAGE_INFO_INIT;
 	struct utsname name;
-	bool own;
 
 	if (mote_image_describe(run->image, &info, NULL) != MOTE_OK)
 		return;
 	run->bare = info.bare_mode != 0;
-	run->machine = info.machine;
-	own = uname(&name) == 0 &&
-	      strcmp(name.machine, cli_machine_text(info.machine)) == 0;
-	if ((run->bare || !own) && !is_soft(run))
+	run->foreign = uname(&name) < 0 ||
+		       strcmp(name.machine, cli_machine_text(info.machine)) !=
+			       0;
+	if ((run->bare || run->foreign) && !is_soft(run))
 		run->soft_helps = soft_is_ready();
 }
 
@@ -236,8 +221,6 @@ static bool prepare_call(struct cli_run *run)
 	look_at_kind(run);
 	if (run->bare)
 		return check_bare(run);
-	if (!check_debug(run))
-		return false;
 	if (!run->options.function)
 		return run->options.saves || check_main(run);
 	if (!cli_find_export(run->image, run->options.function, &run->prototype,
@@ -580,7 +563,8 @@ static bool open_gdb(struct cli_run *run)
 	if (!cli_gdb_open(&run->gdb, options->gdb, &run->failure))
 		return false;
 	if (options->debug || !options->json)
-		cli_gdb_hint(&run->gdb, options->guest, cli_run_command(run));
+		cli_gdb_hint(&run->gdb, run->foreign, options->guest,
+			     cli_run_command(run));
 	return true;
 }
 
