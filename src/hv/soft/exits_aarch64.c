@@ -49,22 +49,22 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 		(void)uc_reg_read(uc, UC_ARM64_REG_PC, &pc);
 		if (mti_soft_aarch64_fill(user, pc))
 			return;
-		user->event = ARM_FETCH;
+		user->event = AARCH64_FETCH;
 		break;
 	case EXCP_DATA_ABORT:
-		user->event = ARM_ABORT;
+		user->event = AARCH64_ABORT;
 		break;
 	case EXCP_UDEF:
-		user->event = ARM_UNDEFINED;
+		user->event = AARCH64_UNDEFINED;
 		break;
 	case EXCP_SWI:
-		user->event = ARM_SVC;
+		user->event = AARCH64_SVC;
 		break;
 	case EXCP_BKPT:
-		user->event = ARM_BRK;
+		user->event = AARCH64_BRK;
 		break;
 	default:
-		user->event = ARM_OTHER;
+		user->event = AARCH64_OTHER;
 		break;
 	}
 	uc_emu_stop(uc);
@@ -345,7 +345,7 @@ static bool stepped(const struct aarch64_user *user)
 		return true;
 	if (!user->stepping || user->begun == 0)
 		return false;
-	return user->event == ARM_NONE || user->event == ARM_FETCH ||
+	return user->event == AARCH64_NONE || user->event == AARCH64_FETCH ||
 	       user->general[MTI_AARCH64_PC] % INSTRUCTION_BYTES != 0;
 }
 
@@ -358,23 +358,23 @@ bool mti_soft_aarch64_exit(struct aarch64_user *user, struct mti_exit *exit)
 		return fault(user, exit, MTI_ESR_STEP, 0);
 	}
 	switch (user->event) {
-	case ARM_ABORT:
+	case AARCH64_ABORT:
 		return data_abort(user, exit);
-	case ARM_FETCH:
+	case AARCH64_FETCH:
 		return fetch_abort(user, exit);
-	case ARM_UNDEFINED:
+	case AARCH64_UNDEFINED:
 		return undefined(user, exit);
-	case ARM_SVC:
+	case AARCH64_SVC:
 		return call(user, exit);
-	case ARM_BRK:
+	case AARCH64_BRK:
 		return fault(user, exit, MTI_ESR_BRK,
 			     immediate(user, user->general[MTI_AARCH64_PC]));
-	case ARM_OTHER:
+	case AARCH64_OTHER:
 		exit->kind = MTI_EXIT_MACHINE;
 		exit->text = "the emulator has an exception of number";
 		exit->detail = user->number;
 		return true;
-	case ARM_NONE:
+	case AARCH64_NONE:
 	default:
 		exit->kind = MTI_EXIT_INTERRUPTED;
 		return true;

@@ -21,7 +21,7 @@
 
 static uint8_t *entry_at(struct aarch64_user *user, uint64_t gpa)
 {
-	return user->pool + (gpa - ARM_POOL);
+	return user->pool + (gpa - AARCH64_POOL);
 }
 
 static bool read_entry(void *context, uint64_t gpa, uint64_t *entry)
@@ -39,13 +39,13 @@ static bool write_entry(void *context, uint64_t gpa, uint64_t entry)
 static bool alloc_table(void *context, uint64_t *gpa)
 {
 	struct aarch64_user *user = context;
-	uint64_t offset = ARM_ROOT + user->tables * PAGE;
+	uint64_t offset = AARCH64_ROOT + user->tables * PAGE;
 
-	if (user->tables == ARM_TABLES_MAX)
+	if (user->tables == AARCH64_TABLES_MAX)
 		return false;
 	user->tables++;
 	memset(user->pool + offset, 0, PAGE);
-	*gpa = ARM_POOL + offset;
+	*gpa = AARCH64_POOL + offset;
 	return true;
 }
 
@@ -73,8 +73,8 @@ bool mti_soft_aarch64_rights(struct aarch64_user *user, uint64_t gva,
 	const struct mti_pt_ops ops = shadow_tables(user);
 	struct mti_pt_translation found;
 
-	if (mti_pt_translate(&mti_pt_aarch64, &ops, ARM_POOL + ARM_ROOT, gva,
-			     &found) != MTI_PT_OK ||
+	if (mti_pt_translate(&mti_pt_aarch64, &ops, AARCH64_POOL + AARCH64_ROOT,
+			     gva, &found) != MTI_PT_OK ||
 	    !(found.flags & MTI_PT_USER))
 		return false;
 	*flags = found.flags;
@@ -92,7 +92,7 @@ static bool map_shadow(struct aarch64_user *user, uint64_t gva, uint64_t size,
 		.flags = flags,
 	};
 
-	return mti_pt_map(&mti_pt_aarch64, &ops, ARM_POOL + ARM_ROOT,
+	return mti_pt_map(&mti_pt_aarch64, &ops, AARCH64_POOL + AARCH64_ROOT,
 			  &mapping) == MTI_PT_OK;
 }
 
@@ -245,7 +245,7 @@ bool mti_soft_aarch64_fill(struct aarch64_user *user, uint64_t gva)
 	uint64_t page = gva & ~(PAGE - 1);
 	uint32_t flags;
 
-	if (gva >= ARM_POOL || mti_soft_aarch64_rights(user, gva, &flags))
+	if (gva >= AARCH64_POOL || mti_soft_aarch64_rights(user, gva, &flags))
 		return false;
 	if (!fill_window(user, first, first + (WINDOW - 1))) {
 		/* Begin again, with what is needed now. */
@@ -303,9 +303,9 @@ bool mti_soft_aarch64_read(struct aarch64_user *user, uint64_t gva,
 static void put_own_pages(struct aarch64_user *user)
 {
 	user->tables = 1;
-	memset(user->pool + ARM_ROOT, 0, PAGE);
+	memset(user->pool + AARCH64_ROOT, 0, PAGE);
 	/* EL1 begins there, once. There is room for these tables. */
-	(void)map_shadow(user, ARM_POOL, PAGE, MTI_PT_EXECUTE);
+	(void)map_shadow(user, AARCH64_POOL, PAGE, MTI_PT_EXECUTE);
 }
 
 /*
@@ -396,15 +396,15 @@ mote_status mti_soft_aarch64_shadow_init(struct aarch64_user *user,
 {
 	void *pool;
 	uc_err uc;
-	int os = mti_os_reserve(ARM_POOL_BYTES, &pool);
+	int os = mti_os_reserve(AARCH64_POOL_BYTES, &pool);
 
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_NO_MEMORY, "create VM", -os,
-				    "mmap of %u bytes", ARM_POOL_BYTES);
+				    "mmap of %u bytes", AARCH64_POOL_BYTES);
 	user->pool = pool;
 	put_own_pages(user);
-	uc = uc_mem_map_ptr(user->vm.uc, ARM_POOL, ARM_POOL_BYTES, UC_PROT_ALL,
-			    user->pool);
+	uc = uc_mem_map_ptr(user->vm.uc, AARCH64_POOL, AARCH64_POOL_BYTES,
+			    UC_PROT_ALL, user->pool);
 	/* The doorbells: every access is told, and aborts. */
 	if (uc == UC_ERR_OK)
 		uc = uc_mem_map_ptr(user->vm.uc, MOTE_GVA_DOORBELL, PAGE,
@@ -418,5 +418,5 @@ void mti_soft_aarch64_shadow_fini(struct aarch64_user *user)
 {
 	mti_free(&user->vm.hv->allocator, user->regions);
 	if (user->pool)
-		mti_os_unmap(user->pool, ARM_POOL_BYTES);
+		mti_os_unmap(user->pool, AARCH64_POOL_BYTES);
 }

@@ -33,29 +33,29 @@ static int id_of(size_t index)
 /* These registers there are: it cannot fail. */
 void mti_soft_aarch64_load(struct aarch64_user *user)
 {
-	void *values[ARM_GENERAL];
-	int ids[ARM_GENERAL];
+	void *values[AARCH64_GENERAL];
+	int ids[AARCH64_GENERAL];
 	size_t i;
 
-	for (i = 0; i < ARM_GENERAL; i++) {
+	for (i = 0; i < AARCH64_GENERAL; i++) {
 		ids[i] = id_of(i);
 		values[i] = &user->general[i];
 	}
-	(void)uc_reg_write_batch(user->vm.uc, ids, values, ARM_GENERAL);
+	(void)uc_reg_write_batch(user->vm.uc, ids, values, AARCH64_GENERAL);
 }
 
 void mti_soft_aarch64_store(struct aarch64_user *user)
 {
-	void *values[ARM_GENERAL];
-	int ids[ARM_GENERAL];
+	void *values[AARCH64_GENERAL];
+	int ids[AARCH64_GENERAL];
 	size_t i;
 
 	memset(user->general, 0, sizeof(user->general));
-	for (i = 0; i < ARM_GENERAL; i++) {
+	for (i = 0; i < AARCH64_GENERAL; i++) {
 		ids[i] = id_of(i);
 		values[i] = &user->general[i];
 	}
-	(void)uc_reg_read_batch(user->vm.uc, ids, values, ARM_GENERAL);
+	(void)uc_reg_read_batch(user->vm.uc, ids, values, AARCH64_GENERAL);
 }
 
 static void get(struct aarch64_user *user, int id, void *value)

@@ -70,7 +70,7 @@ static bool put_registers(struct aarch64_user *user)
 	       write_system(user, &tcr_el1,
 			    MTI_AARCH64_TCR |
 				    TCR_IPS_48 << MTI_AARCH64_TCR_IPS_SHIFT) &&
-	       write_system(user, &ttbr0_el1, ARM_POOL + ARM_ROOT) &&
+	       write_system(user, &ttbr0_el1, AARCH64_POOL + AARCH64_ROOT) &&
 	       write_system(user, &cpacr_el1, MTI_AARCH64_CPACR) &&
 	       write_system(user, &cntkctl_el1, MTI_AARCH64_CNTKCTL) &&
 	       write_system(user, &sctlr_el1, MTI_AARCH64_SCTLR) &&
@@ -90,9 +90,9 @@ static mote_status descend(struct aarch64_user *user, mote_error *err)
 	if (!put_registers(user))
 		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
 				     "the emulator refuses a register");
-	uc = uc_emu_start(vm->uc, ARM_POOL, UINT64_MAX, 0, 0);
+	uc = uc_emu_start(vm->uc, AARCH64_POOL, UINT64_MAX, 0, 0);
 	mti_soft_aarch64_store(user);
-	if (uc != UC_ERR_OK || user->event != ARM_FETCH ||
+	if (uc != UC_ERR_OK || user->event != AARCH64_FETCH ||
 	    user->general[MTI_AARCH64_PC] != NOWHERE ||
 	    (user->general[MTI_AARCH64_PSTATE] & MTI_AARCH64_PSTATE_EL_MASK))
 		return mti_error_set(
@@ -181,12 +181,12 @@ static uc_err emulate(struct aarch64_user *user)
 	struct mti_vm *vm = &user->vm;
 	uc_err uc;
 
-	user->event = ARM_NONE;
+	user->event = AARCH64_NONE;
 	user->begun = 0;
 	memset(&user->access, 0, sizeof(user->access));
 	/* The emulator would begin the instruction all the same. */
 	if (user->general[MTI_AARCH64_PC] % 4 != 0) {
-		user->event = ARM_UNDEFINED;
+		user->event = AARCH64_UNDEFINED;
 		return UC_ERR_OK;
 	}
 	mti_soft_aarch64_load(user);
@@ -195,8 +195,9 @@ static uc_err emulate(struct aarch64_user *user)
 	mti_soft_aarch64_drop_standin(user);
 	mti_soft_aarch64_store(user);
 	/* No exception where uc_emu_start was told to end. */
-	if (user->event == ARM_NONE && user->general[MTI_AARCH64_PC] % 4 != 0)
-		user->event = ARM_UNDEFINED;
+	if (user->event == AARCH64_NONE &&
+	    user->general[MTI_AARCH64_PC] % 4 != 0)
+		user->event = AARCH64_UNDEFINED;
 	return uc;
 }
 
@@ -227,7 +228,7 @@ static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 					     "run guest",
 					     "the emulator has no memory for "
 					     "the guest's page tables");
-		if (uc != UC_ERR_OK && user->event == ARM_NONE) {
+		if (uc != UC_ERR_OK && user->event == AARCH64_NONE) {
 			exit->kind = MTI_EXIT_MACHINE;
 			exit->text = uc_strerror(uc);
 			exit->detail = user->general[MTI_AARCH64_PC];

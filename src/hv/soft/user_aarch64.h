@@ -19,17 +19,17 @@
 #include "hv/soft/soft.h"
 
 /* All of mti_machine.general but TPIDR_EL0, which stays in the emulator. */
-#define ARM_GENERAL (MTI_AARCH64_PSTATE + 1)
+#define AARCH64_GENERAL (MTI_AARCH64_PSTATE + 1)
 
 /* What a hook saw, for the host to act on when the emulator has stopped. */
-enum arm_event {
-	ARM_NONE,
-	ARM_ABORT,     /* of data; `access` says of which, if its size is set */
-	ARM_FETCH,
-	ARM_UNDEFINED,
-	ARM_SVC,
-	ARM_BRK,
-	ARM_OTHER,     /* a number that is not known */
+enum aarch64_event {
+	AARCH64_NONE,
+	AARCH64_ABORT, /* of data; `access` says of which, if its size is set */
+	AARCH64_FETCH,
+	AARCH64_UNDEFINED,
+	AARCH64_SVC,
+	AARCH64_BRK,
+	AARCH64_OTHER, /* a number that is not known */
 };
 
 struct aarch64_access {
@@ -52,7 +52,7 @@ struct aarch64_user {
 	struct mti_vm vm;
 	const struct mti_arch *arch;
 	uint64_t root;
-	uint8_t *pool; /* ARM_POOL_BYTES, the emulator's at ARM_POOL */
+	uint8_t *pool; /* AARCH64_POOL_BYTES, the emulator's at AARCH64_POOL */
 	uint32_t tables;
 	bool full;
 	struct aarch64_region *regions; /* owned */
@@ -60,7 +60,7 @@ struct aarch64_user {
 	uint32_t region_max;
 	uint64_t standin; /* a page that is not there; 0: none */
 	uc_context *fresh; /* the CPU as new, in user mode */
-	uint64_t general[ARM_GENERAL];
+	uint64_t general[AARCH64_GENERAL];
 	bool changed; /* what is known may be wrong */
 	/* What PSTATE.SS asks for; the emulator does not get that. */
 	bool stepping;
@@ -68,7 +68,7 @@ struct aarch64_user {
 	bool step_due; /* the instruction is done, its exception is to come */
 	uc_hook step_hook;
 	uint32_t begun; /* instructions of this run, while hooked */
-	enum arm_event event;
+	enum aarch64_event event;
 	uint32_t number; /* of the exception, as the emulator has it */
 	struct aarch64_access access;
 	uint32_t accesses; /* told while one is looked for */
@@ -78,12 +78,12 @@ struct aarch64_user {
 };
 
 /* Own memory: code for EL1, then tables, of which the first is the root. */
-#define ARM_POOL UINT64_C(0x740000000000)
-#define ARM_ROOT 0x1000u
-#define ARM_TABLES_MAX 1024u
-#define ARM_POOL_BYTES (ARM_ROOT + ARM_TABLES_MAX * MOTE_PAGE_SIZE)
+#define AARCH64_POOL UINT64_C(0x740000000000)
+#define AARCH64_ROOT 0x1000u
+#define AARCH64_TABLES_MAX 1024u
+#define AARCH64_POOL_BYTES (AARCH64_ROOT + AARCH64_TABLES_MAX * MOTE_PAGE_SIZE)
 
-_Static_assert(ARM_POOL >= MOTE_GVA_MAP_LIMIT, "no guest has it");
+_Static_assert(AARCH64_POOL >= MOTE_GVA_MAP_LIMIT, "no guest has it");
 
 static inline struct aarch64_user *aarch64_user_of(struct mti_vm *vm)
 {

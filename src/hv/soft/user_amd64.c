@@ -14,7 +14,7 @@
 /*
  * Data breakpoint 0 is on a port: the emulator looks at it right after the
  * hook of an I/O instruction and so leaves the guest behind it, and not some
- * instructions later. The hook puts the port there, see exits.c.
+ * instructions later. The hook puts the port there, see exits_amd64.c.
  */
 #define DR7_PORT UINT64_C(0x20403)
 #define DR0_NONE UINT64_MAX
@@ -38,28 +38,28 @@ static bool takes(const struct mti_vm_config *config)
  *		iretq
  * bottom:	ud2
  */
-static void put_code(struct soft_user *user)
+static void put_code(struct amd64_user *user)
 {
 	static const uint8_t descend[] = { 0x0f, 0x23, 0xf8, 0x48, 0xcf };
 	static const uint8_t bottom[] = { 0x0f, 0x0b };
-	struct soft_shadow *shadow = &user->shadow;
-	uint8_t *frame = shadow->pool + SOFT_STACK + MOTE_PAGE_SIZE - 40;
+	struct amd64_shadow *shadow = &user->shadow;
+	uint8_t *frame = shadow->pool + AMD64_STACK + MOTE_PAGE_SIZE - 40;
 
-	memcpy(shadow->pool + SOFT_DESCEND, descend, sizeof(descend));
-	memcpy(shadow->pool + SOFT_BOTTOM, bottom, sizeof(bottom));
-	put64(frame, shadow->base + SOFT_BOTTOM);
+	memcpy(shadow->pool + AMD64_DESCEND, descend, sizeof(descend));
+	memcpy(shadow->pool + AMD64_BOTTOM, bottom, sizeof(bottom));
+	put64(frame, shadow->base + AMD64_BOTTOM);
 	put64(frame + 8, MTI_SELECTOR_USER_CODE);
 	put64(frame + 16, MTI_RFLAGS_USER);
 	put64(frame + 24, 0);
 	put64(frame + 32, MTI_SELECTOR_USER_DATA);
 }
 
-static bool write64(struct soft_user *user, int id, uint64_t value)
+static bool write64(struct amd64_user *user, int id, uint64_t value)
 {
 	return uc_reg_write(user->vm.uc, id, &value) == UC_ERR_OK;
 }
 
-static bool put_registers(struct soft_user *user)
+static bool put_registers(struct amd64_user *user)
 {
 	uc_x86_mmr gdt = { .base = MOTE_GVA_SUPERVISOR + MTI_SUPERVISOR_GDT,
 			   .limit = MTI_GDT_BYTES - 1 };
@@ -77,16 +77,16 @@ static bool put_registers(struct soft_user *user)
 	       uc_reg_write(uc, UC_X86_REG_FPTAG, &tags) == UC_ERR_OK &&
 	       uc_reg_write(uc, UC_X86_REG_MXCSR, &mxcsr) == UC_ERR_OK &&
 	       write64(user, UC_X86_REG_CR4, CR4_VALUE) &&
-	       write64(user, UC_X86_REG_CR3, base + SOFT_ROOT) &&
+	       write64(user, UC_X86_REG_CR3, base + AMD64_ROOT) &&
 	       write64(user, UC_X86_REG_CR0, MTI_CR0_VALUE) &&
 	       write64(user, UC_X86_REG_DR0, DR0_NONE) &&
 	       write64(user, UC_X86_REG_RAX, DR7_PORT) &&
 	       write64(user, UC_X86_REG_RSP,
-		       base + SOFT_STACK + MOTE_PAGE_SIZE - 40);
+		       base + AMD64_STACK + MOTE_PAGE_SIZE - 40);
 }
 
 /* Into user mode, where it stays; this state is kept. */
-static mote_status descend(struct soft_user *user, mote_error *err)
+static mote_status descend(struct amd64_user *user, mote_error *err)
 {
 	static const char operation[] = "create VM";
 	struct mti_vm *vm = &user->vm;
@@ -96,14 +96,14 @@ static mote_status descend(struct soft_user *user, mote_error *err)
 
 	put_code(user);
 	/* The descriptors that IRET loads. */
-	(void)mti_soft_shadow_fill(user, MOTE_GVA_SUPERVISOR);
+	(void)mti_soft_amd64_shadow_fill(user, MOTE_GVA_SUPERVISOR);
 	if (!put_registers(user))
 		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
 				     "the emulator refuses a register");
-	uc = uc_emu_start(vm->uc, base + SOFT_DESCEND, 0, 0, 0);
+	uc = uc_emu_start(vm->uc, base + AMD64_DESCEND, 0, 0, 0);
 	if (uc == UC_ERR_INSN_INVALID)
 		uc = uc_reg_read(vm->uc, UC_X86_REG_CS, &selector);
-	if (uc != UC_ERR_OK || user->general[MTI_RIP] != base + SOFT_BOTTOM ||
+	if (uc != UC_ERR_OK || user->general[MTI_RIP] != base + AMD64_BOTTOM ||
 	    (selector & 3) != 3)
 		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
 				     "the emulator does not reach user mode: "
@@ -113,10 +113,10 @@ static mote_status descend(struct soft_user *user, mote_error *err)
 	if (!write64(user, UC_X86_REG_CR4, CR4_VALUE | CR4_SMEP))
 		return mti_error_set(err, MOTE_E_HYPERVISOR, operation,
 				     "the emulator refuses SMEP");
-	user->event = SOFT_NONE;
+	user->event = AMD64_NONE;
 	memset(user->general, 0, sizeof(user->general));
 	user->general[MTI_RFLAGS] = MTI_RFLAGS_USER;
-	mti_soft_general_load(user);
+	mti_soft_amd64_general_load(user);
 	uc = uc_context_alloc(vm->uc, &user->fresh);
 	if (uc == UC_ERR_OK)
 		uc = uc_context_save(vm->uc, user->fresh);
@@ -128,7 +128,7 @@ static mote_status descend(struct soft_user *user, mote_error *err)
 static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 			mote_error *err)
 {
-	struct soft_user *user = soft_user_of(vm);
+	struct amd64_user *user = amd64_user_of(vm);
 	mote_status status;
 	uc_err uc;
 
@@ -140,9 +140,9 @@ static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 	uc = uc_context_alloc(vm->uc, &user->scratch);
 	if (uc != UC_ERR_OK)
 		return mti_soft_error(err, "create VM", "uc_context_alloc", uc);
-	status = mti_soft_shadow_init(user, err);
+	status = mti_soft_amd64_shadow_init(user, err);
 	if (status == MOTE_OK)
-		status = mti_soft_exits_init(user, err);
+		status = mti_soft_amd64_exits_init(user, err);
 	if (status == MOTE_OK)
 		status = descend(user, err);
 	if (status == MOTE_OK)
@@ -152,7 +152,7 @@ static mote_status init(struct mti_vm *vm, const struct mti_vm_config *config,
 
 static void fini(struct mti_vm *vm)
 {
-	struct soft_user *user = soft_user_of(vm);
+	struct amd64_user *user = amd64_user_of(vm);
 
 	if (user->fresh)
 		uc_context_free(user->fresh);
@@ -160,19 +160,19 @@ static void fini(struct mti_vm *vm)
 		uc_context_free(user->scratch);
 	if (vm->uc)
 		uc_close(vm->uc);
-	mti_soft_shadow_fini(user);
+	mti_soft_amd64_shadow_fini(user);
 }
 
 static void forget(struct mti_vm *vm)
 {
-	mti_soft_shadow_reset(soft_user_of(vm));
+	mti_soft_amd64_shadow_reset(amd64_user_of(vm));
 }
 
 static void set_entry(struct mti_vm *vm, const struct mti_entry *entry)
 {
-	uint64_t *general = soft_user_of(vm)->general;
+	uint64_t *general = amd64_user_of(vm)->general;
 
-	memset(general, 0, sizeof(soft_user_of(vm)->general));
+	memset(general, 0, sizeof(amd64_user_of(vm)->general));
 	general[MTI_RIP] = entry->pc;
 	general[MTI_RSP] = entry->sp;
 	general[MTI_RDI] = entry->argument0;
@@ -182,14 +182,14 @@ static void set_entry(struct mti_vm *vm, const struct mti_entry *entry)
 
 static void changed(struct mti_vm *vm)
 {
-	soft_user_of(vm)->changed = true;
+	amd64_user_of(vm)->changed = true;
 }
 
 /*
  * What kvm-pvm does: the code at LSTAR serves it at CPL 3 too (see
  * arch/amd64/boot.c).
  */
-static void enter_syscall(struct soft_user *user)
+static void enter_syscall(struct amd64_user *user)
 {
 	uint64_t *general = user->general;
 
@@ -200,29 +200,29 @@ static void enter_syscall(struct soft_user *user)
 	general[MTI_RIP] = MOTE_GVA_SYSCALL;
 }
 
-static uc_err emulate(struct soft_user *user)
+static uc_err emulate(struct amd64_user *user)
 {
 	struct mti_vm *vm = &user->vm;
 	uc_err uc;
 
 	if (vm->slot_count > 0)
-		mti_soft_shadow_check_files(user);
+		mti_soft_amd64_shadow_check_files(user);
 	if (user->changed)
-		mti_soft_shadow_check_code(user);
+		mti_soft_amd64_shadow_check_code(user);
 	user->changed = false;
-	user->event = SOFT_NONE;
-	mti_soft_general_load(user);
+	user->event = AMD64_NONE;
+	mti_soft_amd64_general_load(user);
 	uc = uc_emu_start(vm->uc, user->general[MTI_RIP], 0, 0, 0);
-	mti_soft_shadow_drop_standins(user);
-	if (user->event == SOFT_NONE || user->event == SOFT_SYSCALL)
-		mti_soft_general_store(user);
+	mti_soft_amd64_shadow_drop_standins(user);
+	if (user->event == AMD64_NONE || user->event == AMD64_SYSCALL)
+		mti_soft_amd64_general_store(user);
 	return uc;
 }
 
 static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 		       mote_error *err)
 {
-	struct soft_user *user = soft_user_of(vm);
+	struct amd64_user *user = amd64_user_of(vm);
 	uc_err uc;
 
 	if (vm->broken)
@@ -230,27 +230,27 @@ static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 				     "the emulator did not give memory back");
 	do {
 		uc = emulate(user);
-		if (user->event == SOFT_SYSCALL)
+		if (user->event == AMD64_SYSCALL)
 			enter_syscall(user);
-	} while (user->event == SOFT_SYSCALL);
+	} while (user->event == AMD64_SYSCALL);
 	if (user->shadow.full)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "run guest",
 				     "the emulator has no memory for the "
 				     "guest's page tables");
 	switch (user->event) {
-	case SOFT_IO:
-		mti_soft_decode_io(user, exit);
+	case AMD64_IO:
+		mti_soft_amd64_decode_io(user, exit);
 		break;
-	case SOFT_FAULT:
-		mti_soft_deliver(user, exit);
+	case AMD64_FAULT:
+		mti_soft_amd64_deliver(user, exit);
 		break;
-	case SOFT_MACHINE:
+	case AMD64_MACHINE:
 		exit->kind = MTI_EXIT_MACHINE;
 		exit->text = user->text;
 		exit->detail = user->detail;
 		break;
-	case SOFT_NONE:
-	case SOFT_SYSCALL:
+	case AMD64_NONE:
+	case AMD64_SYSCALL:
 		exit->kind = MTI_EXIT_INTERRUPTED;
 		if (uc == UC_ERR_OK)
 			break;
@@ -265,7 +265,7 @@ static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 const struct mti_soft_kind mti_soft_user_amd64 = {
 	.name = "user-mode guests of amd64",
 	.takes = takes,
-	.vm_size = sizeof(struct soft_user),
+	.vm_size = sizeof(struct amd64_user),
 	.init = init,
 	.fini = fini,
 	.forget = forget,
@@ -273,11 +273,11 @@ const struct mti_soft_kind mti_soft_user_amd64 = {
 		.set_entry = set_entry,
 		.run = run,
 		.changed = changed,
-		.registers = mti_soft_registers,
-		.set_fs_base = mti_soft_set_fs_base,
-		.state_get = mti_soft_state_get,
-		.state_set = mti_soft_state_set,
-		.machine_get = mti_soft_machine_get,
-		.machine_set = mti_soft_machine_set,
+		.registers = mti_soft_amd64_registers,
+		.set_fs_base = mti_soft_amd64_set_fs_base,
+		.state_get = mti_soft_amd64_state_get,
+		.state_set = mti_soft_amd64_state_set,
+		.machine_get = mti_soft_amd64_machine_get,
+		.machine_set = mti_soft_amd64_machine_set,
 	},
 };

@@ -4,8 +4,8 @@
  * The emulator never delivers an exception to a guest: hooks tell the host,
  * who makes what the supervisor page's stub would have made on a CPU.
  *
- * It walks page tables of ours, the shadow (shadow.c), which are filled as
- * pages are used. Unicorn before 2.1 checks rights with them, but then uses
+ * It walks page tables of ours, the shadow (shadow_amd64.c), which are filled
+ * as pages are used. Unicorn before 2.1 checks rights with them, but then uses
  * memory at the virtual address: so that is where memory is mapped for it,
  * and the shadow lies where no guest has anything.
  */
@@ -16,22 +16,22 @@
 #include "arch/pt.h"
 #include "hv/soft/soft.h"
 
-#define SOFT_GENERAL (MTI_RFLAGS + 1)
+#define AMD64_GENERAL (MTI_RFLAGS + 1)
 
 /* XSAVE area: the legacy region and the header. */
-#define SOFT_VECTOR_BYTES 576u
+#define AMD64_VECTOR_BYTES 576u
 
 /* What a hook saw, for the host to act on when the emulator has stopped. */
-enum soft_event {
-	SOFT_NONE,
-	SOFT_IO,
-	SOFT_FAULT,
-	SOFT_SYSCALL,
-	SOFT_MACHINE,
+enum amd64_event {
+	AMD64_NONE,
+	AMD64_IO,
+	AMD64_FAULT,
+	AMD64_SYSCALL,
+	AMD64_MACHINE,
 };
 
 /* Memory that the emulator has been given. */
-struct soft_region {
+struct amd64_region {
 	uint64_t address;
 	uint64_t size;
 	const uint8_t *memory;
@@ -43,9 +43,9 @@ struct soft_region {
 	uint64_t *sums;
 };
 
-#define SOFT_STANDINS_MAX 4
+#define AMD64_STANDINS_MAX 4
 
-struct soft_shadow {
+struct amd64_shadow {
 	/*
 	 * Own memory, also the emulator's at `base`: the code that enters the
 	 * guest, a stack for it, then tables, of which the first is the root.
@@ -54,31 +54,31 @@ struct soft_shadow {
 	uint64_t base;
 	uint32_t tables;
 	bool full;
-	struct soft_region *regions; /* owned */
+	struct amd64_region *regions; /* owned */
 	uint32_t region_count;
 	uint32_t region_max;
 	/*
 	 * Pages without memory that the emulator must believe to be there, so
 	 * that it asks the shadow and raises the right exception.
 	 */
-	uint64_t standins[SOFT_STANDINS_MAX];
+	uint64_t standins[AMD64_STANDINS_MAX];
 	uint32_t standin_count;
 };
 
-#define SOFT_IO_REGISTERS 4
+#define AMD64_IO_REGISTERS 4
 
-struct soft_user {
+struct amd64_user {
 	struct mti_vm vm;
 	const struct mti_pt *pt;
 	uint64_t root;
-	struct soft_shadow shadow;
+	struct amd64_shadow shadow;
 	uc_context *fresh;   /* the CPU as new, in user mode */
 	uc_context *scratch; /* to look into */
 	/* As in mti_machine; the emulator's own while it runs. */
-	uint64_t general[SOFT_GENERAL];
+	uint64_t general[AMD64_GENERAL];
 	uint64_t address; /* CR2 */
 	bool changed;	  /* look whether code is what it was */
-	enum soft_event event;
+	enum amd64_event event;
 	/* Of the event. */
 	uint32_t vector;
 	uint64_t error_code;
@@ -87,64 +87,67 @@ struct soft_user {
 	uint32_t io_value;
 	bool io_out;
 	/* rax, rcx, rsi, rdi before the instruction. */
-	uint64_t io_general[SOFT_IO_REGISTERS];
+	uint64_t io_general[AMD64_IO_REGISTERS];
 	const char *text;
 	uint64_t detail;
 };
 
 /* Offsets in the pool. */
-#define SOFT_DESCEND 0x000u	 /* supervisor: into user mode */
-#define SOFT_BOTTOM 0x100u	 /* user mode: where that leads */
-#define SOFT_STACK 0x1000u	 /* one page */
-#define SOFT_ROOT 0x2000u
-#define SOFT_TABLES_MAX 1024u
-#define SOFT_POOL_BYTES (SOFT_ROOT + SOFT_TABLES_MAX * MOTE_PAGE_SIZE)
+#define AMD64_DESCEND 0x000u /* supervisor: into user mode */
+#define AMD64_BOTTOM 0x100u  /* user mode: where that leads */
+#define AMD64_STACK 0x1000u  /* one page */
+#define AMD64_ROOT 0x2000u
+#define AMD64_TABLES_MAX 1024u
+#define AMD64_POOL_BYTES (AMD64_ROOT + AMD64_TABLES_MAX * MOTE_PAGE_SIZE)
 
-static inline struct soft_user *soft_user_of(struct mti_vm *vm)
+static inline struct amd64_user *amd64_user_of(struct mti_vm *vm)
 {
-	return (struct soft_user *)vm;
+	return (struct amd64_user *)vm;
 }
 
-/* shadow.c */
-mote_status mti_soft_shadow_init(struct soft_user *user, mote_error *err);
-void mti_soft_shadow_fini(struct soft_user *user);
+/* shadow_amd64.c */
+mote_status mti_soft_amd64_shadow_init(struct amd64_user *user,
+				       mote_error *err);
+void mti_soft_amd64_shadow_fini(struct amd64_user *user);
 /*
  * Makes what the guest's tables say of gva and its neighbours known to the
  * emulator. false: nothing new.
  */
-bool mti_soft_shadow_fill(struct soft_user *user, uint64_t gva);
+bool mti_soft_amd64_shadow_fill(struct amd64_user *user, uint64_t gva);
 /* Lets the emulator come to the shadow at an address without memory. */
-bool mti_soft_shadow_standin(struct soft_user *user, uint64_t gva);
-void mti_soft_shadow_drop_standins(struct soft_user *user);
+bool mti_soft_amd64_shadow_standin(struct amd64_user *user, uint64_t gva);
+void mti_soft_amd64_shadow_drop_standins(struct amd64_user *user);
 /* All is to be looked up anew. */
-void mti_soft_shadow_reset(struct soft_user *user);
+void mti_soft_amd64_shadow_reset(struct amd64_user *user);
 /* Whether a file of the host's is shorter now: then all is looked up anew. */
-void mti_soft_shadow_check_files(struct soft_user *user);
+void mti_soft_amd64_shadow_check_files(struct amd64_user *user);
 /* Translates anew what is no longer what it was. */
-void mti_soft_shadow_check_code(struct soft_user *user);
+void mti_soft_amd64_shadow_check_code(struct amd64_user *user);
 
-/* exits.c */
-mote_status mti_soft_exits_init(struct soft_user *user, mote_error *err);
+/* exits_amd64.c */
+mote_status mti_soft_amd64_exits_init(struct amd64_user *user, mote_error *err);
 /* The exception as the guest's stub would have left it. */
-void mti_soft_deliver(struct soft_user *user, struct mti_exit *exit);
-void mti_soft_decode_io(struct soft_user *user, struct mti_exit *exit);
+void mti_soft_amd64_deliver(struct amd64_user *user, struct mti_exit *exit);
+void mti_soft_amd64_decode_io(struct amd64_user *user, struct mti_exit *exit);
 
-/* user_state.c */
-void mti_soft_general_load(struct soft_user *user);
-void mti_soft_general_store(struct soft_user *user);
-mote_status mti_soft_registers(struct mti_vm *vm, mote_fault *fault,
-			   uint64_t *fault_address, mote_error *err);
-mote_status mti_soft_set_fs_base(struct mti_vm *vm, uint64_t base,
-				 mote_error *err);
-mote_status mti_soft_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
-			   mote_error *err);
-mote_status mti_soft_state_set(struct mti_vm *vm,
-			   const struct mti_cpu_state *state, bool clean,
-			   mote_error *err);
-mote_status mti_soft_machine_get(struct mti_vm *vm, struct mti_machine *machine,
-			     mote_error *err);
-mote_status mti_soft_machine_set(struct mti_vm *vm,
-			     const struct mti_machine *machine,
-			     mote_error *err);
+/* state_amd64.c */
+void mti_soft_amd64_general_load(struct amd64_user *user);
+void mti_soft_amd64_general_store(struct amd64_user *user);
+mote_status mti_soft_amd64_registers(struct mti_vm *vm, mote_fault *fault,
+				     uint64_t *fault_address, mote_error *err);
+mote_status mti_soft_amd64_set_fs_base(struct mti_vm *vm, uint64_t base,
+				       mote_error *err);
+mote_status mti_soft_amd64_state_get(struct mti_vm *vm,
+				     struct mti_cpu_state *state,
+				     mote_error *err);
+mote_status mti_soft_amd64_state_set(struct mti_vm *vm,
+				     const struct mti_cpu_state *state,
+				     bool clean, mote_error *err);
+mote_status mti_soft_amd64_machine_get(struct mti_vm *vm,
+				       struct mti_machine *machine,
+				       mote_error *err);
+mote_status mti_soft_amd64_machine_set(struct mti_vm *vm,
+				       const struct mti_machine *machine,
+				       mote_error *err);
 
 #endif

@@ -11,8 +11,12 @@
 #include "hv/soft/user_amd64.h"
 
 enum {
-	VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_UD = 6, VECTOR_DF = 8,
-	VECTOR_GP = 13, VECTOR_PF = 14,
+	VECTOR_DB = 1,
+	VECTOR_BP = 3,
+	VECTOR_UD = 6,
+	VECTOR_DF = 8,
+	VECTOR_GP = 13,
+	VECTOR_PF = 14,
 };
 
 #define PF_PRESENT 1u
@@ -24,7 +28,7 @@ enum {
 #define CODE_MAX 15u
 #define DR0_NONE UINT64_MAX
 
-static bool translate(struct soft_user *user, uint64_t gva,
+static bool translate(struct amd64_user *user, uint64_t gva,
 		      struct mti_pt_translation *found)
 {
 	const struct mti_pt_ops ops = {
@@ -37,7 +41,7 @@ static bool translate(struct soft_user *user, uint64_t gva,
 }
 
 /* A byte of what the guest executes, 0 if there is none. */
-static uint8_t code_at(struct soft_user *user, uint64_t gva)
+static uint8_t code_at(struct amd64_user *user, uint64_t gva)
 {
 	struct mti_pt_translation found;
 	const struct mti_soft_piece *piece;
@@ -52,27 +56,27 @@ static uint8_t code_at(struct soft_user *user, uint64_t gva)
 }
 
 /* The event is over all else that may come before the emulator stops. */
-static void stop(struct soft_user *user, enum soft_event event)
+static void stop(struct amd64_user *user, enum amd64_event event)
 {
 	user->event = event;
-	mti_soft_general_store(user);
+	mti_soft_amd64_general_store(user);
 	uc_emu_stop(user->vm.uc);
 }
 
-static void stop_fault(struct soft_user *user, uint32_t vector,
+static void stop_fault(struct amd64_user *user, uint32_t vector,
 		       uint64_t error_code)
 {
 	user->vector = vector;
 	user->error_code = error_code;
-	stop(user, SOFT_FAULT);
+	stop(user, AMD64_FAULT);
 }
 
-static void stop_machine(struct soft_user *user, const char *text,
+static void stop_machine(struct amd64_user *user, const char *text,
 			 uint64_t detail)
 {
 	user->text = text;
 	user->detail = detail;
-	stop(user, SOFT_MACHINE);
+	stop(user, AMD64_MACHINE);
 }
 
 /* ---------------------------------------------------------- exceptions */
@@ -86,7 +90,7 @@ struct raised {
  * What the emulator knows of the exception. It thinks that the one before was
  * never handled, and would make a double fault of the next: it is told.
  */
-static struct raised take_exception(struct soft_user *user)
+static struct raised take_exception(struct amd64_user *user)
 {
 	const struct mti_soft_quirks *quirks = &user->vm.hv->quirks;
 	uint8_t *bytes = (uint8_t *)user->scratch;
@@ -114,7 +118,7 @@ static bool allows(uint32_t flags, uint32_t error_code)
 }
 
 /* Of an access that the guest's tables allow. */
-static const char *what_misses(const struct soft_user *user,
+static const char *what_misses(const struct amd64_user *user,
 			       const struct mti_pt_translation *found,
 			       uint32_t error_code)
 {
@@ -128,7 +132,7 @@ static const char *what_misses(const struct soft_user *user,
 }
 
 /* The guest's tables decide whether it is a fault of the guest's. */
-static void page_fault(struct soft_user *user, uint32_t error_code)
+static void page_fault(struct amd64_user *user, uint32_t error_code)
 {
 	struct mti_pt_translation found;
 	uint64_t address = 0;
@@ -139,7 +143,7 @@ static void page_fault(struct soft_user *user, uint32_t error_code)
 	error_code &= PF_WRITE | PF_USER | PF_FETCH;
 	present = translate(user, address, &found);
 	if (present && allows(found.flags, error_code)) {
-		if (mti_soft_shadow_fill(user, address))
+		if (mti_soft_amd64_shadow_fill(user, address))
 			return;
 		stop_machine(user, what_misses(user, &found, error_code),
 			     found.gpa);
@@ -154,9 +158,9 @@ static void page_fault(struct soft_user *user, uint32_t error_code)
  * An instruction INT: with one byte for the number, or int3. Only the latter's
  * gate lets user mode in (arch/amd64/boot.c).
  */
-static void software_interrupt(struct soft_user *user, uint32_t number)
+static void software_interrupt(struct amd64_user *user, uint32_t number)
 {
-	mti_soft_general_store(user);
+	mti_soft_amd64_general_store(user);
 	if (number == VECTOR_BP) {
 		stop_fault(user, VECTOR_BP, 0);
 		return;
@@ -167,12 +171,12 @@ static void software_interrupt(struct soft_user *user, uint32_t number)
 
 static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 {
-	struct soft_user *user = context;
+	struct amd64_user *user = context;
 	struct raised raised = take_exception(user);
 	uint64_t none = DR0_NONE;
 
-	if (user->event == SOFT_IO) {
-		stop(user, SOFT_IO);
+	if (user->event == AMD64_IO) {
+		stop(user, AMD64_IO);
 		/*
 		 * What it has of the flags is not computed here, and would be
 		 * any bits: DF and TF among them.
@@ -181,7 +185,7 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 		uc_reg_write(uc, UC_X86_REG_DR0, &none);
 		return;
 	}
-	if (user->event != SOFT_NONE)
+	if (user->event != AMD64_NONE)
 		return;
 	if (raised.is_int) {
 		software_interrupt(user, number);
@@ -194,7 +198,7 @@ static void on_interrupt(uc_engine *uc, uint32_t number, void *context)
 
 static bool on_invalid(uc_engine *uc, void *context)
 {
-	struct soft_user *user = context;
+	struct amd64_user *user = context;
 
 	(void)uc;
 	stop_fault(user, VECTOR_UD, 0);
@@ -208,14 +212,14 @@ static bool on_invalid(uc_engine *uc, void *context)
 static bool on_unmapped(uc_engine *uc, uc_mem_type type, uint64_t address,
 			int size, int64_t value, void *context)
 {
-	struct soft_user *user = context;
+	struct amd64_user *user = context;
 
 	(void)uc;
 	(void)type;
 	(void)size;
 	(void)value;
-	if (mti_soft_shadow_fill(user, address) ||
-	    mti_soft_shadow_standin(user, address))
+	if (mti_soft_amd64_shadow_fill(user, address) ||
+	    mti_soft_amd64_shadow_standin(user, address))
 		return true;
 	stop_machine(user, "the emulator takes no memory at address", address);
 	return false;
@@ -224,7 +228,7 @@ static bool on_unmapped(uc_engine *uc, uc_mem_type type, uint64_t address,
 static bool on_protected(uc_engine *uc, uc_mem_type type, uint64_t address,
 			 int size, int64_t value, void *context)
 {
-	struct soft_user *user = context;
+	struct amd64_user *user = context;
 
 	(void)uc;
 	(void)type;
@@ -237,19 +241,22 @@ static bool on_protected(uc_engine *uc, uc_mem_type type, uint64_t address,
 
 static void on_syscall(uc_engine *uc, void *context)
 {
-	struct soft_user *user = context;
+	struct amd64_user *user = context;
 
-	user->event = SOFT_SYSCALL;
+	user->event = AMD64_SYSCALL;
 	uc_emu_stop(uc);
 }
 
 /* --------------------------------------------------------------- ports */
 
-static void take_io(struct soft_user *user, uint32_t port, int size,
+static void take_io(struct amd64_user *user, uint32_t port, int size,
 		    uint32_t value, bool out)
 {
-	static const int ids[SOFT_IO_REGISTERS] = {
-		UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RSI, UC_X86_REG_RDI,
+	static const int ids[AMD64_IO_REGISTERS] = {
+		UC_X86_REG_RAX,
+		UC_X86_REG_RCX,
+		UC_X86_REG_RSI,
+		UC_X86_REG_RDI,
 	};
 	uint64_t watched = port & 0xffff;
 	size_t i;
@@ -258,9 +265,9 @@ static void take_io(struct soft_user *user, uint32_t port, int size,
 	user->io_size = (uint32_t)size;
 	user->io_value = value;
 	user->io_out = out;
-	for (i = 0; i < SOFT_IO_REGISTERS; i++)
+	for (i = 0; i < AMD64_IO_REGISTERS; i++)
 		uc_reg_read(user->vm.uc, ids[i], &user->io_general[i]);
-	user->event = SOFT_IO;
+	user->event = AMD64_IO;
 	/* Ends the run behind this instruction. */
 	uc_reg_write(user->vm.uc, UC_X86_REG_DR0, &watched);
 }
@@ -286,14 +293,13 @@ struct decoded {
 };
 
 /* The I/O instruction that ends at the guest's RIP. */
-static struct decoded decode(struct soft_user *user)
+static struct decoded decode(struct amd64_user *user)
 {
 	uint64_t end = user->general[MTI_RIP];
 	uint8_t last = code_at(user, end - 1);
 	uint8_t before = code_at(user, end - 2);
 	struct decoded found = { .length = 1 };
-	bool immediate = before >= 0xe4 && before <= 0xe7 &&
-			 last == user->port;
+	bool immediate = before >= 0xe4 && before <= 0xe7 && last == user->port;
 	bool by_dx = (last & 0xfc) == 0xec || (last & 0xfc) == 0x6c;
 
 	if (immediate &&
@@ -314,13 +320,13 @@ static struct decoded decode(struct soft_user *user)
 }
 
 /* The I/O bitmap (SDM 1, I/O Permission Bit Map), as boot.c fills it. */
-static bool is_allowed(const struct soft_user *user)
+static bool is_allowed(const struct amd64_user *user)
 {
 	return user->port >= MOTE_PORT_FIRST &&
 	       user->port + user->io_size - 1 <= MOTE_PORT_LAST;
 }
 
-void mti_soft_decode_io(struct soft_user *user, struct mti_exit *exit)
+void mti_soft_amd64_decode_io(struct amd64_user *user, struct mti_exit *exit)
 {
 	struct decoded found = decode(user);
 	struct mti_port_access access = {
@@ -344,7 +350,7 @@ void mti_soft_decode_io(struct soft_user *user, struct mti_exit *exit)
 	user->general[MTI_RDI] = user->io_general[3];
 	user->vector = VECTOR_GP;
 	user->error_code = 0;
-	mti_soft_deliver(user, exit);
+	mti_soft_amd64_deliver(user, exit);
 }
 
 /* ------------------------------------------------------------ delivery */
@@ -362,7 +368,7 @@ static bool sets_resume_flag(uint32_t vector)
 	       vector != VECTOR_DF;
 }
 
-void mti_soft_deliver(struct soft_user *user, struct mti_exit *exit)
+void mti_soft_amd64_deliver(struct amd64_user *user, struct mti_exit *exit)
 {
 	const uint64_t top = MOTE_GVA_INTERRUPT_STACK + MOTE_PAGE_SIZE;
 	struct mti_amd64_frame frame = {
@@ -399,7 +405,7 @@ void mti_soft_deliver(struct soft_user *user, struct mti_exit *exit)
 	exit->number = user->vector;
 }
 
-static uc_err add_hook(struct soft_user *user, int type, void *callback,
+static uc_err add_hook(struct amd64_user *user, int type, void *callback,
 		       int instruction)
 {
 	uc_hook hook;
@@ -408,7 +414,7 @@ static uc_err add_hook(struct soft_user *user, int type, void *callback,
 			   (uint64_t)1, (uint64_t)0, instruction);
 }
 
-mote_status mti_soft_exits_init(struct soft_user *user, mote_error *err)
+mote_status mti_soft_amd64_exits_init(struct amd64_user *user, mote_error *err)
 {
 	const struct {
 		int type;

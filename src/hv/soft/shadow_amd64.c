@@ -37,7 +37,7 @@ struct run {
 	bool borrowed;
 };
 
-static struct mti_pt_ops guest_tables(struct soft_user *user)
+static struct mti_pt_ops guest_tables(struct amd64_user *user)
 {
 	return (struct mti_pt_ops){
 		.context = &user->vm,
@@ -47,16 +47,16 @@ static struct mti_pt_ops guest_tables(struct soft_user *user)
 
 /* ------------------------------------------------------------- entries */
 
-static uint64_t *table_at(struct soft_shadow *shadow, uint64_t address)
+static uint64_t *table_at(struct amd64_shadow *shadow, uint64_t address)
 {
 	return (uint64_t *)(void *)(shadow->pool + (address - shadow->base));
 }
 
-static uint64_t new_table(struct soft_shadow *shadow)
+static uint64_t new_table(struct amd64_shadow *shadow)
 {
-	uint64_t offset = SOFT_ROOT + shadow->tables * MOTE_PAGE_SIZE;
+	uint64_t offset = AMD64_ROOT + shadow->tables * MOTE_PAGE_SIZE;
 
-	if (shadow->tables == SOFT_TABLES_MAX)
+	if (shadow->tables == AMD64_TABLES_MAX)
 		return 0;
 	shadow->tables++;
 	memset(shadow->pool + offset, 0, MOTE_PAGE_SIZE);
@@ -64,9 +64,9 @@ static uint64_t new_table(struct soft_shadow *shadow)
 }
 
 /* The last-level entry for gva, with its tables if `make`; NULL: none. */
-static uint64_t *entry_of(struct soft_shadow *shadow, uint64_t gva, bool make)
+static uint64_t *entry_of(struct amd64_shadow *shadow, uint64_t gva, bool make)
 {
-	uint64_t *table = table_at(shadow, shadow->base + SOFT_ROOT);
+	uint64_t *table = table_at(shadow, shadow->base + AMD64_ROOT);
 	int shift;
 
 	for (shift = 39; shift > 12; shift -= 9) {
@@ -101,11 +101,11 @@ static uint64_t sum_of(const uint8_t *page)
 	return sum;
 }
 
-static bool grow(struct soft_user *user)
+static bool grow(struct amd64_user *user)
 {
-	struct soft_shadow *shadow = &user->shadow;
+	struct amd64_shadow *shadow = &user->shadow;
 	uint32_t max = shadow->region_max * 2 + 16;
-	struct soft_region *grown;
+	struct amd64_region *grown;
 
 	if (shadow->region_count < shadow->region_max)
 		return true;
@@ -121,13 +121,13 @@ static bool grow(struct soft_user *user)
 	return true;
 }
 
-static bool note_region(struct soft_user *user, const struct run *run)
+static bool note_region(struct amd64_user *user, const struct run *run)
 {
-	struct soft_shadow *shadow = &user->shadow;
-	struct soft_region region = { .address = run->gva,
-				      .size = run->size,
-				      .memory = run->memory,
-				      .borrowed = run->borrowed };
+	struct amd64_shadow *shadow = &user->shadow;
+	struct amd64_region region = { .address = run->gva,
+				       .size = run->size,
+				       .memory = run->memory,
+				       .borrowed = run->borrowed };
 	size_t pages = run->size / MOTE_PAGE_SIZE;
 	size_t i;
 
@@ -147,7 +147,7 @@ static bool note_region(struct soft_user *user, const struct run *run)
 }
 
 /* Forgets what was made of the guest's code there, in one region. */
-static void drop_code(struct soft_user *user, uint64_t address, uint64_t size)
+static void drop_code(struct amd64_user *user, uint64_t address, uint64_t size)
 {
 	/*
 	 * Not all of it with uc_ctl_flush_tb: that clears a whole GiB in
@@ -156,16 +156,16 @@ static void drop_code(struct soft_user *user, uint64_t address, uint64_t size)
 	(void)uc_ctl_remove_cache(user->vm.uc, address, address + size);
 }
 
-static void drop_region(struct soft_user *user)
+static void drop_region(struct amd64_user *user)
 {
-	struct soft_shadow *shadow = &user->shadow;
-	struct soft_region *region = &shadow->regions[--shadow->region_count];
+	struct amd64_shadow *shadow = &user->shadow;
+	struct amd64_region *region = &shadow->regions[--shadow->region_count];
 
 	mti_free(&user->vm.hv->allocator, region->sums);
 }
 
 /* Rights to read and write are in the shadow. */
-static bool map_run(struct soft_user *user, const struct run *run)
+static bool map_run(struct amd64_user *user, const struct run *run)
 {
 	uint32_t rights = UC_PROT_READ | UC_PROT_WRITE;
 
@@ -193,7 +193,7 @@ static bool is_there(const struct mti_soft_piece *piece, const uint8_t *memory)
 }
 
 /* One page. false: there is no room for it. */
-static bool add_page(struct soft_user *user, struct run *run, uint64_t gva,
+static bool add_page(struct amd64_user *user, struct run *run, uint64_t gva,
 		     uint64_t gpa, uint32_t flags)
 {
 	const struct mti_soft_piece *piece = mti_soft_find(&user->vm, gpa);
@@ -228,7 +228,7 @@ static bool add_page(struct soft_user *user, struct run *run, uint64_t gva,
 	return true;
 }
 
-static bool add_pages(struct soft_user *user, struct run *run,
+static bool add_pages(struct amd64_user *user, struct run *run,
 		      const struct mti_pt_page *page, uint64_t first,
 		      uint64_t last)
 {
@@ -244,7 +244,7 @@ static bool add_pages(struct soft_user *user, struct run *run,
 	return true;
 }
 
-static bool is_filled(struct soft_user *user, uint64_t gva)
+static bool is_filled(struct amd64_user *user, uint64_t gva)
 {
 	uint64_t *entry = entry_of(&user->shadow, gva, false);
 
@@ -252,7 +252,7 @@ static bool is_filled(struct soft_user *user, uint64_t gva)
 }
 
 /* false: the shadow is full, or memory ran out. */
-static bool fill_window(struct soft_user *user, uint64_t first, uint64_t last)
+static bool fill_window(struct amd64_user *user, uint64_t first, uint64_t last)
 {
 	const struct mti_pt_ops ops = guest_tables(user);
 	struct run run = { 0 };
@@ -268,7 +268,7 @@ static bool fill_window(struct soft_user *user, uint64_t first, uint64_t last)
 	return map_run(user, &run) && room;
 }
 
-bool mti_soft_shadow_fill(struct soft_user *user, uint64_t gva)
+bool mti_soft_amd64_shadow_fill(struct amd64_user *user, uint64_t gva)
 {
 	uint64_t first = gva & ~(WINDOW - 1);
 	uint64_t page = gva & ~(uint64_t)(MOTE_PAGE_SIZE - 1);
@@ -277,31 +277,31 @@ bool mti_soft_shadow_fill(struct soft_user *user, uint64_t gva)
 		return false;
 	if (!fill_window(user, first, first + (WINDOW - 1))) {
 		/* Begin again, with what is needed now. */
-		mti_soft_shadow_reset(user);
+		mti_soft_amd64_shadow_reset(user);
 		if (!fill_window(user, page, page + (MOTE_PAGE_SIZE - 1)))
 			user->shadow.full = true;
 	}
 	return is_filled(user, gva);
 }
 
-bool mti_soft_shadow_standin(struct soft_user *user, uint64_t gva)
+bool mti_soft_amd64_shadow_standin(struct amd64_user *user, uint64_t gva)
 {
-	struct soft_shadow *shadow = &user->shadow;
+	struct amd64_shadow *shadow = &user->shadow;
 	uint64_t page = gva & ~(uint64_t)(MOTE_PAGE_SIZE - 1);
 
-	if (shadow->standin_count == SOFT_STANDINS_MAX)
-		mti_soft_shadow_drop_standins(user);
+	if (shadow->standin_count == AMD64_STANDINS_MAX)
+		mti_soft_amd64_shadow_drop_standins(user);
 	/* Never reached: the shadow has nothing there. */
 	if (uc_mem_map_ptr(user->vm.uc, page, MOTE_PAGE_SIZE, UC_PROT_ALL,
-			   shadow->pool + SOFT_STACK) != UC_ERR_OK)
+			   shadow->pool + AMD64_STACK) != UC_ERR_OK)
 		return false;
 	shadow->standins[shadow->standin_count++] = page;
 	return true;
 }
 
-void mti_soft_shadow_drop_standins(struct soft_user *user)
+void mti_soft_amd64_shadow_drop_standins(struct amd64_user *user)
 {
-	struct soft_shadow *shadow = &user->shadow;
+	struct amd64_shadow *shadow = &user->shadow;
 
 	while (shadow->standin_count > 0) {
 		uint64_t page = shadow->standins[--shadow->standin_count];
@@ -313,26 +313,25 @@ void mti_soft_shadow_drop_standins(struct soft_user *user)
 }
 
 /* Files lose their end first. */
-void mti_soft_shadow_check_files(struct soft_user *user)
+void mti_soft_amd64_shadow_check_files(struct amd64_user *user)
 {
-	struct soft_shadow *shadow = &user->shadow;
+	struct amd64_shadow *shadow = &user->shadow;
 	uint8_t byte;
 	uint32_t i;
 
 	for (i = 0; i < shadow->region_count; i++) {
-		const struct soft_region *region = &shadow->regions[i];
+		const struct amd64_region *region = &shadow->regions[i];
 
 		if (region->borrowed &&
-		    mti_os_copy_memory(&byte,
-				       region->memory + region->size - 1,
+		    mti_os_copy_memory(&byte, region->memory + region->size - 1,
 				       1) < 0) {
-			mti_soft_shadow_reset(user);
+			mti_soft_amd64_shadow_reset(user);
 			return;
 		}
 	}
 }
 
-static void check_region(struct soft_user *user, struct soft_region *region)
+static void check_region(struct amd64_user *user, struct amd64_region *region)
 {
 	size_t pages = region->size / MOTE_PAGE_SIZE;
 	size_t i;
@@ -348,9 +347,9 @@ static void check_region(struct soft_user *user, struct soft_region *region)
 	}
 }
 
-void mti_soft_shadow_check_code(struct soft_user *user)
+void mti_soft_amd64_shadow_check_code(struct amd64_user *user)
 {
-	struct soft_shadow *shadow = &user->shadow;
+	struct amd64_shadow *shadow = &user->shadow;
 	uint32_t i;
 
 	for (i = 0; i < shadow->region_count; i++)
@@ -360,26 +359,26 @@ void mti_soft_shadow_check_code(struct soft_user *user)
 
 /* ------------------------------------------------------ begin and end */
 
-static void put_own_pages(struct soft_shadow *shadow)
+static void put_own_pages(struct amd64_shadow *shadow)
 {
 	uint64_t flags = PRESENT | ACCESSED_DIRTY;
 	uint64_t *entry;
 
 	shadow->tables = 1;
-	memset(shadow->pool + SOFT_ROOT, 0, MOTE_PAGE_SIZE);
+	memset(shadow->pool + AMD64_ROOT, 0, MOTE_PAGE_SIZE);
 	entry = entry_of(shadow, shadow->base, true);
 	*entry = shadow->base | flags | USER;
-	entry = entry_of(shadow, shadow->base + SOFT_STACK, true);
-	*entry = (shadow->base + SOFT_STACK) | flags | WRITABLE;
+	entry = entry_of(shadow, shadow->base + AMD64_STACK, true);
+	*entry = (shadow->base + AMD64_STACK) | flags | WRITABLE;
 }
 
-void mti_soft_shadow_reset(struct soft_user *user)
+void mti_soft_amd64_shadow_reset(struct amd64_user *user)
 {
-	struct soft_shadow *shadow = &user->shadow;
+	struct amd64_shadow *shadow = &user->shadow;
 
-	mti_soft_shadow_drop_standins(user);
+	mti_soft_amd64_shadow_drop_standins(user);
 	while (shadow->region_count > 0) {
-		const struct soft_region *region =
+		const struct amd64_region *region =
 			&shadow->regions[shadow->region_count - 1];
 
 		/* Other memory may come to be there. */
@@ -394,7 +393,7 @@ void mti_soft_shadow_reset(struct soft_user *user)
 }
 
 /* Where the guest has nothing, nor ever will: images do not change. */
-static uint64_t find_hole(struct soft_user *user)
+static uint64_t find_hole(struct amd64_user *user)
 {
 	const struct mti_pt_ops ops = guest_tables(user);
 	struct mti_pt_walk walk;
@@ -403,16 +402,16 @@ static uint64_t find_hole(struct soft_user *user)
 
 	for (at = HOLE_FIRST; at < HOLE_LIMIT; at += HOLE_STEP)
 		if (mti_pt_walk_begin(&walk, user->pt, &ops, user->root, at,
-				      at + SOFT_POOL_BYTES - 1,
+				      at + AMD64_POOL_BYTES - 1,
 				      WINDOW_READS) == MTI_PT_OK &&
 		    mti_pt_walk_next(&walk, &page) == MTI_PT_END)
 			return at;
 	return 0;
 }
 
-mote_status mti_soft_shadow_init(struct soft_user *user, mote_error *err)
+mote_status mti_soft_amd64_shadow_init(struct amd64_user *user, mote_error *err)
 {
-	struct soft_shadow *shadow = &user->shadow;
+	struct amd64_shadow *shadow = &user->shadow;
 	void *pool;
 	uc_err uc;
 	int os;
@@ -422,24 +421,24 @@ mote_status mti_soft_shadow_init(struct soft_user *user, mote_error *err)
 		return mti_error_set(err, MOTE_E_UNSUPPORTED, "create VM",
 				     "the program leaves no room for the "
 				     "emulator between 4 and 512 GiB");
-	os = mti_os_reserve(SOFT_POOL_BYTES, &pool);
+	os = mti_os_reserve(AMD64_POOL_BYTES, &pool);
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_NO_MEMORY, "create VM", -os,
-				    "mmap of %u bytes", SOFT_POOL_BYTES);
+				    "mmap of %u bytes", AMD64_POOL_BYTES);
 	shadow->pool = pool;
 	put_own_pages(shadow);
-	uc = uc_mem_map_ptr(user->vm.uc, shadow->base, SOFT_POOL_BYTES,
+	uc = uc_mem_map_ptr(user->vm.uc, shadow->base, AMD64_POOL_BYTES,
 			    UC_PROT_ALL, shadow->pool);
 	if (uc != UC_ERR_OK)
 		return mti_soft_error(err, "create VM", "uc_mem_map_ptr", uc);
 	return MOTE_OK;
 }
 
-void mti_soft_shadow_fini(struct soft_user *user)
+void mti_soft_amd64_shadow_fini(struct amd64_user *user)
 {
 	while (user->shadow.region_count > 0)
 		drop_region(user);
 	mti_free(&user->vm.hv->allocator, user->shadow.regions);
 	if (user->shadow.pool)
-		mti_os_unmap(user->shadow.pool, SOFT_POOL_BYTES);
+		mti_os_unmap(user->shadow.pool, AMD64_POOL_BYTES);
 }

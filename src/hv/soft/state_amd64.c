@@ -11,9 +11,17 @@ static const char writing[] = "set registers";
 
 /* Layout of an XSAVE area (SDM 1, "Legacy Region of an XSAVE Area"). */
 enum {
-	AT_FCW = 0, AT_FSW = 2, AT_TAGS = 4, AT_FOP = 6, AT_FIP = 8,
-	AT_FDP = 16, AT_MXCSR = 24, AT_MXCSR_MASK = 28, AT_ST = 32,
-	AT_XMM = 160, AT_XSTATE_BV = 512,
+	AT_FCW = 0,
+	AT_FSW = 2,
+	AT_TAGS = 4,
+	AT_FOP = 6,
+	AT_FIP = 8,
+	AT_FDP = 16,
+	AT_MXCSR = 24,
+	AT_MXCSR_MASK = 28,
+	AT_ST = 32,
+	AT_XMM = 160,
+	AT_XSTATE_BV = 512,
 };
 
 #define XSTATE_X87_SSE 3u
@@ -22,47 +30,47 @@ enum {
 #define XMM_REGISTERS 16
 
 /* In the order of mti_machine.general. */
-static const int ids[SOFT_GENERAL] = {
-	UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX, UC_X86_REG_RDX,
-	UC_X86_REG_RSI, UC_X86_REG_RDI, UC_X86_REG_RBP, UC_X86_REG_RSP,
-	UC_X86_REG_R8,	UC_X86_REG_R9,	UC_X86_REG_R10, UC_X86_REG_R11,
-	UC_X86_REG_R12, UC_X86_REG_R13, UC_X86_REG_R14, UC_X86_REG_R15,
+static const int ids[AMD64_GENERAL] = {
+	UC_X86_REG_RAX, UC_X86_REG_RBX,	   UC_X86_REG_RCX, UC_X86_REG_RDX,
+	UC_X86_REG_RSI, UC_X86_REG_RDI,	   UC_X86_REG_RBP, UC_X86_REG_RSP,
+	UC_X86_REG_R8,	UC_X86_REG_R9,	   UC_X86_REG_R10, UC_X86_REG_R11,
+	UC_X86_REG_R12, UC_X86_REG_R13,	   UC_X86_REG_R14, UC_X86_REG_R15,
 	UC_X86_REG_RIP, UC_X86_REG_RFLAGS,
 };
 
-void mti_soft_general_load(struct soft_user *user)
+void mti_soft_amd64_general_load(struct amd64_user *user)
 {
-	void *values[SOFT_GENERAL];
-	int copy[SOFT_GENERAL];
+	void *values[AMD64_GENERAL];
+	int copy[AMD64_GENERAL];
 	size_t i;
 
 	memcpy(copy, ids, sizeof(copy));
-	for (i = 0; i < SOFT_GENERAL; i++)
+	for (i = 0; i < AMD64_GENERAL; i++)
 		values[i] = &user->general[i];
 	/* These registers there are: it cannot fail. */
-	(void)uc_reg_write_batch(user->vm.uc, copy, values, SOFT_GENERAL);
+	(void)uc_reg_write_batch(user->vm.uc, copy, values, AMD64_GENERAL);
 }
 
-void mti_soft_general_store(struct soft_user *user)
+void mti_soft_amd64_general_store(struct amd64_user *user)
 {
-	void *values[SOFT_GENERAL];
-	int copy[SOFT_GENERAL];
+	void *values[AMD64_GENERAL];
+	int copy[AMD64_GENERAL];
 	size_t i;
 
 	memcpy(copy, ids, sizeof(copy));
-	for (i = 0; i < SOFT_GENERAL; i++)
+	for (i = 0; i < AMD64_GENERAL; i++)
 		values[i] = &user->general[i];
-	(void)uc_reg_read_batch(user->vm.uc, copy, values, SOFT_GENERAL);
+	(void)uc_reg_read_batch(user->vm.uc, copy, values, AMD64_GENERAL);
 	/* It may have others, where an instruction did not end. */
 	user->general[MTI_RFLAGS] &= MTI_RFLAGS_SETTABLE | MTI_RFLAGS_USER;
 }
 
-static void get(struct soft_user *user, int id, void *value)
+static void get(struct amd64_user *user, int id, void *value)
 {
 	(void)uc_reg_read(user->vm.uc, id, value);
 }
 
-static void set(struct soft_user *user, int id, const void *value)
+static void set(struct amd64_user *user, int id, const void *value)
 {
 	(void)uc_reg_write(user->vm.uc, id, value);
 }
@@ -85,10 +93,10 @@ static mote_status check_bases(const char *operation, uint64_t fs, uint64_t gs,
 			     (unsigned long long)fs, (unsigned long long)gs);
 }
 
-mote_status mti_soft_registers(struct mti_vm *vm, mote_fault *fault,
-			       uint64_t *fault_address, mote_error *err)
+mote_status mti_soft_amd64_registers(struct mti_vm *vm, mote_fault *fault,
+				     uint64_t *fault_address, mote_error *err)
 {
-	struct soft_user *user = soft_user_of(vm);
+	struct amd64_user *user = amd64_user_of(vm);
 
 	(void)err;
 	fault->register_count = MTI_AMD64_REGISTERS;
@@ -99,20 +107,21 @@ mote_status mti_soft_registers(struct mti_vm *vm, mote_fault *fault,
 	return MOTE_OK;
 }
 
-mote_status mti_soft_set_fs_base(struct mti_vm *vm, uint64_t base,
-				 mote_error *err)
+mote_status mti_soft_amd64_set_fs_base(struct mti_vm *vm, uint64_t base,
+				       mote_error *err)
 {
 	mote_status status = check_bases("set FS base", base, 0, err);
 
 	if (status == MOTE_OK)
-		set(soft_user_of(vm), UC_X86_REG_FS_BASE, &base);
+		set(amd64_user_of(vm), UC_X86_REG_FS_BASE, &base);
 	return status;
 }
 
-mote_status mti_soft_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
-			       mote_error *err)
+mote_status mti_soft_amd64_state_get(struct mti_vm *vm,
+				     struct mti_cpu_state *state,
+				     mote_error *err)
 {
-	struct soft_user *user = soft_user_of(vm);
+	struct amd64_user *user = amd64_user_of(vm);
 
 	(void)err;
 	get(user, UC_X86_REG_FS_BASE, &state->fs_base);
@@ -126,14 +135,14 @@ mote_status mti_soft_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
  * The guest runs no code for it (MOTE_SYSCALL_RESTORE): a copy of the CPU as
  * new is put in its place.
  */
-mote_status mti_soft_state_set(struct mti_vm *vm,
-			       const struct mti_cpu_state *state, bool clean,
-			       mote_error *err)
+mote_status mti_soft_amd64_state_set(struct mti_vm *vm,
+				     const struct mti_cpu_state *state,
+				     bool clean, mote_error *err)
 {
 	static const char operation[] = "restore CPU";
-	struct soft_user *user = soft_user_of(vm);
-	mote_status status = check_bases(operation, state->fs_base,
-					 state->gs_base, err);
+	struct amd64_user *user = amd64_user_of(vm);
+	mote_status status =
+		check_bases(operation, state->fs_base, state->gs_base, err);
 	uc_err uc;
 
 	(void)clean;
@@ -180,7 +189,7 @@ static uint16_t long_tags(uint8_t tags)
 	return made;
 }
 
-static void vector_get(struct soft_user *user, uint8_t *area)
+static void vector_get(struct amd64_user *user, uint8_t *area)
 {
 	const uint64_t present = XSTATE_X87_SSE;
 	const uint32_t mask = MXCSR_MASK;
@@ -204,9 +213,9 @@ static void vector_get(struct soft_user *user, uint8_t *area)
 }
 
 /* Components that the header does not name have their first values. */
-static void vector_set(struct soft_user *user, const uint8_t *given)
+static void vector_set(struct amd64_user *user, const uint8_t *given)
 {
-	uint8_t area[SOFT_VECTOR_BYTES] = { 0 };
+	uint8_t area[AMD64_VECTOR_BYTES] = { 0 };
 	const uint16_t control = MTI_X87_CONTROL_RESET;
 	uint64_t present;
 	uint16_t tags;
@@ -235,10 +244,11 @@ static void vector_set(struct soft_user *user, const uint8_t *given)
 		set(user, UC_X86_REG_XMM0 + i, area + AT_XMM + 16 * i);
 }
 
-mote_status mti_soft_machine_get(struct mti_vm *vm,
-				 struct mti_machine *machine, mote_error *err)
+mote_status mti_soft_amd64_machine_get(struct mti_vm *vm,
+				       struct mti_machine *machine,
+				       mote_error *err)
 {
-	struct soft_user *user = soft_user_of(vm);
+	struct amd64_user *user = amd64_user_of(vm);
 
 	(void)err;
 	memset(machine, 0, sizeof(*machine));
@@ -248,7 +258,7 @@ mote_status mti_soft_machine_get(struct mti_vm *vm,
 	machine->general[MTI_FS_BASE] = machine->fs_base;
 	machine->general[MTI_GS_BASE] = machine->gs_base;
 	vector_get(user, machine->vector);
-	machine->vector_size = SOFT_VECTOR_BYTES;
+	machine->vector_size = AMD64_VECTOR_BYTES;
 	return MOTE_OK;
 }
 
@@ -258,10 +268,10 @@ static mote_status check_vector(const struct mti_machine *machine,
 	uint64_t present;
 	uint32_t mxcsr;
 
-	if (machine->vector_size != SOFT_VECTOR_BYTES)
+	if (machine->vector_size != AMD64_VECTOR_BYTES)
 		return mti_error_set(err, MOTE_E_INVALID, writing,
 				     "%u bytes of vector registers, not %u",
-				     machine->vector_size, SOFT_VECTOR_BYTES);
+				     machine->vector_size, AMD64_VECTOR_BYTES);
 	memcpy(&present, machine->vector + AT_XSTATE_BV, sizeof(present));
 	memcpy(&mxcsr, machine->vector + AT_MXCSR, sizeof(mxcsr));
 	if ((present & ~(uint64_t)XSTATE_X87_SSE) || (mxcsr & ~MXCSR_MASK))
@@ -272,11 +282,11 @@ static mote_status check_vector(const struct mti_machine *machine,
 	return MOTE_OK;
 }
 
-mote_status mti_soft_machine_set(struct mti_vm *vm,
-				 const struct mti_machine *machine,
-				 mote_error *err)
+mote_status mti_soft_amd64_machine_set(struct mti_vm *vm,
+				       const struct mti_machine *machine,
+				       mote_error *err)
 {
-	struct soft_user *user = soft_user_of(vm);
+	struct amd64_user *user = amd64_user_of(vm);
 	uint64_t pc = machine->general[MTI_RIP];
 	uint64_t *flags = &user->general[MTI_RFLAGS];
 	mote_status status;
