@@ -16,11 +16,7 @@ _Atomic bool mti_check_restores;
 static void check_page(const struct mti_memory *memory,
 		       const struct mti_store *store, uint64_t gpa)
 {
-	static const uint8_t zeros[MOTE_PAGE_SIZE];
-	const uint8_t *page = mti_store_page(store, gpa);
-
-	if (memcmp(mti_memory_page(memory, gpa), page ? page : zeros,
-		   MOTE_PAGE_SIZE) == 0)
+	if (mti_store_has(store, gpa, mti_memory_page(memory, gpa)))
 		return;
 	fprintf(stderr,
 		"mote: after a restore the page at 0x%llx is not what it was; "

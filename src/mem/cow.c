@@ -575,15 +575,6 @@ static bool take_back(struct mti_cow *cow, const struct mti_pt_page *page,
 			  &mapping) == MTI_PT_OK;
 }
 
-static bool is_page(const uint8_t *page, const struct mti_store *store,
-		    uint64_t home)
-{
-	static const uint8_t zeros[MOTE_PAGE_SIZE];
-	const uint8_t *kept = mti_store_page(store, home);
-
-	return memcmp(page, kept ? kept : zeros, PAGE) == 0;
-}
-
 size_t mti_cow_reclaim(struct mti_cow *cow, const uint8_t *base, uint64_t size,
 		       const struct mti_store *store, struct mti_dirty *dirty)
 {
@@ -607,7 +598,7 @@ size_t mti_cow_reclaim(struct mti_cow *cow, const uint8_t *base, uint64_t size,
 		home = cow->frames[frame];
 		/* base may show an older state than the one of store. */
 		if (home >= size ||
-		    !is_page(frame_at(cow, frame), store, home) ||
+		    !mti_store_has(store, home, frame_at(cow, frame)) ||
 		    memcmp(base + home, frame_at(cow, frame), PAGE) != 0 ||
 		    !take_back(cow, &page, home))
 			continue;

@@ -37,8 +37,6 @@ struct pieces {
 	size_t capacity;
 };
 
-static const uint8_t zeros[MOTE_PAGE_SIZE];
-
 static bool append(struct pieces *pieces, const struct piece *piece)
 {
 	struct piece *last = pieces->count ?
@@ -104,7 +102,7 @@ static enum piece_kind classify(const struct mti_freeze *freeze, uint64_t gpa,
 	const uint8_t *now = dirty ? own_page(freeze, gpa) : before;
 
 	if (is_transient(freeze, gpa) || !now ||
-	    memcmp(now, zeros, sizeof(zeros)) == 0)
+	    mti_page_is_zero(now))
 		return PIECE_ZERO;
 	if (before && extent->file == 0 &&
 	    (now == before || memcmp(now, before, MOTE_PAGE_SIZE) == 0))
@@ -278,7 +276,7 @@ static mote_status append_mapping(const struct mti_mapping *mapping,
 		page = cow ? mti_cow_at(cow, piece.gpa) : NULL;
 		if (!page)
 			page = buffer + within;
-		if (memcmp(page, zeros, sizeof(zeros)) != 0 &&
+		if (!mti_page_is_zero(page) &&
 		    !append(out, &piece))
 			return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 					     "no memory for the list of pages");
@@ -518,16 +516,13 @@ static mote_status make_file(const struct mti_freeze *freeze,
 {
 	struct batch batch = { .fd = mti_os_memfd("mote-snapshot", size) };
 	int fd = batch.fd;
-	int os = fd < 0 ? fd : write_pieces(freeze, pieces, &batch);
 
-	if (os == 0)
-		os = mti_os_memfd_seal(fd);
-	if (os < 0) {
-		mti_os_close(fd);
-		return mti_error_os(err, MOTE_E_OS, operation, -os,
+	if (fd >= 0)
+		fd = mti_store_seal(fd, write_pieces(freeze, pieces, &batch));
+	if (fd < 0)
+		return mti_error_os(err, MOTE_E_OS, operation, -fd,
 				    "writing %llu bytes to memory",
 				    (unsigned long long)size);
-	}
 	return mti_backing_new(freeze->allocator, fd, size, out, err);
 }
 

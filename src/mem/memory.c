@@ -228,17 +228,6 @@ void mti_memory_written(struct mti_memory *memory, uint64_t gpa)
 	mti_dirty_add(&memory->dirty, gpa, MOTE_PAGE_SIZE);
 }
 
-/* Whether the page is what store says. */
-static bool is_same(const struct mti_memory *memory,
-		    const struct mti_store *store, uint64_t gpa)
-{
-	static const uint8_t zeros[MOTE_PAGE_SIZE];
-	const uint8_t *page = mti_store_page(store, gpa);
-
-	return memcmp(mti_memory_page(memory, gpa), page ? page : zeros,
-		      MOTE_PAGE_SIZE) == 0;
-}
-
 /* Puts back a run of pages of the set. */
 static void settle_run(struct mti_memory *memory,
 		       const struct mti_store *store, uint64_t gpa,
@@ -247,7 +236,7 @@ static void settle_run(struct mti_memory *memory,
 	uint64_t end = gpa + size;
 
 	for (; gpa < end; gpa += MOTE_PAGE_SIZE) {
-		if (is_same(memory, store, gpa))
+		if (mti_store_has(store, gpa, mti_memory_page(memory, gpa)))
 			continue;
 		put_back(memory, store, gpa, MOTE_PAGE_SIZE);
 		mti_dirty_add(&memory->busy, gpa, MOTE_PAGE_SIZE);

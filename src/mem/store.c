@@ -81,15 +81,29 @@ mote_status mti_backing_seal(struct mti_backing *backing, mote_error *err)
 	return MOTE_OK;
 }
 
+static const uint8_t zeros[MOTE_PAGE_SIZE];
+
+bool mti_page_is_zero(const uint8_t *page)
+{
+	return memcmp(page, zeros, sizeof(zeros)) == 0;
+}
+
+bool mti_store_has(const struct mti_store *store, uint64_t gpa,
+		   const uint8_t *page)
+{
+	const uint8_t *kept = mti_store_page(store, gpa);
+
+	return memcmp(page, kept ? kept : zeros, MOTE_PAGE_SIZE) == 0;
+}
+
 /* From offset on, the pages that are zero, or are not. */
 static uint64_t run_of(const struct mti_backing *backing, uint64_t offset,
 		       bool zero)
 {
-	static const uint8_t zeros[MOTE_PAGE_SIZE];
 	uint64_t end = offset;
 
 	while (end < backing->size &&
-	       (memcmp(backing->view + end, zeros, sizeof(zeros)) == 0) == zero)
+	       mti_page_is_zero(backing->view + end) == zero)
 		end += MOTE_PAGE_SIZE;
 	return end - offset;
 }

@@ -92,6 +92,11 @@ const struct mti_extent *mti_store_find(const struct mti_store *store,
 /* The bytes of a page, or NULL if they are zero. */
 const uint8_t *mti_store_page(const struct mti_store *store, uint64_t gpa);
 
+/* Of MOTE_PAGE_SIZE bytes: all are 0; they are what the store has there. */
+bool mti_page_is_zero(const uint8_t *page);
+bool mti_store_has(const struct mti_store *store, uint64_t gpa,
+		   const uint8_t *page);
+
 /* Whether the extents are sorted, apart, and inside memory and files. */
 bool mti_store_valid(const struct mti_store *store);
 

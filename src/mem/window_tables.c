@@ -60,13 +60,6 @@ static bool write_entry(void *context, uint64_t gpa, uint64_t entry)
 	return true;
 }
 
-static bool is_zero(const uint8_t *page)
-{
-	static const uint8_t zero[MOTE_PAGE_SIZE];
-
-	return memcmp(page, zero, sizeof(zero)) == 0;
-}
-
 /* A table that holds something; those that hold nothing are not linked. */
 static bool is_table(const struct mti_memory *memory, uint64_t gpa)
 {
@@ -74,7 +67,7 @@ static bool is_table(const struct mti_memory *memory, uint64_t gpa)
 		       mti_dirty_has(&memory->dirty, gpa) ||
 		       mti_store_page(memory->mapped, gpa);
 
-	return written && !is_zero(memory->base + gpa);
+	return written && !mti_page_is_zero(memory->base + gpa);
 }
 
 /* Finds out which pages are tables, once after each restore. */

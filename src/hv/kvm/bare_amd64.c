@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arch/amd64/boot.h"
+#include "arch/amd64/xsave.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
 #include "os/os.h"
@@ -26,10 +27,6 @@ static const char reading[] = "read CPU";
 #define MSR_FS_BASE 0xc0000100
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
-#define XSAVE_FCW 0
-#define XSAVE_MXCSR 24
-#define XSAVE_XSTATE_BV 512
-#define XSTATE_X87_SSE 3u
 /* x87, SSE, AVX, AVX-512: what snapshots keep. */
 #define XCR0_BITS UINT64_C(0xe7)
 #define TSS_BUSY_BIT 2u
@@ -301,16 +298,16 @@ static int set_vector(struct mti_vm *vm, const struct mti_bare_state *state)
 {
 	const uint16_t control = MTI_X87_CONTROL_RESET;
 	const uint32_t mxcsr = MTI_MXCSR_RESET;
-	const uint64_t present = XSTATE_X87_SSE;
+	const uint64_t present = MTI_XSTATE_X87_SSE;
 	uint8_t area[VECTOR_BYTES] = { 0 };
 
 	if (state->vector_size > sizeof(area))
 		return -EINVAL;
 	memcpy(area, state->vector, state->vector_size);
 	if (state->vector_size == 0) {
-		memcpy(area + XSAVE_FCW, &control, sizeof(control));
-		memcpy(area + XSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
-		memcpy(area + XSAVE_XSTATE_BV, &present, sizeof(present));
+		memcpy(area + MTI_XSAVE_FCW, &control, sizeof(control));
+		memcpy(area + MTI_XSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
+		memcpy(area + MTI_XSAVE_XSTATE_BV, &present, sizeof(present));
 	}
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_XSAVE, area);
 }
@@ -475,9 +472,9 @@ static int read_vector(struct mti_vm *vm, struct mti_bare_state *state)
 	if (os < 0)
 		return os;
 	/* Some show the host's protection keys too, which guests have not. */
-	memcpy(&present, state->vector + XSAVE_XSTATE_BV, sizeof(present));
+	memcpy(&present, state->vector + MTI_XSAVE_XSTATE_BV, sizeof(present));
 	present &= XCR0_BITS;
-	memcpy(state->vector + XSAVE_XSTATE_BV, &present, sizeof(present));
+	memcpy(state->vector + MTI_XSAVE_XSTATE_BV, &present, sizeof(present));
 	state->vector_size = sizeof(state->vector);
 	return 0;
 }

@@ -7,13 +7,13 @@
 
 #include "arch/amd64/boot.h"
 #include "arch/amd64/trap.h"
+#include "arch/amd64/xsave.h"
 #include "arch/arch.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
 #include "os/os.h"
 
 #define VECTOR_BYTES sizeof(((struct mti_machine *)NULL)->vector)
-#define XSAVE_XSTATE_BV 512
 
 static const char reading[] = "read registers";
 static const char writing[] = "set registers";
@@ -84,9 +84,11 @@ static mote_status vector_get(struct mti_vm *vm, struct mti_machine *machine,
 	if (status < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, reading, -status,
 				    "KVM_GET_XSAVE");
-	memcpy(&present, machine->vector + XSAVE_XSTATE_BV, sizeof(present));
+	memcpy(&present, machine->vector + MTI_XSAVE_XSTATE_BV,
+	       sizeof(present));
 	present |= hv->xsave_components;
-	memcpy(machine->vector + XSAVE_XSTATE_BV, &present, sizeof(present));
+	memcpy(machine->vector + MTI_XSAVE_XSTATE_BV, &present,
+	       sizeof(present));
 	machine->vector_size = hv->xsave_size;
 	memcpy(machine->vector_offset, hv->xsave_offset,
 	       sizeof(machine->vector_offset));

@@ -13,18 +13,14 @@
 
 #include "abi/layout.h"
 #include "arch/amd64/boot.h"
+#include "arch/amd64/xsave.h"
 #include "base/error.h"
 #include "hv/kvm/kvm.h"
 #include "os/os.h"
 
 static const char operation[] = "restore CPU";
 
-/* Layout of an XSAVE area (SDM 1, "Legacy Region of an XSAVE Area"). */
-#define XSAVE_FCW 0
-#define X87_CONTROL_BYTES 2 /* the status word is behind it */
-#define XSAVE_MXCSR 24
-#define XSAVE_XSTATE_BV 512
-#define XSTATE_X87_SSE 3u
+#define X87_CONTROL_BYTES 2
 
 #define DR6_RESET 0xffff0ff0u
 #define DR7_RESET 0x400u
@@ -61,14 +57,14 @@ int mti_kvm_clear_events(struct mti_vm *vm)
 static int set_vector(struct mti_vm *vm)
 {
 	const struct mti_cpu_state *state = &vm->state;
-	const uint64_t present = XSTATE_X87_SSE;
+	const uint64_t present = MTI_XSTATE_X87_SSE;
 	struct kvm_xsave xsave;
 	uint8_t *bytes = (uint8_t *)&xsave;
 
 	memset(&xsave, 0, sizeof(xsave));
-	memcpy(bytes + XSAVE_FCW, &state->x87_control, X87_CONTROL_BYTES);
-	memcpy(bytes + XSAVE_MXCSR, &state->mxcsr, sizeof(state->mxcsr));
-	memcpy(bytes + XSAVE_XSTATE_BV, &present, sizeof(present));
+	memcpy(bytes + MTI_XSAVE_FCW, &state->x87_control, X87_CONTROL_BYTES);
+	memcpy(bytes + MTI_XSAVE_MXCSR, &state->mxcsr, sizeof(state->mxcsr));
+	memcpy(bytes + MTI_XSAVE_XSTATE_BV, &present, sizeof(present));
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_XSAVE, &xsave);
 }
 
@@ -258,10 +254,10 @@ mote_status mti_kvm_state_get(struct mti_vm *vm, struct mti_cpu_state *state,
 				    "KVM_GET_XSAVE");
 	state->fs_base = sregs.fs.base;
 	state->gs_base = sregs.gs.base;
-	memcpy(&state->mxcsr, (uint8_t *)&xsave + XSAVE_MXCSR,
+	memcpy(&state->mxcsr, (uint8_t *)&xsave + MTI_XSAVE_MXCSR,
 	       sizeof(state->mxcsr));
 	state->x87_control = 0;
-	memcpy(&state->x87_control, (uint8_t *)&xsave + XSAVE_FCW,
+	memcpy(&state->x87_control, (uint8_t *)&xsave + MTI_XSAVE_FCW,
 	       X87_CONTROL_BYTES);
 	return MOTE_OK;
 }

@@ -6,8 +6,6 @@
 #include "hv/soft/bare_cpu.h"
 
 /* Changes of these may change what is mapped. */
-#define CR0_MMU (CR0_PG | CR0_WP | CR0_PE)
-#define CR4_MMU (CR4_PSE | CR4_PAE | CR4_PGE)
 
 #define DR6_ONES UINT64_C(0xffff0ff0)
 #define DR7_ONES UINT64_C(0x400)

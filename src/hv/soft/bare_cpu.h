@@ -76,7 +76,6 @@
 
 #define FLAG_ONE UINT64_C(0x2)
 #define FLAGS_PLAIN UINT64_C(0xcd5) /* that any instruction may change */
-#define FLAG_CF UINT64_C(0x1)
 #define FLAG_ZF UINT64_C(0x40)
 #define FLAG_TF UINT64_C(0x100)
 #define FLAG_IF UINT64_C(0x200)
@@ -361,8 +360,6 @@ bool mti_bare_control(struct mti_soft_bare *bare, const struct insn *insn);
 bool mti_bare_msr(struct mti_soft_bare *bare, const struct insn *insn);
 bool mti_bare_tables(struct mti_soft_bare *bare, const struct insn *insn);
 bool mti_bare_cpuid(struct mti_soft_bare *bare);
-bool mti_bare_io(struct mti_soft_bare *bare, const struct insn *insn,
-		 struct mti_exit *exit, bool *left);
 bool mti_bare_complete_in(struct mti_soft_bare *bare);
 bool mti_bare_move_segment(struct mti_soft_bare *bare, const struct insn *insn);
 bool mti_bare_far(struct mti_soft_bare *bare, const struct insn *insn);

@@ -261,8 +261,8 @@ static bool string_io(struct mti_soft_bare *bare, const struct insn *insn,
 	return true;
 }
 
-bool mti_bare_io(struct mti_soft_bare *bare, const struct insn *insn,
-		 struct mti_exit *exit, bool *left)
+static bool move_io(struct mti_soft_bare *bare, const struct insn *insn,
+		    struct mti_exit *exit, bool *left)
 {
 	unsigned int wide = insn->operand == 2 ? 2 : 4;
 	unsigned int size = insn->opcode & 1 ? wide : 1;
@@ -375,7 +375,7 @@ static bool dispatch(struct mti_soft_bare *bare, const struct insn *insn,
 	case 0xed:
 	case 0xee:
 	case 0xef:
-		return mti_bare_io(bare, insn, exit, left);
+		return move_io(bare, insn, exit, left);
 	case 0xcc:
 	case 0xcd:
 	case 0xce:
