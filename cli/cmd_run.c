@@ -224,6 +224,8 @@ static void note_path(struct cli_run *run)
 /* Opens the file and checks the command line against what is in it. */
 static bool prepare_call(struct cli_run *run)
 {
+	const char *after = cli_run_options_after(&run->options);
+
 	if (run->options.snapshot) {
 		if (!cli_run_load(run))
 			return false;
@@ -240,14 +242,14 @@ static bool prepare_call(struct cli_run *run)
 		return false;
 	if (!run->options.function)
 		return run->options.saves || check_main(run);
-	if (!cli_find_export(run->image, run->options.function, &run->prototype,
-			     &run->failure)) {
+	if (!cli_find_export(run->image, run->options.function, after,
+			     &run->prototype, &run->failure)) {
 		cli_hint_main(&run->failure, run->image, &run->options);
 		return false;
 	}
 	return cli_arguments_init(&run->arguments, &run->prototype,
 				  run->options.args, run->options.arg_count,
-				  &run->input, &run->failure);
+				  after, &run->input, &run->failure);
 }
 
 /*

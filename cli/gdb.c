@@ -75,31 +75,6 @@ void cli_gdb_close(struct cli_gdb *gdb)
 	gdb->folder[0] = '\0';
 }
 
-static bool is_plain(const char *text)
-{
-	return *text != '\0' &&
-	       text[strspn(text, "abcdefghijklmnopqrstuvwxyz"
-				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789_./+:@%-")] == '\0';
-}
-
-/* A word as a shell reads it. */
-static void add_word(struct cli_text *out, const char *word)
-{
-	if (is_plain(word)) {
-		cli_text_add(out, "%s", word);
-		return;
-	}
-	cli_text_add(out, "'");
-	for (; *word; word++) {
-		if (*word == '\'')
-			cli_text_add(out, "'\\''");
-		else
-			cli_text_clean(out, word, 1);
-	}
-	cli_text_add(out, "'");
-}
-
 void cli_gdb_hint(const struct cli_gdb *gdb, const char *guest,
 		  const char *command)
 {
@@ -116,10 +91,10 @@ void cli_gdb_hint(const struct cli_gdb *gdb, const char *guest,
 		 path ? "" : "localhost:", where + 1);
 	cli_text_init(&text, line, sizeof(line));
 	cli_text_add(&text, "gdb -ex ");
-	add_word(&text, remote);
+	cli_text_word(&text, remote);
 	if (guest && strcmp(guest, "-") != 0) {
 		cli_text_add(&text, " ");
-		add_word(&text, guest);
+		cli_text_word(&text, guest);
 	}
 	fprintf(stderr,
 		"mote %s: the guest waits for gdb; in another terminal:\n"

@@ -244,3 +244,10 @@ bool cli_run_options_read(int argc, char **argv,
 		return true;
 	return read_operands(argc, argv, options, failure);
 }
+
+const char *cli_run_options_after(const struct cli_run_options *options)
+{
+	if (options->saves)
+		return "DIR:TAG";
+	return options->snapshot ? "FUNCTION" : "GUEST";
+}

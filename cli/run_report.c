@@ -269,7 +269,10 @@ static int print_json(struct cli_run *run, int status)
 
 	add_backtrace(run, error);
 	if (!name)
-		name = run->options.guest && !run->options.saves ? "main" : "";
+		name = (run->options.guest || run->options.snapshot) &&
+				       !run->options.saves ?
+			       "main" :
+			       "";
 	cli_json_set(object, "function",
 		     run->bare ? json_null()
 			       : cli_json_text(name, strlen(name)));

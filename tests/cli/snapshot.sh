@@ -105,6 +105,24 @@ err_has 'five'
 run run --snapshot "$layout:five" Count 1
 out "51$nl"
 
+# --- a guest that has only main
+run snapshot save "$layout:main" cli-onlymain.elf
+status 0
+for command in run debug; do
+	run "$command" --snapshot "$layout:main" the 'fat cat'
+	status 2
+	err "mote $command: the guest has no function 'the'
+it has no functions
+to pass arguments to main: mote $command --snapshot $layout:main -- the \
+'fat cat'$nl"
+done
+run run --snapshot "$layout:five" Count 1 --json
+status 2
+err_has "options go before FUNCTION$nl"
+run run --json --snapshot "$layout:main"
+status 0
+json main function
+
 # --- wrong use
 run snapshot
 status 2
