@@ -122,6 +122,22 @@ err_has "options go before FUNCTION$nl"
 run run --json --snapshot "$layout:main"
 status 0
 json main function
+run run --snapshot "$layout:main" -- the 'fat cat' -x --
+status 0
+out "the${nl}fat cat${nl}-x${nl}--$nl"
+run run -xj --snapshot="$layout:main" -- -- b
+status 0
+json "--${nl}b" stdout
+run run --snapshot "$layout:main" --
+status 0
+out ''
+# That is the value of an option, and ends none.
+run run --snapshot "$layout:five" --host -- Count 1
+status 2
+err_has '--host'
+run run -n 2 --snapshot "$layout:main" -- a
+status 2
+err_has '--repeat needs a FUNCTION'
 
 # --- wrong use
 run snapshot
