@@ -223,11 +223,26 @@ static void note_path(struct cli_run *run)
 	free(path);
 }
 
-/* Opens the file and checks the command line against what is in it. */
-static bool prepare_call(struct cli_run *run)
+/* Reads the arguments, which may be in files. */
+static bool prepare_function(struct cli_run *run)
 {
 	const char *after = cli_run_options_after(&run->options);
 
+	if (!run->options.function)
+		return run->options.saves || check_main(run);
+	if (!cli_find_export(run->image, run->options.function, after,
+			     &run->prototype, &run->failure)) {
+		cli_hint_main(&run->failure, run->image, &run->options);
+		return false;
+	}
+	return cli_arguments_init(&run->arguments, &run->prototype,
+				  run->options.args, run->options.arg_count,
+				  after, &run->input, &run->failure);
+}
+
+/* Opens the file and checks the command line against what is in it. */
+static bool prepare_call(struct cli_run *run)
+{
 	if (run->options.snapshot) {
 		if (!cli_run_load(run))
 			return false;
@@ -240,18 +255,10 @@ static bool prepare_call(struct cli_run *run)
 	look_at_kind(run);
 	if (run->bare)
 		return check_bare(run);
-	if (!check_debug(run))
-		return false;
-	if (!run->options.function)
-		return run->options.saves || check_main(run);
-	if (!cli_find_export(run->image, run->options.function, after,
-			     &run->prototype, &run->failure)) {
-		cli_hint_main(&run->failure, run->image, &run->options);
-		return false;
-	}
-	return cli_arguments_init(&run->arguments, &run->prototype,
-				  run->options.args, run->options.arg_count,
-				  after, &run->input, &run->failure);
+	/* The results of host functions may be in files, too. */
+	return check_debug(run) && prepare_function(run) &&
+	       cli_hosts_init(&run->hosts, &run->options, run->image,
+			      &run->input, &run->failure);
 }
 
 /*
@@ -346,9 +353,6 @@ static bool make_sandbox(struct cli_run *run)
 	uint64_t start;
 	mote_status status;
 
-	if (!cli_hosts_init(&run->hosts, &run->options, run->image, &run->input,
-			    &run->failure))
-		return false;
 	options.flags = MOTE_SANDBOX_OUTPUT_LINES;
 	options.host_functions = run->hosts.functions;
 	options.host_function_count = run->hosts.count;

@@ -258,6 +258,23 @@ run run -H x=1 "$program" Seven
 status 2
 err_has 'it has no imports'
 
+# The result may be in a file, which is read before the filter is there.
+printf 'from\na file' >"$scratch/blob"
+run run -H "Blob=@$scratch/blob" cli-asks.elf Fetch ''
+status 0
+err ''
+out "from${nl}a file"
+run_with "$scratch/blob" run --host Blob=@- cli-asks.elf Fetch ''
+status 0
+out "from${nl}a file"
+run_with "$scratch/blob" run --host Blob=@- cli-asks.elf Fetch @-
+status 2
+err "mote run: --host Blob: standard input is argument 1 (before) already; \
+give the bytes as @FILE$nl"
+run run -H "Blob=@$scratch/none" cli-asks.elf Fetch ''
+status 2
+err_has "--host Blob: cannot read '$scratch/none': No such file"
+
 # --- main
 run run "$program"
 status 0
