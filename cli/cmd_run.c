@@ -15,6 +15,7 @@
 #include "harden.h"
 #include "image_view.h"
 #include "run.h"
+#include "run_files.h"
 #include "text.h"
 #include "timing.h"
 
@@ -485,66 +486,6 @@ static bool call(struct cli_run *run)
 	return cli_fail_library(&run->failure);
 }
 
-static bool open_file(struct cli_run *run, struct cli_new_file *file,
-		      const char *option, const char *path,
-		      enum cli_new_file_kind kind)
-{
-	return cli_new_file_open(file, option, path, kind, cli_run_name(run),
-				 &run->failure);
-}
-
-/* While files can be opened. */
-static bool open_files(struct cli_run *run)
-{
-	const struct cli_run_options *options = &run->options;
-	struct cli_failure *failure = &run->failure;
-
-	if (!open_file(run, &run->core, "--core", options->core,
-		       CLI_FILE_CORE) ||
-	    !open_file(run, &run->profile.file, "--profile", options->profile,
-		       CLI_FILE_REPORT) ||
-	    !open_file(run, &run->heap.file, "--heap-profile",
-		       options->heap_profile, CLI_FILE_REPORT) ||
-	    !open_file(run, &run->observe.trace_file, "--trace",
-		       options->trace, CLI_FILE_REPORT) ||
-	    !open_file(run, &run->observe.metrics_file, "--metrics",
-		       options->metrics, CLI_FILE_REPORT))
-		return false;
-	if ((options->profile && !cli_profile_init(&run->profile)) ||
-	    (options->heap_profile && !cli_heap_init(&run->heap)))
-		return cli_fail(failure, CLI_EXIT_HOST, MOTE_E_NO_MEMORY,
-				"out of memory");
-	return true;
-}
-
-/* What fails here changes nothing about how the guest ended. */
-static void write_core(struct cli_run *run)
-{
-	struct cli_new_file *core = &run->core;
-	mote_error err = MOTE_ERROR_INIT;
-
-	if (!core->path)
-		return;
-	if (mote_sandbox_dump_core(run->box, core->fd, &err) == MOTE_OK)
-		core->written = true;
-	else
-		memcpy(core->error, err.text, sizeof(core->error));
-}
-
-static void write_profiles(struct cli_run *run)
-{
-	char title[1024];
-	const char *name = cli_run_name(run);
-	const char *slash = strrchr(name, '/');
-
-	snprintf(title, sizeof(title), "%s %s", slash ? slash + 1 : name,
-		 run->options.function ? run->options.function : "main");
-	if (run->options.profile)
-		cli_profile_write(&run->profile, run->image, title);
-	if (run->options.heap_profile)
-		cli_heap_write(&run->heap, run->image, title);
-}
-
 /* The sandbox is gone already, but what it said of a crash is not. */
 static void look_at_start(struct cli_run *run)
 {
@@ -560,7 +501,7 @@ static void look_at_failure(struct cli_run *run)
 	if (mote_sandbox_state(run->box) != MOTE_SANDBOX_POISONED)
 		return;
 	cli_frames_of_sandbox(&run->frames, run->box);
-	write_core(run);
+	cli_run_write_core(run);
 }
 
 static void use_sandbox(struct cli_run *run)
@@ -611,7 +552,7 @@ static void give_up_calls(const struct cli_run *run)
 
 static void run_guest(struct cli_run *run)
 {
-	if (!open_guest(run) || !open_files(run) ||
+	if (!open_guest(run) || !cli_run_open_files(run) ||
 	    !cli_observe_open(&run->observe, run->engine, &run->output,
 			      &run->failure) ||
 	    !open_gdb(run))
@@ -623,8 +564,7 @@ static void run_guest(struct cli_run *run)
 		cli_output_end(&run->output);
 		look_at_start(run);
 	}
-	write_profiles(run);
-	(void)cli_observe_write(&run->observe, run->engine, &run->failure);
+	cli_run_write_files(run);
 	if (run->box &&
 	    mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
 		memset(&run->stats, 0, sizeof(run->stats));

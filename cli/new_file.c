@@ -72,10 +72,15 @@ void cli_new_file_write(struct cli_new_file *file, const void *data,
 	int error = cli_write_all(file->fd, data, size);
 
 	if (error)
-		snprintf(file->error, sizeof(file->error), "%s",
-			 strerror(error));
+		cli_new_file_fail(file, error);
 	else
 		file->written = true;
+}
+
+void cli_new_file_fail(struct cli_new_file *file, int os_errno)
+{
+	file->os_errno = os_errno;
+	snprintf(file->error, sizeof(file->error), "%s", strerror(os_errno));
 }
 
 bool cli_new_file_is(const struct cli_new_file *file, const char *ending)

@@ -20,6 +20,7 @@ struct cli_new_file {
 	const char *path; /* NULL: none is wanted */
 	int fd;
 	bool written;
+	int os_errno; /* why not, if the system said that */
 	char error[MOTE_ERROR_TEXT_MAX]; /* why not; "" if nothing failed */
 };
 
@@ -35,6 +36,9 @@ void cli_new_file_close(struct cli_new_file *file);
 /* All of it. */
 void cli_new_file_write(struct cli_new_file *file, const void *data,
 			size_t size);
+
+/* It cannot be written. */
+void cli_new_file_fail(struct cli_new_file *file, int os_errno);
 
 /* Whether its name ends so. */
 bool cli_new_file_is(const struct cli_new_file *file, const char *ending);

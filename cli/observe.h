@@ -39,7 +39,6 @@ void cli_observe_explain(const struct cli_observe *observe,
 			 struct cli_failure *failure);
 
 /* Writes both files, also after a failure of the guest. */
-bool cli_observe_write(struct cli_observe *observe, mote_engine *engine,
-		       struct cli_failure *failure);
+void cli_observe_write(struct cli_observe *observe, mote_engine *engine);
 
 #endif

@@ -146,17 +146,54 @@ done
 run run --metrics /dev/stderr "$guest" Parse x
 status 0
 err_has 'mote_calls_total'
-if [ -c /dev/full ]; then
-	run run --trace /dev/full "$guest" Parse x
+# unwritten OPTION WORDS: that is a failure if nothing else failed.
+unwritten()
+{
+	run run "$1" /dev/full "$guest" Parse x
 	status 5
-	err_has "cannot write '/dev/full': No space left on device"
-	run run --metrics /dev/full "$guest" Parse x
+	out "7$nl"
+	err_has "${nl}mote run: $2 written: No space left on device$nl"
+	run run --json "$1" /dev/full "$guest" Parse x
 	status 5
-	err_has "cannot write '/dev/full': No space left on device"
+	json MOTE_E_OS error name
+	json "$2 written: No space left on device" error text
+	json 28 error errno
+	key=$(printf '%s' "${1#--}" | tr - _)
+	json /dev/full "$key" file
+	json 'No space left on device' "$key" error
 	# What the guest did wrong counts for more.
-	run run --metrics /dev/full "$guest" Crash
+	run run "$1" /dev/full "$guest" Crash
 	status 3
+	err_has 'mote run: Crash crashed: '
+	err_has "${nl}mote run: $2 written: No space left on device$nl"
+	run run --json "$1" /dev/full "$guest" Crash
+	status 3
+	json MOTE_E_GUEST_FAULT error name
+	json 'No space left on device' "$key" error
+	# So does the status of main.
+	run run "$1" /dev/full cli-exits.elf
+	status 7
+	err "mote run: $2 written: No space left on device$nl"
+}
+
+if [ -c /dev/full ]; then
+	unwritten --trace 'no trace was'
+	unwritten --metrics 'no metrics were'
+	unwritten --profile 'no profile was'
+	unwritten --heap-profile 'no heap profile was'
+	# The first is the failure, others are lines of their own.
+	run run --trace /dev/full --metrics /dev/full "$guest" Parse x
+	status 5
+	[ "$(printf '%s' "$err" | grep -c ' written: ')" -eq 2 ] ||
+		complain 'each' 'once' "$err"
 fi
+run run --json --trace "$file" --metrics "$other" "$guest" Parse x
+json "$file" trace file
+json null trace error
+json "$other" metrics file
+run run --json "$guest" Parse x
+json null trace
+json null metrics
 # A wrong command does not empty a file.
 echo kept >"$file"
 run run --trace "$file" "$guest" NoSuch
