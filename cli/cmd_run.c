@@ -9,6 +9,7 @@
 
 #include <mote/bare.h>
 
+#include "cancel.h"
 #include "cmd.h"
 #include "functions.h"
 #include "guest_file.h"
@@ -62,7 +63,8 @@ const char cli_run_help[] =
 	"Exit status: 0 done; 1 the function returned an error (main: its own\n"
 	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
 	"exceeded a limit; 4 out of time; 5 no hypervisor, or this machine\n"
-	"failed; 6 bad file.\n";
+	"failed; 6 bad file; 130 Ctrl-C, which cancels the call: reports are\n"
+	"written. A second one ends it at once.\n";
 
 const char cli_debug_help[] =
 	"usage: mote debug [options] GUEST [FUNCTION [ARG...]]\n"
@@ -475,6 +477,10 @@ static bool call(struct cli_run *run)
 	for (uint64_t i = 0; i < run->options.repeat; i++) {
 		uint64_t start = cli_now_ns();
 
+		if (cli_cancel_signal()) {
+			run->failure.error.code = status = MOTE_E_CANCELLED;
+			break;
+		}
 		status = call_once(run, &result);
 		run->samples[run->sample_count++] = cli_now_ns() - start;
 		if (status != MOTE_OK)
@@ -483,6 +489,10 @@ static bool call(struct cli_run *run)
 	cli_output_end(&run->output);
 	if (status == MOTE_OK)
 		return cli_run_take_result(run, &result);
+	if (status == MOTE_E_CANCELLED && cli_cancel_signal())
+		snprintf(run->failure.error.text,
+			 sizeof(run->failure.error.text), "ended by %s",
+			 cli_cancel_name());
 	return cli_fail_library(&run->failure);
 }
 
@@ -550,6 +560,18 @@ static void give_up_calls(const struct cli_run *run)
 			cli_run_command(run), strerror(error));
 }
 
+/*
+ * With a debugger they end it at once, as they do while it is waited for: the
+ * one who holds the guest is at another terminal.
+ */
+static bool catch_signals(struct cli_run *run)
+{
+	if (run->gdb.address[0] != '\0' || cli_cancel_open(run->box))
+		return true;
+	return cli_fail(&run->failure, CLI_EXIT_HOST, MOTE_E_NO_MEMORY,
+			"out of memory");
+}
+
 static void run_guest(struct cli_run *run)
 {
 	if (!open_guest(run) || !cli_run_open_files(run) ||
@@ -558,7 +580,7 @@ static void run_guest(struct cli_run *run)
 	    !open_gdb(run))
 		return;
 	give_up_calls(run);
-	if (make_sandbox(run)) {
+	if (make_sandbox(run) && catch_signals(run)) {
 		use_sandbox(run);
 	} else {
 		cli_output_end(&run->output);
@@ -572,6 +594,7 @@ static void run_guest(struct cli_run *run)
 
 static void run_fini(struct cli_run *run)
 {
+	cli_cancel_close();
 	mote_sandbox_free(run->box);
 	mote_snapshot_unref(run->snapshot);
 	mote_image_unref(run->image);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "fault.h"
 #include "json.h"
 #include "run.h"
@@ -263,6 +264,8 @@ int cli_run_report(struct cli_run *run)
 	status = (int)run->failure.exit;
 	if (status == CLI_EXIT_DONE)
 		status = run->main_status;
+	if (cli_cancel_signal())
+		status = CLI_EXIT_SIGNAL + cli_cancel_signal();
 	if (run->options.json)
 		return print_json(run, status);
 	if (run->failure.exit != CLI_EXIT_DONE)
