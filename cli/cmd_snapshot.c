@@ -36,7 +36,8 @@ const char cli_snapshot_help[] =
 	"  -j, --json  print one JSON object, errors included\n"
 	"  -h, --help  print this\n"
 	"\n"
-	"Exit status: as of 'mote run'; 6 if DIR or the snapshot is wrong.\n";
+	"Exit status: as of 'mote run'; 5 if it could not be written, as on a\n"
+	"full disk; 6 if DIR or the snapshot is wrong.\n";
 
 struct request {
 	bool help;
@@ -78,7 +79,7 @@ static void remove_tag(struct request *request)
 	if (mote_snapshot_remove(request->name.directory,
 				 request->name.reference,
 				 &request->failure.error) != MOTE_OK)
-		(void)cli_fail_layout(&request->failure);
+		(void)cli_fail_layout_write(&request->failure);
 }
 
 static void verify(struct request *request)

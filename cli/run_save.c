@@ -60,7 +60,7 @@ bool cli_run_save(struct cli_run *run)
 	}
 	mote_snapshot_unref(snapshot);
 	if (status != MOTE_OK)
-		return cli_fail_layout(&run->failure);
+		return cli_fail_layout_write(&run->failure);
 	if (!run->options.json)
 		fprintf(stderr, "saved %s\n", run->digest);
 	return true;

@@ -202,6 +202,33 @@ status 6
 run inspect "$layout:none"
 status 2
 
+# --- it cannot be written
+ran='mote snapshot save with a limit of the size of files'
+(
+	ulimit -f 8
+	"$MOTE" snapshot save "$layout:large" "$counter" \
+		>"$scratch/out" 2>"$scratch/err" </dev/null
+)
+status=$?
+collect
+status 5
+err_has 'File too large'
+mkdir "$scratch/small"
+full='mount -t tmpfs -o size=16k tmpfs "$1" && shift && exec "$@"'
+# shellcheck disable=SC2016 # for the inner shell
+if unshare -rm sh -c 'mount -t tmpfs tmpfs "$1"' sh "$scratch/small" \
+	2>/dev/null; then
+	ran='mote snapshot save to a full disk'
+	unshare -rm sh -c "$full" sh "$scratch/small" "$MOTE" snapshot save \
+		"$scratch/small:x" "$counter" >"$scratch/out" 2>"$scratch/err"
+	status=$?
+	collect
+	status 5
+	err_has 'No space left on device'
+fi
+run snapshot save "$counter/none:x" "$counter"
+status 6
+
 # --- a damaged blob is found
 # The largest: what "five" named before is there as well.
 blob=$(find "$layout/blobs/sha256" -type f -size +8k -printf '%s %p\n' |
