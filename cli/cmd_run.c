@@ -538,6 +538,10 @@ static bool open_gdb(struct cli_run *run)
 		return true;
 	if (!cli_gdb_open(&run->gdb, options->gdb, &run->failure))
 		return false;
+	/* The library says what is wrong, and nobody is to type it for that. */
+	if (!cli_gdb_can_listen(&run->gdb) ||
+	    !cli_hosts_suffice(&run->hosts, run->image))
+		return true;
 	if (options->debug || !options->json)
 		cli_gdb_hint(&run->gdb, options->guest, cli_run_command(run));
 	return true;

@@ -22,6 +22,12 @@ bool cli_gdb_open(struct cli_gdb *gdb, const char *wanted,
 		  struct cli_failure *failure);
 void cli_gdb_close(struct cli_gdb *gdb);
 
+/*
+ * Whether the library will be able to listen there, by listening there now.
+ * If not, it says why when it tries.
+ */
+bool cli_gdb_can_listen(const struct cli_gdb *gdb);
+
 /* Prints on standard error what to type. guest: its file, or NULL. */
 void cli_gdb_hint(const struct cli_gdb *gdb, const char *guest,
 		  const char *command);

@@ -110,12 +110,25 @@ gdb_has '^Breakpoint 1, '
 gdb_has '^\[Inferior 1 (Remote target) exited'
 err_has "target remote $scratch/here"
 
+# Nobody is asked to type what would not work.
 run run --gdb nowhere cli-program.elf
 status 2
-err_has 'gdb: "nowhere" is neither unix:PATH nor tcp:PORT'
+err 'mote run: gdb: "nowhere" is neither unix:PATH nor tcp:PORT'"$nl"
+run run --gdb tcp:0x10 cli-program.elf
+status 2
+err 'mote run: gdb: "tcp:0x10": a port is 1 to 65535'"$nl"
 run run --gdb "unix:$scratch" cli-program.elf
 status 5
-err_has "gdb: unix:$scratch: Address already in use"
+err "mote run: gdb: unix:$scratch: Address already in use$nl"
+run debug --gdb "unix:$scratch/none/socket" cli-program.elf
+status 5
+err "mote debug: gdb: unix:$scratch/none/socket: No such file or directory$nl"
+run debug cli-hello.elf SayHello World
+status 2
+case $err in
+*'waits for gdb'*) complain 'without an import' 'no invitation' "$err" ;;
+esac
+err_has 'mote debug: the guest needs host functions: GetWeekday'
 run debug
 status 2
 err "mote debug: no GUEST given; see 'mote debug --help'$nl"
