@@ -16,6 +16,7 @@
 #include "harden.h"
 #include "image_view.h"
 #include "run.h"
+#include "run_explain.h"
 #include "run_files.h"
 #include "text.h"
 #include "timing.h"
@@ -110,8 +111,10 @@ static bool read_guest(struct cli_run *run)
 	if (run->options.snapshot)
 		return true;
 	if (!cli_guest_read(run->options.guest, &run->file, &run->file_size,
-			    &run->failure))
+			    &run->failure)) {
+		cli_run_explain_guest(run);
 		return false;
+	}
 	if (strcmp(run->options.guest, "-") == 0)
 		snprintf(run->input.taken, sizeof(run->input.taken),
 			 "the GUEST");
@@ -222,7 +225,8 @@ static void note_path(struct cli_run *run)
 		return;
 	path = realpath(run->options.guest, NULL);
 	if (path && mote_image_set_path(run->image, path, NULL) != MOTE_OK)
-		fputs("mote run: out of memory\n", stderr);
+		fprintf(stderr, "mote %s: out of memory\n",
+			cli_run_command(run));
 	free(path);
 }
 
@@ -392,6 +396,7 @@ static bool make_sandbox(struct cli_run *run)
 		return true;
 	cli_fail_library(&run->failure);
 	cli_observe_explain(&run->observe, &run->failure);
+	cli_run_explain_sandbox(run, status);
 	if (status == MOTE_E_UNSUPPORTED && run->soft_helps)
 		cli_hint(&run->failure,
 			 "with --backend soft it runs, on an emulated CPU");
@@ -447,7 +452,8 @@ static mote_status run_bare(struct cli_run *run, mote_value *result)
 		return MOTE_OK;
 	}
 	if (ended.end == MOTE_RUN_HALTED && !run->options.json)
-		fputs("mote run: the guest has halted\n", stderr);
+		fprintf(stderr, "mote %s: the guest has halted\n",
+			cli_run_command(run));
 	run->main_status = (int)(ended.status & 0xff);
 	*result = (mote_value)MOTE_I32(run->main_status);
 	return MOTE_OK;
@@ -630,7 +636,8 @@ static int run_command(int argc, char **argv, bool saves, bool debug)
 	int status;
 
 	if (!run) {
-		fputs("mote run: out of memory\n", stderr);
+		fprintf(stderr, "mote %s: out of memory\n",
+			saves ? "snapshot" : argv[0]);
 		return CLI_EXIT_HOST;
 	}
 	cli_failure_init(&run->failure);

@@ -66,7 +66,10 @@ static void read_options(struct request *request, int argc, char **argv)
 	}
 	if (request->help || request->failure.exit != CLI_EXIT_DONE)
 		return;
-	if (optind + 1 != argc)
+	if (optind + 1 < argc && argv[optind + 1][0] == '-')
+		cli_fail(&request->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			 "%s takes one operand; options go before it", argv[0]);
+	else if (optind + 1 != argc)
 		cli_fail(&request->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
 			 "%s takes one operand; see 'mote snapshot --help'",
 			 argv[0]);

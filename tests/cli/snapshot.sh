@@ -196,7 +196,49 @@ status 2
 err_has 'did you mean'
 run run --heap 1M --snapshot "$layout:five" Count 1
 status 2
-err_has 'heap'
+err "mote run: --heap: the snapshot has 16M, not 1M${nl}leave out --heap$nl"
+run run --stack 65537 --snapshot "$layout:five" Count 1
+status 2
+err_has "--stack: the snapshot has 1M, not 65537${nl}leave out --stack$nl"
+run run --io 2M --snapshot "$layout:five" Count 1
+status 2
+err_has '--io: the snapshot has '
+err_has ", not 2M${nl}leave out --io$nl"
+run run --heap 16M --snapshot "$layout:five" Count 1
+status 0
+# Somebody forgot --snapshot.
+run run "$layout:five" Count 1
+status 6
+err "mote run: $layout:five: No such file or directory
+to go on from a snapshot: mote run --snapshot $layout:five Count 1$nl"
+run debug "$layout:main" -- 'fat cat'
+status 6
+err_has "snapshot: mote debug --snapshot $layout:main -- 'fat cat'$nl"
+# Options that come too late.
+run snapshot save "$layout:x" --host a=b "$counter"
+status 6
+err "mote snapshot: --host: No such file or directory
+options go before DIR:TAG$nl"
+run snapshot save "$layout:x" "$counter" --json
+status 2
+err_has "options go before DIR:TAG$nl"
+for action in list rm verify; do
+	run snapshot "$action" "$layout" --json
+	status 2
+	err "mote snapshot: $action takes one operand; options go before it$nl"
+done
+# What follows the guest is not for its main: that would be to run it.
+run snapshot save "$layout:main" cli-onlymain.elf q
+status 2
+err "mote snapshot: the guest has no function 'q'
+it has no functions
+to save the state before main, and run it later:
+  mote snapshot save $layout:main cli-onlymain.elf
+  mote run --snapshot $layout:main -- q$nl"
+# What is written is said in the name of the command.
+run snapshot save --core "$scratch/core" "$layout:x" "$counter" Crash
+status 3
+err_has "mote snapshot: wrote a core; to see it: mote core $scratch/core$nl"
 run run --snapshot "$scratch/none:x" Count 1
 status 6
 run inspect "$layout:none"
