@@ -56,6 +56,7 @@ const char cli_run_help[] =
 	"  -s, --stats           print times and counts on standard error\n"
 	"  -h, --help            print this\n"
 	"\n"
+	"FILE - is standard output, but for a core.\n"
 	"Arguments that are bytes: hex digits, @FILE, or @- (standard input).\n"
 	"\n"
 	"MOTE_LOG in the environment chooses the log messages that are shown:\n"

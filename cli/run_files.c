@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "text.h"
 
@@ -41,16 +42,74 @@ static void list(struct cli_run *run, struct row rows[FILES])
 	memcpy(rows, all, sizeof(all));
 }
 
+static bool refuse(struct cli_run *run, const struct row *row, const char *why,
+		   const char *option)
+{
+	char quoted[512];
+	struct cli_text text;
+
+	cli_text_init(&text, quoted, sizeof(quoted));
+	cli_text_quote(&text, row->path);
+	return cli_fail(&run->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			"%s: %s %s%s", row->option, quoted, why, option);
+}
+
+/* It takes them one after the other. */
+static bool is_device(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISCHR(st.st_mode);
+}
+
+/* What can be told without touching any of them. */
+static bool check_names(struct cli_run *run, const struct row rows[FILES])
+{
+	for (size_t i = 0; i < FILES; i++) {
+		if (!rows[i].path)
+			continue;
+		if (run->options.json && strcmp(rows[i].path, "-") == 0)
+			return refuse(run, &rows[i],
+				      "is standard output, which is for ",
+				      "--json");
+		for (size_t j = 0; j < i; j++)
+			if (rows[j].path &&
+			    strcmp(rows[i].path, rows[j].path) == 0 &&
+			    !is_device(rows[i].path))
+				return refuse(run, &rows[i],
+					      "is the file of ",
+					      rows[j].option);
+	}
+	return true;
+}
+
+static bool open_all(struct cli_run *run, const struct row rows[FILES])
+{
+	for (size_t i = 0; i < FILES; i++) {
+		if (!cli_new_file_open(rows[i].file, rows[i].option,
+				       rows[i].path, rows[i].kind,
+				       cli_run_name(run), &run->failure))
+			return false;
+		for (size_t j = 0; j < i; j++)
+			if (cli_new_file_same(rows[i].file, rows[j].file))
+				return refuse(run, &rows[i],
+					      "is the file of ",
+					      rows[j].option);
+	}
+	return true;
+}
+
 bool cli_run_open_files(struct cli_run *run)
 {
 	const struct cli_run_options *options = &run->options;
 	struct row rows[FILES];
 
 	list(run, rows);
+	if (!check_names(run, rows) || !open_all(run, rows))
+		return false;
 	for (size_t i = 0; i < FILES; i++)
-		if (!cli_new_file_open(rows[i].file, rows[i].option,
-				       rows[i].path, rows[i].kind,
-				       cli_run_name(run), &run->failure))
+		if (!cli_new_file_empty(rows[i].file, rows[i].option,
+					&run->failure))
 			return false;
 	if ((options->profile && !cli_profile_init(&run->profile)) ||
 	    (options->heap_profile && !cli_heap_init(&run->heap)))
@@ -124,7 +183,7 @@ static void print_file(const struct cli_run *run, const struct row *row)
 		fprintf(stderr, "mote %s: %s written: %s\n", command,
 			row->none, error);
 	}
-	if (!file->written || !row->some)
+	if (!file->written || !row->some || strcmp(file->path, "-") == 0)
 		return;
 	cli_text_init(&text, name, sizeof(name));
 	if (row->kind == CLI_FILE_CORE)

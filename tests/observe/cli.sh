@@ -194,6 +194,62 @@ json "$other" metrics file
 run run --json "$guest" Parse x
 json null trace
 json null metrics
+# --- standard output, and one file for two
+run run --metrics - "$guest" Parse x
+status 0
+out_has "7$nl# HELP mote_"
+run run --trace - "$guest" Parse x
+status 0
+printf '%s' "${out#7"$nl"}" >"$file"
+trace_has "$file" 'parsed in parse'
+run run --heap-profile - "$guest" Parse x
+status 0
+out_has "7${nl}heap of "
+run run --profile - "$guest" Parse x
+out_has '<svg'
+case $err in *wrote*) complain 'what is seen is' 'not announced' "$err" ;; esac
+run run --json --metrics - "$guest" Parse x
+status 2
+json "--metrics: '-' is standard output, which is for --json" error text
+run run --core - "$guest" Parse x
+status 2
+err "mote run: --core: -: not a regular file$nl"
+ran='mote run --metrics - >&-'
+"$MOTE" run --metrics - cli-exits.elf >&- 2>"$scratch/err"
+status=$?
+collect
+status 7
+err "mote run: no metrics were written: Bad file descriptor$nl"
+ran='mote run --trace - > FILE'
+"$MOTE" run --trace - "$guest" Parse x >"$file" 2>"$scratch/err"
+[ "$(head -n 1 "$file")" = 7 ] || complain 'the result' 7 "$(cat "$file")"
+
+# twice OPTION FILE OPTION FILE
+twice()
+{
+	echo kept >"$scratch/kept"
+	run run "$1" "$2" "$3" "$4" "$guest" Parse x
+	status 2
+	out ''
+	err "mote run: $3: '$4' is the file of $1$nl"
+	[ "$(cat "$scratch/kept")" = kept ] ||
+		complain 'the file' kept "$(cat "$scratch/kept")"
+}
+
+echo kept >"$scratch/kept"
+ln "$scratch/kept" "$scratch/linked"
+# The quotation in the message is cut if it is long.
+cd "$scratch" || exit 1
+guest=$GUESTS/$guest
+twice --trace kept --metrics kept
+twice --profile kept --heap-profile kept
+twice --core kept --trace linked
+twice --trace - --metrics -
+twice --trace new --metrics new
+[ ! -e new ] || complain 'a new file' 'not there' there
+run run --trace /dev/null --metrics /dev/null "$guest" Parse x
+status 0
+
 # A wrong command does not empty a file.
 echo kept >"$file"
 run run --trace "$file" "$guest" NoSuch
