@@ -598,6 +598,7 @@ static void run_guest(struct cli_run *run)
 		look_at_start(run);
 	}
 	cli_run_write_files(run);
+	cli_observe_count(run->engine, cli_run_command(run));
 	if (run->box &&
 	    mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
 		memset(&run->stats, 0, sizeof(run->stats));

@@ -4,6 +4,7 @@
 #include "observe.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,4 +180,15 @@ void cli_observe_write(struct cli_observe *observe, mote_engine *engine)
 		write_trace(observe);
 	if (observe->metrics_file.path)
 		write_metrics(observe, engine);
+}
+
+void cli_observe_count(const mote_engine *engine, const char *command)
+{
+	mote_metrics metrics = MOTE_METRICS_INIT;
+
+	if (mote_engine_get_metrics(engine, &metrics, NULL) == MOTE_OK &&
+	    metrics.log_dropped > 0)
+		fprintf(stderr, "mote %s: %" PRIu64 " log message%s dropped\n",
+			command, metrics.log_dropped,
+			metrics.log_dropped == 1 ? "" : "s");
 }

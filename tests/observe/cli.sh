@@ -86,6 +86,26 @@ json 7 result value
 json '' stderr
 err_has 'error parser: an error: x ('
 
+# More than the limit of a second: those that were dropped are counted.
+MOTE_LOG=warn
+export MOTE_LOG
+run run "$guest" Chatter 900
+status 0
+case $err in *dropped*) complain 'nothing is dropped' '' "$err" ;; esac
+for option in '' --json; do
+	# shellcheck disable=SC2086 # none or one
+	run run -t 30s $option --metrics "$file" "$guest" Chatter 5000
+	status 0
+	dropped=$(sed -n 's/^mote_log_dropped_total //p' "$file")
+	shown=$(printf '%s' "$err" | grep -c ' parser: message ')
+	[ "$dropped" -gt 0 ] && [ $((shown + dropped)) -eq 5000 ] ||
+		complain 'shown and dropped' 5000 "$shown, $dropped"
+	err_has "${nl}mote run: $dropped log messages dropped$nl"
+done
+unset MOTE_LOG
+run run "$guest" Chatter 5000
+err ''
+
 if command -v script >/dev/null; then
 	run_in_terminal run "$guest" HalfLine
 	out_has "half a line"
