@@ -19,7 +19,7 @@
 const char cli_snapshot_help[] =
 	"usage: mote snapshot save [options] DIR:TAG GUEST [FUNCTION [ARG...]]\n"
 	"       mote snapshot list [--json] DIR\n"
-	"       mote snapshot rm DIR:TAG\n"
+	"       mote snapshot rm [--json] DIR:TAG\n"
 	"       mote snapshot verify [--json] DIR:TAG\n"
 	"\n"
 	"Keeps the state of a guest in DIR, an OCI image layout that may hold\n"

@@ -244,6 +244,24 @@ status 6
 run inspect "$layout:none"
 status 2
 
+# --- a manifest that is not there
+run snapshot save "$scratch/holes:x" "$counter"
+run snapshot list --json "$scratch/holes"
+digest=$("$JSONGET" snapshots 0 digest <"$scratch/out")
+rm "$scratch/holes/blobs/sha256/${digest#sha256:}"
+for command in 'snapshot list' inspect; do
+	# shellcheck disable=SC2086 # two words
+	run $command "$scratch/holes"
+	status 0
+	out "x                              ?  $digest  (its manifest cannot be \
+read)$nl"
+done
+run snapshot list --json "$scratch/holes"
+json null snapshots 0 bytes
+run snapshot rm --json "$scratch/holes:x"
+status 0
+json null error
+
 # --- it cannot be written
 ran='mote snapshot save with a limit of the size of files'
 (
@@ -286,6 +304,7 @@ json MOTE_E_SNAPSHOT error name
 # --- help
 run snapshot --help
 status 0
+out_has 'mote snapshot rm [--json] DIR:TAG'
 out_has 'usage: mote snapshot save'
 for action in save list rm verify; do
 	run snapshot "$action" --help
