@@ -67,8 +67,8 @@ static void on_signal(int number)
 	errno = saved;
 }
 
-static void catch(int number, void (*handler)(int number),
-		  struct sigaction *old)
+static void install(int number, void (*handler)(int number),
+		    struct sigaction *old)
 {
 	struct sigaction action = {
 		.sa_handler = handler,
@@ -90,10 +90,10 @@ bool cli_cancel_open(mote_sandbox *box)
 	if (mote_interrupt_new(box, &it, NULL) != MOTE_OK)
 		return false;
 	atomic_store(&handle, it);
-	catch(SIGALRM, cancel, &before_alarm);
+	install(SIGALRM, cancel, &before_alarm);
 	has_timer = timer_create(CLOCK_MONOTONIC, &event, &timer) == 0;
 	for (size_t i = 0; i < NUMBERS; i++)
-		catch(numbers[i], on_signal, &before[i]);
+		install(numbers[i], on_signal, &before[i]);
 	return true;
 }
 

@@ -76,8 +76,7 @@ static bool check_names(struct cli_run *run, const struct row rows[FILES])
 			if (rows[j].path &&
 			    strcmp(rows[i].path, rows[j].path) == 0 &&
 			    !is_device(rows[i].path))
-				return refuse(run, &rows[i],
-					      "is the file of ",
+				return refuse(run, &rows[i], "is the file of ",
 					      rows[j].option);
 	}
 	return true;
@@ -92,8 +91,7 @@ static bool open_all(struct cli_run *run, const struct row rows[FILES])
 			return false;
 		for (size_t j = 0; j < i; j++)
 			if (cli_new_file_same(rows[i].file, rows[j].file))
-				return refuse(run, &rows[i],
-					      "is the file of ",
+				return refuse(run, &rows[i], "is the file of ",
 					      rows[j].option);
 	}
 	return true;
@@ -180,8 +178,8 @@ static void print_file(const struct cli_run *run, const struct row *row)
 	if (file->error[0] && file != run->missing) {
 		cli_text_init(&text, error, sizeof(error));
 		cli_text_clean(&text, file->error, strlen(file->error));
-		fprintf(stderr, "mote %s: %s written: %s\n", command,
-			row->none, error);
+		fprintf(stderr, "mote %s: %s written: %s\n", command, row->none,
+			error);
 	}
 	if (!file->written || !row->some || strcmp(file->path, "-") == 0)
 		return;
@@ -195,8 +193,8 @@ static void print_file(const struct cli_run *run, const struct row *row)
 			"mote %s: wrote a core; to see it: mote core %s\n",
 			command, name);
 	else
-		fprintf(stderr, "mote %s: wrote %s to %s\n", command,
-			row->some, name);
+		fprintf(stderr, "mote %s: wrote %s to %s\n", command, row->some,
+			name);
 }
 
 void cli_run_print_files(struct cli_run *run)

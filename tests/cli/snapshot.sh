@@ -274,6 +274,7 @@ collect
 status 5
 err_has 'File too large'
 mkdir "$scratch/small"
+# shellcheck disable=SC2016 # for the inner shell
 full='mount -t tmpfs -o size=16k tmpfs "$1" && shift && exec "$@"'
 # shellcheck disable=SC2016 # for the inner shell
 if unshare -rm sh -c 'mount -t tmpfs tmpfs "$1"' sh "$scratch/small" \
