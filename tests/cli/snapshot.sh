@@ -263,15 +263,21 @@ status 0
 json null error
 
 # --- it cannot be written
+# Its memory is below the limit, its file is above it.
 ran='mote snapshot save with a limit of the size of files'
+{
+	cat "$counter"
+	head -c 1048576 /dev/zero
+} >"$scratch/large.elf"
 (
-	ulimit -f 8
-	"$MOTE" snapshot save "$layout:large" "$counter" \
+	ulimit -f 1024
+	"$MOTE" snapshot save "$layout:large" "$scratch/large.elf" \
 		>"$scratch/out" 2>"$scratch/err" </dev/null
 )
 status=$?
 collect
 status 5
+err_has ': writing program blob '
 err_has 'File too large'
 mkdir "$scratch/small"
 # shellcheck disable=SC2016 # for the inner shell
