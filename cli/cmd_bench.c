@@ -28,7 +28,7 @@ const char cli_bench_help[] =
 /* Relative to the folder of the command. */
 static const char *const places[] = {
 	"/mote-bench",
-	"/../libexec/mote/mote-bench",
+	"/" CLI_BENCH_FOLDER "/mote-bench",
 };
 
 static bool own_folder(char *folder)
@@ -71,8 +71,8 @@ int cli_cmd_bench(int argc, char **argv)
 		}
 	}
 	fprintf(stderr,
-		"mote bench: there is no mote-bench in %s, nor in %s%s\n"
+		"mote bench: there is no mote-bench in %s, nor in %s/%s\n"
 		"  it is built with the guest SDK and -DMOTE_BENCH=ON\n",
-		folder, folder, "/../libexec/mote");
+		folder, folder, CLI_BENCH_FOLDER);
 	return CLI_EXIT_HOST;
 }

@@ -1,7 +1,6 @@
 /*
  * `mote run`: makes a sandbox of a guest and calls one function, or main.
  */
-#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,19 +167,6 @@ static bool check_bare(struct cli_run *run)
 			"takes no arguments");
 }
 
-/* The stub speaks of x86-64 only. */
-static bool check_debug(struct cli_run *run)
-{
-	const struct cli_run_options *options = &run->options;
-	char kind[64];
-
-	if (run->machine == EM_X86_64 || (!options->gdb && !options->debug))
-		return true;
-	snprintf(kind, sizeof(kind), "guests for %s",
-		 cli_machine_text(run->machine));
-	return refuse(run, options->gdb ? "--gdb" : "gdb", kind);
-}
-
 static bool is_soft(const struct cli_run *run)
 {
 	return strcmp(mote_engine_backend(run->engine), "soft") == 0;
@@ -205,15 +191,14 @@ static void look_at_kind(struct cli_run *run)
 {
 	mote_image_info info = MOTE_IMAGE_INFO_INIT;
 	struct utsname name;
-	bool own;
 
 	if (mote_image_describe(run->image, &info, NULL) != MOTE_OK)
 		return;
 	run->bare = info.bare_mode != 0;
-	run->machine = info.machine;
-	own = uname(&name) == 0 &&
-	      strcmp(name.machine, cli_machine_text(info.machine)) == 0;
-	if ((run->bare || !own) && !is_soft(run))
+	run->foreign = uname(&name) < 0 ||
+		       strcmp(name.machine, cli_machine_text(info.machine)) !=
+			       0;
+	if ((run->bare || run->foreign) && !is_soft(run))
 		run->soft_helps = soft_is_ready();
 }
 
@@ -264,7 +249,7 @@ static bool prepare_call(struct cli_run *run)
 	if (run->bare)
 		return check_bare(run);
 	/* The results of host functions may be in files, too. */
-	return check_debug(run) && prepare_function(run) &&
+	return prepare_function(run) &&
 	       cli_hosts_init(&run->hosts, &run->options, run->image,
 			      &run->input, &run->failure);
 }
@@ -550,7 +535,8 @@ static bool open_gdb(struct cli_run *run)
 	    !cli_hosts_suffice(&run->hosts, run->image))
 		return true;
 	if (options->debug || !options->json)
-		cli_gdb_hint(&run->gdb, options->guest, cli_run_command(run));
+		cli_gdb_hint(&run->gdb, run->foreign, options->guest,
+			     cli_run_command(run));
 	return true;
 }
 

@@ -134,7 +134,7 @@ bool cli_gdb_can_listen(const struct cli_gdb *gdb)
 	return false;
 }
 
-void cli_gdb_hint(const struct cli_gdb *gdb, const char *guest,
+void cli_gdb_hint(const struct cli_gdb *gdb, bool foreign, const char *guest,
 		  const char *command)
 {
 	bool path = strncmp(gdb->address, "unix:", 5) == 0;
@@ -146,7 +146,7 @@ void cli_gdb_hint(const struct cli_gdb *gdb, const char *guest,
 	snprintf(remote, sizeof(remote), "target remote %s%s",
 		 path ? "" : "localhost:", where + 1);
 	cli_text_init(&text, line, sizeof(line));
-	cli_text_add(&text, "gdb -ex ");
+	cli_text_add(&text, "%s -ex ", foreign ? "gdb-multiarch" : "gdb");
 	cli_text_word(&text, remote);
 	if (guest && strcmp(guest, "-") != 0) {
 		cli_text_add(&text, " ");

@@ -28,8 +28,12 @@ void cli_gdb_close(struct cli_gdb *gdb);
  */
 bool cli_gdb_can_listen(const struct cli_gdb *gdb);
 
-/* Prints on standard error what to type. guest: its file, or NULL. */
-void cli_gdb_hint(const struct cli_gdb *gdb, const char *guest,
+/*
+ * Prints on standard error what to type. foreign: the guest is not for this
+ * machine's CPU, so that this machine's gdb is not for the guest. guest: its
+ * file, or NULL.
+ */
+void cli_gdb_hint(const struct cli_gdb *gdb, bool foreign, const char *guest,
 		  const char *command);
 
 #endif

@@ -46,7 +46,7 @@ struct cli_run {
 	const struct cli_new_file *missing; /* its error is the failure */
 	struct cli_gdb gdb;
 	bool bare; /* the guest has no functions: it runs */
-	uint32_t machine; /* ELF's, of the guest */
+	bool foreign; /* the guest is not for the CPU of this machine */
 	bool soft_helps;  /* the backend may not run it, and "soft" does */
 	bool offered; /* and has asked for a snapshot */
 	int main_status;

@@ -34,7 +34,8 @@ ExternalProject_Add(mote-guest
 	CMAKE_ARGS
 		"-DMOTE_SDK_DIR=${MOTE_SDK_DIR}"
 		"-DMOTE_SDK_BIN_DIR=${PROJECT_BINARY_DIR}/bin"
-		"-DMOTE_VERSION=${PROJECT_VERSION}"
+		"-DCMAKE_INSTALL_PREFIX=${CMAKE_INSTALL_PREFIX}"
+		"-DCMAKE_INSTALL_BINDIR=${CMAKE_INSTALL_BINDIR}"
 		-DCMAKE_EXPORT_COMPILE_COMMANDS=ON
 		${cross_args}
 	# ninja in ninja is a fraction of a second when there is nothing to do.

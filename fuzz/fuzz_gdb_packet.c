@@ -95,7 +95,10 @@ static void run_session(const uint8_t *data, size_t size)
 		.number = MTI_GDB_SIGTRAP,
 	};
 
-	gdb_target_init(&target, size % 2 == 0);
+	if (size % 4 == 3)
+		gdb_target_init_aarch64(&target);
+	else
+		gdb_target_init(&target, size % 2 == 0);
 	mti_gdb_session_init(&session, &target.ops, &target.program, &first);
 	while (size > 0 && session.state != MTI_GDB_OVER) {
 		size_t done = mti_gdb_session_feed(&session, data, size);

@@ -330,6 +330,14 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
  * microsecond a call.
  */
 #define MOTE_SANDBOX_CALL_STATS 16u
+/*
+ * A restore, and the end of the sandbox, give back the pages that the guest
+ * wrote. Without it they are kept for the next one, with the bytes of the
+ * snapshot, and to write to a page that is there is faster: by time a guest
+ * can tell which pages were written before. A restore then costs as much as
+ * a sandbox from the snapshot.
+ */
+#define MOTE_SANDBOX_FRESH_PAGES 32u
 
 /* Numbers as in the guest's filter: a record is wanted up to a level. */
 typedef enum mote_log_level {
@@ -425,10 +433,11 @@ typedef struct mote_sandbox_options {
 	uint64_t max_log_bytes; /* per call; default 1 MiB */
 	/*
 	 * Memory that a call may take: whole pages that the sandbox has not
-	 * written before. A restore keeps pages, unless this limit was
-	 * passed. Default: all that there is. Looked at when the guest exits
-	 * and when it has written to some thousand new pages, or where the
-	 * hypervisor does not report these, every few milliseconds.
+	 * written before, also of private mappings. A restore keeps pages,
+	 * unless this limit was passed. Default: all that there is. Looked at
+	 * when the guest exits and when it has written to some thousand new
+	 * pages, or where the hypervisor does not report these and with
+	 * private mappings, every few milliseconds.
 	 */
 	uint64_t max_growth_bytes;
 	mote_log_fn log; /* NULL: records are dropped */

@@ -48,8 +48,8 @@ typedef struct mote_metrics {
 	uint64_t pool_waited;
 	uint64_t log_records;
 	uint64_t log_dropped;
-	mote_histogram call_seconds;      /* wall time of calls */
-	mote_histogram host_seconds;      /* of host functions in a call */
+	mote_histogram call_time; /* wall time of calls */
+	mote_histogram host_time; /* of host functions in a call */
 } mote_metrics;
 
 #define MOTE_METRICS_INIT                                                   \

@@ -105,6 +105,9 @@ mote_status mote_engine_new(const mote_engine_options *options,
 		return mti_error_set(err, MOTE_E_VERSION, "new engine",
 				     "flags is 0x%x, known are 0x%x",
 				     full.flags, KNOWN_FLAGS);
+	if (full.reserved != 0)
+		return mti_error_set(err, MOTE_E_VERSION, "new engine",
+				     "reserved is %u, not 0", full.reserved);
 	status = check_allocator(&full.allocator, &allocator, err);
 	if (status != MOTE_OK)
 		return status;

@@ -25,7 +25,7 @@
 #define KNOWN_FLAGS                                           \
 	(MOTE_SANDBOX_OUTPUT_LINES | MOTE_SANDBOX_NO_DUMP |   \
 	 MOTE_SANDBOX_REPRODUCIBLE | MOTE_SANDBOX_SHARE_INIT | \
-	 MOTE_SANDBOX_CALL_STATS)
+	 MOTE_SANDBOX_CALL_STATS | MOTE_SANDBOX_FRESH_PAGES)
 
 /* Default, upper bound, whole pages. */
 static mote_status check_size(uint64_t *size, uint64_t fallback, uint64_t most,

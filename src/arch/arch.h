@@ -93,8 +93,9 @@ enum mti_step_kind {
 
 /* Debugging without the help of a hypervisor. */
 struct mti_arch_debug {
-	bool gdb; /* debug/gdb/ has its registers */
 	uint8_t breakpoint[MTI_ARCH_BREAKPOINT_MAX]; /* an instruction */
+	/* Bits that all its kinds have alike. */
+	uint8_t breakpoint_mask[MTI_ARCH_BREAKPOINT_MAX];
 	uint32_t breakpoint_size;
 	/* mote_fault.vector of its exception, and how far behind it pc is. */
 	uint32_t breakpoint_vector;

@@ -187,7 +187,8 @@ struct mti_hv_ops {
 
 	/*
 	 * The host has written to memory that the guest executes, or to its
-	 * page tables; NULL operation: the CPU finds out for itself.
+	 * page tables; NULL operation: the CPU finds out for itself, once
+	 * mti_virtual_write has seen to its caches.
 	 */
 	void (*changed)(struct mti_vm *vm);
 

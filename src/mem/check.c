@@ -10,7 +10,6 @@
 #include "abi/layout.h"
 #include "os/os.h"
 
-#define RUNS 128
 
 _Atomic bool mti_check_restores;
 
@@ -57,16 +56,27 @@ static void check_copies(const struct mti_memory *memory,
 			check_page(memory, store, cow->frames[i]);
 }
 
+struct checking {
+	const struct mti_memory *memory;
+	const struct mti_store *store;
+	uint64_t home;
+};
+
+static void check_run(void *user, uint64_t start, uint64_t end)
+{
+	const struct checking *checking = user;
+
+	for (; start < end; start += MOTE_PAGE_SIZE)
+		check_page(checking->memory, checking->store,
+			   checking->home + start);
+}
+
 void mti_memory_check(const struct mti_memory *memory,
 		      const struct mti_store *store)
 {
-	struct mti_os_range runs[RUNS];
+	struct checking checking = { .memory = memory, .store = store };
 	const uint8_t *base = memory->base;
 	size_t size = memory->size;
-	uint64_t home = 0;
-	size_t from = 0;
-	int count = 0;
-	int i;
 
 	if (!mti_check_restores)
 		return;
@@ -77,21 +87,11 @@ void mti_memory_check(const struct mti_memory *memory,
 	}
 	if (memory->cow) {
 		check_copies(memory, store);
-		home = memory->cow->plan->linear_home;
-		base = mti_cow_at(memory->cow, home);
+		checking.home = memory->cow->plan->linear_home;
+		base = mti_cow_at(memory->cow, checking.home);
 		size = memory->cow->plan->linear_size;
 	}
-	while (from < size && count >= 0) {
-		count = mti_os_scan_private(base, size, &from, runs, RUNS);
-		if (count == -ENOTTY)
-			count = mti_os_read_private(base, size, &from, runs,
-						    RUNS);
-		for (i = 0; i < count; i++)
-			for (; runs[i].start < runs[i].end;
-			     runs[i].start += MOTE_PAGE_SIZE)
-				check_page(memory, store,
-					   home + runs[i].start);
-	}
+	(void)mti_memory_private(base, size, check_run, &checking);
 }
 
 #endif

@@ -575,8 +575,17 @@ static bool take_back(struct mti_cow *cow, const struct mti_pt_page *page,
 			  &mapping) == MTI_PT_OK;
 }
 
+static bool is_page(const uint8_t *page, const struct mti_store *store,
+		    uint64_t home)
+{
+	static const uint8_t zeros[MOTE_PAGE_SIZE];
+	const uint8_t *kept = mti_store_page(store, home);
+
+	return memcmp(page, kept ? kept : zeros, PAGE) == 0;
+}
+
 size_t mti_cow_reclaim(struct mti_cow *cow, const uint8_t *base, uint64_t size,
-		       struct mti_dirty *dirty)
+		       const struct mti_store *store, struct mti_dirty *dirty)
 {
 	const struct mti_pt_ops ops = mti_cow_ops(cow);
 	const struct mti_arch *arch = cow->plan->arch;
@@ -596,7 +605,9 @@ size_t mti_cow_reclaim(struct mti_cow *cow, const uint8_t *base, uint64_t size,
 		if (frame == cow->most || !mti_cow_is_copy(cow->frames[frame]))
 			continue;
 		home = cow->frames[frame];
+		/* base may show an older state than the one of store. */
 		if (home >= size ||
+		    !is_page(frame_at(cow, frame), store, home) ||
 		    memcmp(base + home, frame_at(cow, frame), PAGE) != 0 ||
 		    !take_back(cow, &page, home))
 			continue;
@@ -621,12 +632,16 @@ void mti_cow_forget(struct mti_cow *cow, uint64_t home, uint64_t size)
 	fill_index(cow);
 }
 
-size_t mti_cow_copies(const struct mti_cow *cow)
+size_t mti_cow_copies(const struct mti_cow *cow, uint64_t home, uint64_t size)
 {
 	size_t copies = 0;
 	size_t i;
 
-	for (i = 0; i < cow->used; i++)
-		copies += mti_cow_is_copy(cow->frames[i]);
+	for (i = 0; i < cow->used; i++) {
+		uint64_t word = cow->frames[i];
+
+		copies += mti_cow_is_copy(word) && word >= home &&
+			  word - home < size;
+	}
 	return copies;
 }

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "mem/dirty.h"
 #include "mem/layout.h"
+#include "mem/store.h"
 #include "mem/tables.h"
 
 /* What all sandboxes of a plan of memory share. Immutable. */
@@ -138,10 +139,11 @@ uint8_t *mti_cow_copy(struct mti_cow *cow, uint64_t gva, uint64_t home,
 
 /*
  * The copies that are what base, which has the first size bytes of all homes,
- * says go out of use, and out of the set; how many. For when there is no frame.
+ * says, and what a restore to store would put there, go out of use, and out of
+ * the set; how many. For when there is no frame.
  */
 size_t mti_cow_reclaim(struct mti_cow *cow, const uint8_t *base, uint64_t size,
-		       struct mti_dirty *dirty);
+		       const struct mti_store *store, struct mti_dirty *dirty);
 
 /* Forgets the copies of pages in [home, home + size). */
 void mti_cow_forget(struct mti_cow *cow, uint64_t home, uint64_t size);
@@ -152,7 +154,7 @@ static inline bool mti_cow_full(const struct mti_cow *cow)
 	return cow->used == cow->most && cow->free == cow->most;
 }
 
-/* Frames that are copies. */
-size_t mti_cow_copies(const struct mti_cow *cow);
+/* Frames that are copies, of pages in [home, home + size). */
+size_t mti_cow_copies(const struct mti_cow *cow, uint64_t home, uint64_t size);
 
 #endif

@@ -73,7 +73,7 @@ static bool describe_part(struct mti_layout *layout,
  * Every region needs at most this many tables of each level, and then there
  * are those of what the host maps. What is not used is never touched.
  */
-static bool tables_bound(const struct mti_layout *layout, uint64_t *bytes)
+bool mti_layout_tables_bound(const struct mti_layout *layout, uint64_t *bytes)
 {
 	uint64_t tables = 1 + MTI_WINDOW_TABLES;
 	size_t i;
@@ -127,7 +127,7 @@ bool mti_layout_plan(const struct mti_part *parts, size_t count,
 	for (i = 0; i < count; i++)
 		if (!describe_part(layout, &parts[i], false))
 			return false;
-	if (!tables_bound(layout, &layout->page_table_max) ||
+	if (!mti_layout_tables_bound(layout, &layout->page_table_max) ||
 	    !place_range(layout, 0, MTI_AREA_CONTROL, &next) ||
 	    !place_range(layout, MTI_AREAS, zero_parts, &next))
 		return false;
@@ -136,6 +136,39 @@ bool mti_layout_plan(const struct mti_part *parts, size_t count,
 	       place_range(layout, MTI_AREA_CONTROL, MTI_AREAS, &next) &&
 	       place_range(layout, zero_parts, layout->region_count, &next) &&
 	       mti_align_up_u64(next, LARGE_PAGE, &layout->memory_size);
+}
+
+bool mti_layout_in_place(const struct mti_layout *layout)
+{
+	struct mti_region region;
+	uint64_t next = 0;
+	size_t i;
+
+	for (i = 0; i < MTI_AREAS; i++) {
+		if (i == MTI_AREA_CONTROL &&
+		    !mti_add_u64(layout->page_table_gpa, layout->page_table_max,
+				 &next))
+			return false;
+		region = layout->regions[i];
+		if (!place(&region, &next) ||
+		    region.gpa != layout->regions[i].gpa)
+			return false;
+	}
+	return true;
+}
+
+uint64_t mti_layout_end(const struct mti_layout *layout)
+{
+	uint64_t end = layout->page_table_gpa + layout->page_table_max;
+	size_t i;
+
+	for (i = 0; i < layout->region_count; i++) {
+		const struct mti_region *region = &layout->regions[i];
+
+		if (region->gpa + region->size > end)
+			end = region->gpa + region->size;
+	}
+	return end;
 }
 
 const struct mti_region *mti_layout_find(const struct mti_layout *layout,

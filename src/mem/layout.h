@@ -100,6 +100,16 @@ bool mti_layout_plan(const struct mti_part *parts, size_t count,
 		     const struct mti_layout_sizes *sizes,
 		     struct mti_layout *layout);
 
+/*
+ * Of a layout from elsewhere, not of a bare guest, whose regions lie within
+ * its memory. The most bytes that its page tables can take; whether the areas
+ * lie where the plan puts them around page tables that are where they are;
+ * the end of all of it. A plan's memory_size is that, rounded up to 2 MiB.
+ */
+bool mti_layout_tables_bound(const struct mti_layout *layout, uint64_t *bytes);
+bool mti_layout_in_place(const struct mti_layout *layout);
+uint64_t mti_layout_end(const struct mti_layout *layout);
+
 /* What a bare guest asks for. */
 struct mti_bare_plan {
 	uint32_t mode;    /* enum mote_abi_bare_mode */

@@ -310,25 +310,15 @@ mote_status mti_memory_settle(struct mti_memory *memory,
 	return MOTE_OK;
 }
 
-mote_status mti_memory_scan(struct mti_memory *memory, mote_error *err)
+int mti_memory_private(const uint8_t *base, size_t size, mti_run_fn found,
+		       void *user)
 {
 	struct mti_os_range runs[SCAN_RUNS];
-	const uint8_t *base = memory->base;
-	size_t size = memory->size;
-	uint64_t home = 0;
 	size_t from = 0;
 	bool old = false;
 	int count;
 	int i;
 
-	if (memory->cow) {
-		const struct mti_cow_plan *plan = memory->cow->plan;
-
-		memory->cow->touched = true;
-		base = mti_cow_at(memory->cow, plan->linear_home);
-		size = plan->linear_size;
-		home = plan->linear_home;
-	}
 	while (from < size) {
 		count = old ? -ENOTTY :
 			      mti_os_scan_private(base, size, &from, runs,
@@ -339,12 +329,44 @@ mote_status mti_memory_scan(struct mti_memory *memory, mote_error *err)
 						    SCAN_RUNS);
 		}
 		if (count < 0)
-			return mti_error_os(err, MOTE_E_OS, "find pages",
-					    -count, "/proc/self/pagemap");
+			return count;
 		for (i = 0; i < count; i++)
-			mti_dirty_add(&memory->dirty, home + runs[i].start,
-				      runs[i].end - runs[i].start);
+			found(user, runs[i].start, runs[i].end);
 	}
+	return 0;
+}
+
+struct marking {
+	struct mti_dirty *dirty;
+	uint64_t home;
+};
+
+static void mark(void *user, uint64_t start, uint64_t end)
+{
+	const struct marking *marking = user;
+
+	mti_dirty_add(marking->dirty, marking->home + start, end - start);
+}
+
+mote_status mti_memory_scan(struct mti_memory *memory, mote_error *err)
+{
+	struct marking marking = { .dirty = &memory->dirty };
+	const uint8_t *base = memory->base;
+	size_t size = memory->size;
+	int os;
+
+	if (memory->cow) {
+		const struct mti_cow_plan *plan = memory->cow->plan;
+
+		memory->cow->touched = true;
+		base = mti_cow_at(memory->cow, plan->linear_home);
+		size = plan->linear_size;
+		marking.home = plan->linear_home;
+	}
+	os = mti_memory_private(base, size, mark, &marking);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_OS, "find pages", -os,
+				    "/proc/self/pagemap");
 	return MOTE_OK;
 }
 

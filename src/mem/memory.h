@@ -79,6 +79,15 @@ mote_status mti_memory_settle(struct mti_memory *memory,
 void mti_memory_give_back(struct mti_memory *memory, uint64_t gpa,
 			  uint64_t size);
 
+/* Pages in [start, end), offsets. */
+typedef void (*mti_run_fn)(void *user, uint64_t start, uint64_t end);
+
+/*
+ * Finds the pages of a private mapping of the process that are its own: were
+ * written, and not given back. 0, or -errno.
+ */
+int mti_memory_private(const uint8_t *base, size_t size, mti_run_fn found,
+		       void *user);
 /* Adds all private pages to the set, for who has no better way. */
 mote_status mti_memory_scan(struct mti_memory *memory, mote_error *err);
 

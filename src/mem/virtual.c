@@ -208,6 +208,19 @@ static bool writable(const struct mti_virtual *space, uint64_t address,
 	return true;
 }
 
+/*
+ * Of code that was written. An x86 CPU finds out for itself, and nothing is
+ * done. Arm's must be told, by the addresses that it has here: good where the
+ * cache of instructions goes by physical ones (Arm ARM, CTR_EL0.L1Ip: PIPT).
+ */
+static void tell_cpu(const struct piece *piece)
+{
+	char *begin = (char *)piece->host;
+
+	if (piece->flags & MTI_PT_EXECUTE)
+		__builtin___clear_cache(begin, begin + piece->size);
+}
+
 bool mti_virtual_write(const struct mti_virtual *space, uint64_t address,
 		       const void *data, size_t size)
 {
@@ -226,6 +239,7 @@ bool mti_virtual_write(const struct mti_virtual *space, uint64_t address,
 				      piece.size);
 		if (!copy(&piece, piece.host, in + done))
 			return false;
+		tell_cpu(&piece);
 	}
 	return true;
 }

@@ -27,8 +27,9 @@ struct mti_mapping {
 	uint64_t size;
 	void *memory;  /* the host's */
 	uint32_t slot; /* of the hypervisor, from 1 */
-	bool writable;
-	bool owned; /* memory is unmapped with it */
+	bool writable; /* a private copy */
+	bool owned;    /* memory is unmapped with it */
+	uint64_t written; /* pages, when they were last counted */
 };
 
 struct mti_window {

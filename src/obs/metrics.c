@@ -103,9 +103,9 @@ static void sum(mote_metrics *to, const struct mti_metrics_shard *from)
 #undef SUM
 	for (i = 0; i < MOTE_METRICS_FAULT_KINDS; i++)
 		to->faults[i] += get(&from->faults[i]);
-	sum_histogram(&to->call_seconds, &from->call);
-	sum_histogram(&to->host_seconds, &from->host);
-	to->calls = to->call_seconds.count;
+	sum_histogram(&to->call_time, &from->call);
+	sum_histogram(&to->host_time, &from->host);
+	to->calls = to->call_time.count;
 }
 
 void mti_metrics_read(struct mti_metrics *metrics, mote_metrics *out)

@@ -162,8 +162,8 @@ size_t mti_metrics_format(const mote_metrics *metrics, char *buffer,
 		put_row(&out, metrics, &rows[i]);
 	put_faults(&out, metrics);
 	put_histogram(&out, "mote_call_seconds", "Wall time of calls.",
-		      &metrics->call_seconds);
+		      &metrics->call_time);
 	put_histogram(&out, "mote_host_seconds",
-		      "Wall time of host functions.", &metrics->host_seconds);
+		      "Wall time of host functions.", &metrics->host_time);
 	return out.used;
 }

@@ -100,6 +100,18 @@ int64_t mti_os_read(int fd, void *buffer, size_t size)
 	return (int64_t)done;
 }
 
+int64_t mti_os_next_data(int fd, uint64_t offset, uint64_t size)
+{
+	off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
+
+	if (data >= 0)
+		return data;
+	/* EINVAL: this file system does not know. */
+	if (errno == EINVAL)
+		return (int64_t)offset;
+	return errno == ENXIO ? (int64_t)size : -errno;
+}
+
 int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset)
 {
 	size_t done = 0;

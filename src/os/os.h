@@ -42,6 +42,8 @@ int mti_os_truncate(int fd, uint64_t size);
 
 /* Reads until size bytes or end of file; the count. */
 int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset);
+/* Where a file that has holes goes on from offset; the size if nowhere. */
+int64_t mti_os_next_data(int fd, uint64_t offset, uint64_t size);
 
 /*
  * The next ten: files.c. Names are single components below the folder dir.

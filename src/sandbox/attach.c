@@ -188,6 +188,7 @@ mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 
 	mti_sandbox_changed(box);
 	if (!box->memory.mapped || store != box->store ||
+	    (box->flags & MOTE_SANDBOX_FRESH_PAGES) ||
 	    (box->memory.cow && box->memory.cow->edited) ||
 	    mti_sandbox_collect(box, NULL) != MOTE_OK) {
 		status = remap(box, store, err);

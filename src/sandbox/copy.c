@@ -8,30 +8,35 @@
  */
 #include "base/error.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/usage.h"
 
 static mote_status full(const mote_sandbox *box, mote_error *err)
 {
 	const struct mti_cow *cow = box->memory.cow;
+	size_t copies = mti_cow_copies(cow, 0, UINT64_MAX);
 
 	if (!mti_cow_full(cow))
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "run guest",
 				     "no memory for the list of its %zu "
 				     "copied pages",
-				     mti_cow_copies(cow));
+				     copies);
 	return mti_error_set(err, MOTE_E_GROWTH, "run guest",
 			     "scratch_bytes: all of its %zu pages are in use, "
 			     "%zu for copies and %zu for page tables",
-			     cow->most, mti_cow_copies(cow), cow->tables);
+			     cow->most, copies, cow->tables);
 }
 
-/* What earlier calls had copied is still there, and may not be needed. */
-static bool make_room(mote_sandbox *box)
+bool mti_copy_make_room(mote_sandbox *box)
 {
 	struct mti_memory *memory = &box->memory;
+	size_t count;
 
-	return memory->cow->kept &&
-	       mti_cow_reclaim(memory->cow, memory->base, memory->size,
-			       &memory->dirty) > 0;
+	if (!memory->cow || !memory->cow->kept)
+		return false;
+	count = mti_cow_reclaim(memory->cow, memory->base, memory->size,
+				box->store, &memory->dirty);
+	mti_usage_forget(box, count);
+	return count > 0;
 }
 
 /* That no guest can have such registers is the word of whoever forged them. */
@@ -64,7 +69,7 @@ mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 	if (status != MOTE_OK || fault.kind != MOTE_FAULT_WRITE)
 		return status;
 	copied = mti_virtual_copy(&space, fault.address);
-	if (copied == MTI_VIRTUAL_FULL && make_room(box))
+	if (copied == MTI_VIRTUAL_FULL && mti_copy_make_room(box))
 		copied = mti_virtual_copy(&space, fault.address);
 	switch (copied) {
 	case MTI_VIRTUAL_COPIED:

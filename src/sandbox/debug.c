@@ -29,9 +29,11 @@ mote_status mti_debug_new(mote_sandbox *box, const char *address,
 			  mote_error *err)
 {
 	const struct mti_allocator *allocator = mti_sandbox_allocator(box);
+	const struct mti_gdb_layout *layout =
+		mti_gdb_layout_find(box->image->arch->machine);
 	struct mti_debug *debug;
 
-	if (!arch_of(box)->gdb)
+	if (!layout)
 		return mti_error_set(err, MOTE_E_UNSUPPORTED, "new sandbox",
 				     "guests for %s cannot be debugged with "
 				     "gdb",
@@ -40,6 +42,7 @@ mote_status mti_debug_new(mote_sandbox *box, const char *address,
 	if (!debug)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "new sandbox",
 				     "no memory for the debugger");
+	debug->layout = layout;
 	box->debug = debug;
 	box->kick.slice_ns = MTI_DEBUG_SLICE_NS;
 	mti_debug_target_init(box);
@@ -308,9 +311,21 @@ static uint8_t signal_of(mote_fault_kind kind)
 	}
 }
 
+static bool is_breakpoint(const struct mti_arch_debug *arch,
+			  const uint8_t *code)
+{
+	uint32_t i;
+
+	for (i = 0; i < arch->breakpoint_size; i++)
+		if ((code[i] ^ arch->breakpoint[i]) & arch->breakpoint_mask[i])
+			return false;
+	return true;
+}
+
 /*
  * Whether a breakpoint was there that has been taken away since: the guest
- * was interrupted in the stub, and who had put it there has gone.
+ * was interrupted in the stub, and who had put it there has gone. One that
+ * is there, with whatever number, is the guest's own.
  */
 static bool was_ours(mote_sandbox *box, uint64_t address)
 {
@@ -321,7 +336,7 @@ static bool was_ours(mote_sandbox *box, uint64_t address)
 	return mti_virtual_read(&access, address, code,
 				arch->breakpoint_size) ==
 		       arch->breakpoint_size &&
-	       memcmp(code, arch->breakpoint, arch->breakpoint_size) != 0;
+	       !is_breakpoint(arch, code);
 }
 
 static mote_status fault_exit(mote_sandbox *box, uint32_t vector,

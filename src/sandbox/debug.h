@@ -63,6 +63,7 @@ struct mti_debug_watch {
 
 struct mti_debug {
 	struct mti_gdb_link link;
+	const struct mti_gdb_layout *layout; /* of the registers */
 	struct mti_gdb_target target;
 	struct mti_gdb_program program;
 	struct mti_gdb_session session; /* if link.client is not -1 */

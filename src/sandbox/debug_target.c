@@ -18,6 +18,7 @@ static bool read_registers(void *context, struct mti_gdb_registers *registers)
 	const struct mti_machine *machine = &box->debug->machine;
 	size_t i;
 
+	registers->layout = box->debug->layout;
 	memcpy(registers->general, machine->general, sizeof(machine->general));
 	memcpy(registers->vector, machine->vector, sizeof(machine->vector));
 	registers->vector_size = machine->vector_size;
@@ -34,8 +35,8 @@ static bool write_registers(void *context,
 
 	memcpy(machine->general, registers->general, sizeof(machine->general));
 	memcpy(machine->vector, registers->vector, sizeof(machine->vector));
-	machine->fs_base = mti_gdb_register_fs_base(registers);
-	machine->gs_base = mti_gdb_register_gs_base(registers);
+	machine->fs_base = mti_gdb_register_base(registers, 0);
+	machine->gs_base = mti_gdb_register_base(registers, 1);
 	box->debug->changed = true;
 	return true;
 }
@@ -320,6 +321,7 @@ void mti_debug_target_init(mote_sandbox *box)
 	const struct mti_elf *elf = &box->image->elf;
 
 	fill_auxv(program, elf);
+	program->breakpoint_size = box->image->arch->debug->breakpoint_size;
 	program->has_tls = elf->tls_below != 0;
 	program->tls_below = elf->tls_below;
 	box->debug->target = (struct mti_gdb_target){

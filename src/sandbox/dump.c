@@ -137,10 +137,7 @@ static void fill_files(const mote_image *image, struct mti_core *core)
 static void fill_vector(mote_sandbox *box, struct mti_machine *machine,
 			struct mti_core *core)
 {
-	const struct mti_hv_ops *ops = mti_ops_of(box);
-
-	if (!ops->machine_get ||
-	    ops->machine_get(box->vm, machine, NULL) != MOTE_OK)
+	if (mti_ops_of(box)->machine_get(box->vm, machine, NULL) != MOTE_OK)
 		return;
 	core->vector = machine->vector;
 	core->vector_size = core->arch->core_vector(machine->vector,

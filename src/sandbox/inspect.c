@@ -70,14 +70,10 @@ static void leave_stub(const mote_sandbox *box, mote_fault *fault)
 static mote_status current_registers(mote_sandbox *box, mote_fault *fault,
 				     mote_error *err)
 {
-	const struct mti_hv_ops *ops = mti_ops_of(box);
 	struct mti_machine machine;
-	mote_status status;
-	uint64_t unused;
+	mote_status status = mti_ops_of(box)->machine_get(box->vm, &machine,
+							  err);
 
-	if (!ops->machine_get)
-		return ops->registers(box->vm, fault, &unused, err);
-	status = ops->machine_get(box->vm, &machine, err);
 	if (status != MOTE_OK)
 		return status;
 	memcpy(fault->registers, machine.general, sizeof(fault->registers));

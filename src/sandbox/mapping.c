@@ -25,16 +25,6 @@ static void poison(mote_sandbox *box)
 			      memory_order_relaxed);
 }
 
-static mote_status check_backend(const mote_sandbox *box, mote_error *err)
-{
-	const struct mti_hv_ops *ops = mti_ops_of(box);
-
-	if (ops->map)
-		return MOTE_OK;
-	return mti_error_set(err, MOTE_E_STATE, operation,
-			     "the backend \"%s\" cannot map", ops->name);
-}
-
 /*
  * Page tables first: what they show is not there before the hypervisor has
  * it, and to take them back is cheap, to take a slot back is not.
@@ -53,6 +43,8 @@ static mote_status show(mote_sandbox *box, const struct mti_mapping *mapping,
 	};
 	mote_status status = mti_window_show(&tables, mapping, err);
 
+	if (status == MOTE_E_NO_MEMORY && mti_copy_make_room(box))
+		status = mti_window_show(&tables, mapping, err);
 	if (status != MOTE_OK)
 		return status;
 	status = ops->map(box->vm, mapping->slot, &slot, err);
@@ -88,11 +80,9 @@ mote_status mti_mapping_memory(mote_sandbox *box, const void *memory,
 		.size = size,
 		.memory = (void *)(uintptr_t)memory,
 	};
-	mote_status status = check_backend(box, err);
+	mote_status status = mti_window_place(
+		&box->window, &box->template->layout, &mapping, err);
 
-	if (status == MOTE_OK)
-		status = mti_window_place(&box->window, &box->template->layout,
-					  &mapping, err);
 	if (status == MOTE_OK)
 		status = add(box, &mapping, address, err);
 	return status;
@@ -142,11 +132,9 @@ mote_status mti_mapping_file(mote_sandbox *box, int fd, uint64_t offset,
 		.writable = private,
 		.owned = true,
 	};
-	mote_status status = check_backend(box, err);
+	mote_status status = check_file(fd, offset, &size, err);
 	int os;
 
-	if (status == MOTE_OK)
-		status = check_file(fd, offset, &size, err);
 	mapping.size = size;
 	if (status == MOTE_OK)
 		status = mti_window_place(&box->window, &box->template->layout,

@@ -221,6 +221,11 @@ mote_status mti_host_resolve(mote_sandbox *box,
  */
 mote_status mti_copy_fault(mote_sandbox *box, uint32_t vector, bool *resolved,
 			   mote_error *err);
+/*
+ * What earlier calls had copied is still there, and may not be needed: whether
+ * something of it could be taken back. The guest must not run.
+ */
+bool mti_copy_make_room(mote_sandbox *box);
 /* Before each run: what the host has changed in the tables counts. */
 mote_status mti_copy_enter(mote_sandbox *box, mote_error *err);
 

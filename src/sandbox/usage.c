@@ -30,10 +30,21 @@ static size_t count_written(const mote_sandbox *box)
 					      layout->page_table_max);
 }
 
+static bool has_copies(const mote_sandbox *box)
+{
+	size_t i;
+
+	for (i = 0; i < box->window.count; i++)
+		if (box->window.mappings[i].writable)
+			return true;
+	return false;
+}
+
+/* No hypervisor reports pages of mappings. */
 static bool must_look(const mote_sandbox *box)
 {
 	return growth_is_limited(box) &&
-	       !mti_ops_of(box)->tracks(box->vm);
+	       (!mti_ops_of(box)->tracks(box->vm) || has_copies(box));
 }
 
 /* To look takes longer the more memory there is. */
@@ -52,6 +63,48 @@ void mti_usage_prepare(mote_sandbox *box)
 		set_slice(box, 0);
 }
 
+/* Pages of private mappings that were written, when they were counted. */
+static uint64_t mapped(const mote_sandbox *box)
+{
+	uint64_t pages = 0;
+	size_t i;
+
+	for (i = 0; i < box->window.count; i++)
+		pages += box->window.mappings[i].written;
+	return pages;
+}
+
+static void add_run(void *user, uint64_t start, uint64_t end)
+{
+	*(uint64_t *)user += (end - start) / MOTE_PAGE_SIZE;
+}
+
+static mote_status count_mapped(mote_sandbox *box, mote_error *err)
+{
+	const struct mti_cow *cow = box->memory.cow;
+	size_t i;
+
+	for (i = 0; i < box->window.count; i++) {
+		struct mti_mapping *mapping = &box->window.mappings[i];
+		uint64_t pages = 0;
+		int os = 0;
+
+		if (!mapping->writable)
+			continue;
+		if (cow)
+			pages = mti_cow_copies(cow, mapping->gpa,
+					       mapping->size);
+		else
+			os = mti_memory_private(mapping->memory, mapping->size,
+						add_run, &pages);
+		if (os < 0)
+			return mti_error_os(err, MOTE_E_OS, "find pages", -os,
+					    "/proc/self/pagemap");
+		mapping->written = pages;
+	}
+	return MOTE_OK;
+}
+
 void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
 {
 	box->usage.host_calls_left = box->limits.host_calls;
@@ -59,7 +112,7 @@ void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
 	box->usage.log_left = box->limits.log_bytes;
 	box->usage.pages_written = 0;
 	if (box->usage.measured || growth_is_limited(box))
-		box->usage.pages_before = count_written(box);
+		box->usage.pages_before = count_written(box) + mapped(box);
 	box->usage.before = box->stats;
 	box->usage.record = (mote_call_stats){
 		.struct_size = sizeof(box->usage.record),
@@ -87,11 +140,23 @@ void mti_usage_correct(mote_sandbox *box, mote_status status)
 static mote_status count_pages(mote_sandbox *box, mote_error *err)
 {
 	mote_status status = mti_sandbox_collect(box, err);
+	uint64_t before = box->usage.pages_before;
+	uint64_t now;
 
 	if (status == MOTE_OK)
-		box->usage.pages_written =
-			count_written(box) - box->usage.pages_before;
-	return status;
+		status = count_mapped(box, err);
+	if (status != MOTE_OK)
+		return status;
+	now = count_written(box) + mapped(box);
+	box->usage.pages_written = now > before ? now - before : 0;
+	return MOTE_OK;
+}
+
+void mti_usage_forget(mote_sandbox *box, size_t pages)
+{
+	uint64_t *before = &box->usage.pages_before;
+
+	*before = *before > pages ? *before - pages : 0;
 }
 
 static mote_status check_growth(mote_sandbox *box, mote_error *err)

@@ -35,6 +35,8 @@ void mti_usage_host_end(mote_sandbox *box, uint64_t begun_ns);
 
 /* Before the guest goes on: MOTE_E_GROWTH, or a failure of the host. */
 mote_status mti_usage_growth(mote_sandbox *box, mote_error *err);
+/* So many pages of before are none that were written any more. */
+void mti_usage_forget(mote_sandbox *box, size_t pages);
 
 /* Takes from a budget; if there is not so much: MOTE_E_OUTPUT, _LOG. */
 mote_status mti_usage_output(mote_sandbox *box, uint64_t size, mote_error *err);

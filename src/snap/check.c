@@ -17,10 +17,7 @@
  */
 #define MEMORY_MAX                                                     \
 	(MOTE_GVA_MAP_LIMIT - MOTE_GVA_MAP + 2 * (uint64_t)MOTE_HEAP_MAX)
-/* As layout.c: one for 2 MiB, some for each region, those of mappings. */
-#define TABLES_MAX(memory)                                          \
-	((memory) / 256 + (MTI_WINDOW_TABLES + 8 * MTI_REGIONS_MAX) * \
-				  (uint64_t)MOTE_PAGE_SIZE)
+#define LARGE_PAGE (UINT64_C(2) << 20)
 
 static bool page_aligned(uint64_t number)
 {
@@ -138,6 +135,35 @@ static void check_areas(const struct mti_json_node *root,
 	}
 }
 
+/*
+ * Of a layout whose parts are sound: a file of a few bytes must not have a
+ * host set up more than the guest can use, and where page tables copy on
+ * write, the areas are taken as one piece.
+ */
+static void check_extent(const struct mti_json_node *root,
+			 const struct mti_layout *layout)
+{
+	uint64_t end = mti_layout_end(layout);
+	uint64_t tables;
+
+	if (layout->memory_size - end >= LARGE_PAGE)
+		mti_json_fail(root,
+			      "memory.size: %" PRIu64 " is more than its "
+			      "regions need, which end at %" PRIu64,
+			      layout->memory_size, end);
+	if (!mti_layout_tables_bound(layout, &tables) ||
+	    layout->page_table_max > tables)
+		mti_json_fail(root,
+			      "memory.page_tables.size: %" PRIu64
+			      " is too much for these regions",
+			      layout->page_table_max);
+	if (!mti_layout_in_place(layout))
+		mti_json_fail(root,
+			      "regions: the first %d are not around the page "
+			      "tables, one behind the other",
+			      MTI_AREAS);
+}
+
 static void check_layout(const struct mti_json_node *root,
 			 const struct mti_layout *layout)
 {
@@ -156,11 +182,6 @@ static void check_layout(const struct mti_json_node *root,
 		mti_json_fail(root,
 			      "memory.size: %" PRIu64 " is more than %" PRIu64,
 			      layout->memory_size, MEMORY_MAX);
-	if (layout->page_table_max > TABLES_MAX(layout->memory_size))
-		mti_json_fail(root,
-			      "memory.page_tables.size: %" PRIu64
-			      " is too much for that memory",
-			      layout->page_table_max);
 	if (layout->page_table_max == 0 ||
 	    !page_aligned(layout->page_table_gpa) ||
 	    !page_aligned(layout->page_table_max) ||
@@ -178,6 +199,8 @@ static void check_layout(const struct mti_json_node *root,
 	}
 	check_areas(root, layout);
 	check_overlaps(root, layout);
+	if (root->reader->status == MOTE_OK)
+		check_extent(root, layout);
 }
 
 static bool canonical(uint64_t address)

@@ -179,15 +179,24 @@ static bool is_zero(const uint8_t *data, size_t size)
 static int copy_chunks(int from, int to, uint64_t size, uint8_t *buffer,
 		       bool *shorter)
 {
-	uint64_t offset;
+	int64_t offset = 0;
 	int os = 0;
 
 	*shorter = false;
-	for (offset = 0; offset < size && os == 0; offset += CHUNK) {
-		size_t step = size - offset < CHUNK ? (size_t)(size - offset) :
-						      CHUNK;
-		int64_t got = mti_os_pread(from, buffer, step, offset);
+	while (os == 0) {
+		uint64_t left;
+		size_t step;
+		int64_t got;
 
+		/* Else holes of a TiB would be read for an hour. */
+		offset = mti_os_next_data(from, (uint64_t)offset, size);
+		if (offset < 0)
+			return (int)offset;
+		if ((uint64_t)offset >= size)
+			break;
+		left = size - (uint64_t)offset;
+		step = left < CHUNK ? (size_t)left : CHUNK;
+		got = mti_os_pread(from, buffer, step, (uint64_t)offset);
 		if (got < 0)
 			return (int)got;
 		if ((size_t)got != step) {
@@ -195,8 +204,12 @@ static int copy_chunks(int from, int to, uint64_t size, uint8_t *buffer,
 			return 0;
 		}
 		if (!is_zero(buffer, step))
-			os = mti_os_pwrite(to, buffer, step, offset);
+			os = mti_os_pwrite(to, buffer, step, (uint64_t)offset);
+		offset += CHUNK;
 	}
+	/* There is no data behind its end, either. */
+	if (os == 0)
+		*shorter = mti_os_file_size(from) < (int64_t)size;
 	return os;
 }
 

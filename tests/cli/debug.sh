@@ -142,4 +142,30 @@ status 0
 gdb_has '^Breakpoint 1 at '
 gone
 
+# A guest for another CPU, and the gdb that is named for it.
+foreign=$KERNELS/vm-aarch64-aarch64.elf
+if [ ! -e "$foreign" ] || [ "$(uname -m)" = aarch64 ]; then
+	echo 'no guest for another CPU: this was not tested with one'
+	finish
+fi
+if ! command -v gdb-multiarch >/dev/null; then
+	echo 'no gdb-multiarch: guests for another CPU were not tested'
+	finish
+fi
+begin debug -b soft "$foreign" ClockRuns
+debugger "-ex 'break ClockRuns' -ex continue -ex stepi -ex backtrace -ex detach"
+end
+status 0
+out "true$nl"
+err_has "    gdb-multiarch -ex 'target remote $socket' $foreign$nl"
+gdb_has '^Breakpoint 1, .*ClockRuns'
+gdb_has '^#1 .* mote_invoke_ClockRuns'
+gone
+begin run -b soft --gdb "unix:$scratch/there" "$foreign" ClockRuns
+debugger '-ex kill'
+end
+status 4
+err_has "gdb-multiarch -ex 'target remote $scratch/there' $foreign$nl"
+err_has 'the debugger killed the guest'
+
 finish

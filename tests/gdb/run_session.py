@@ -20,7 +20,7 @@ A session file:
     Sum: 15                     a line that comes out of the host
 
 "..." stands for anything, @TEXT@ for the line of SOURCE with the comment
-TEXT.
+TEXT. GDB in the environment is another gdb than the one of that name.
 """
 
 import os
@@ -96,12 +96,15 @@ class Host:
             return self.changed.wait_for(lambda: text in self.lines, LIMIT)
 
     def end(self):
+        good = True
         try:
             self.process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             print("the host did not end")
+            good = False
         self.thread.join()
+        return good
 
 
 def listening(address):
@@ -147,7 +150,7 @@ def start_host(command, tcp, folder):
 def run_gdb(run, address, guest, host, folder):
     remote = (address[5:] if address.startswith("unix:")
               else "localhost:" + address[4:])
-    command = ["gdb", "-nx", "-batch", "-iex", "set auto-load no",
+    command = [os.environ.get("GDB", "gdb"), "-nx", "-batch", "-iex", "set auto-load no",
                "-iex", "set debuginfod enabled off", "-iex", "set width 0",
                "-iex", "set remotetimeout 20", guest]
     # One by one: after an error the next one is executed all the same.
@@ -226,7 +229,7 @@ def main():
             # What was killed says what it likes.
             if not run["on"] or run["on"][1] != "KILL":
                 good &= compare("gdb %d" % number, run["expected"], lines)
-        host.end()
+        good &= host.end()
         good &= compare("the host", session.host, host.lines)
     sys.exit(0 if good else 1)
 

@@ -1,10 +1,12 @@
 #include "harness/gdb_target.h"
 
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RESERVED_FLAG 0x2u
+#define USER_LIMIT (UINT64_C(1) << 47)
 
 static void demand(bool holds, const char *what)
 {
@@ -33,6 +35,28 @@ static bool read_registers(void *context, struct mti_gdb_registers *registers)
 	return true;
 }
 
+static void check_amd64(const struct mti_gdb_registers *registers)
+{
+	demand(registers->general[16] < USER_LIMIT, "a wild pc");
+	demand(registers->general[17] & RESERVED_FLAG, "a flag that is 1");
+}
+
+static void check_aarch64(const struct mti_gdb_registers *registers)
+{
+	uint32_t fpsr;
+	uint32_t fpcr;
+
+	memcpy(&fpsr, registers->vector + 512, sizeof(fpsr));
+	memcpy(&fpcr, registers->vector + 516, sizeof(fpcr));
+	demand(registers->general[31] < USER_LIMIT, "a wild sp");
+	demand(registers->general[32] < USER_LIMIT, "a wild pc");
+	demand((registers->general[33] & ~UINT64_C(0xf0000000)) ==
+		       GDB_TARGET_PSTATE,
+	       "a flag that user mode has not");
+	demand(!(fpsr & ~UINT32_C(0xf800009f)), "a bit that FPSR has not");
+	demand(!(fpcr & ~UINT32_C(0x07ffbf07)), "a bit that FPCR has not");
+}
+
 static bool write_registers(void *context,
 			    const struct mti_gdb_registers *registers)
 {
@@ -44,8 +68,12 @@ static bool write_registers(void *context,
 	demand(memcmp(registers->component, target->registers.component,
 		      sizeof(registers->component)) == 0,
 	       "another layout of the vector state");
-	demand(registers->general[16] < UINT64_C(1) << 47, "a wild pc");
-	demand(registers->general[17] & RESERVED_FLAG, "a flag that is 1");
+	demand(registers->layout == target->registers.layout,
+	       "another architecture");
+	if (registers->layout == mti_gdb_layout_find(EM_AARCH64))
+		check_aarch64(registers);
+	else
+		check_amd64(registers);
 	target->registers = *registers;
 	return true;
 }
@@ -195,6 +223,8 @@ void gdb_target_init(struct gdb_target *target, bool avx512)
 		.kill = die,
 		.detach = detach,
 	};
+	target->program.breakpoint_size = 1;
+	target->registers.layout = mti_gdb_layout_find(EM_X86_64);
 	target->registers.vector_size = avx512 ? 2432 : 576;
 	if (avx512)
 		memcpy(target->registers.component, component,
@@ -209,6 +239,23 @@ void gdb_target_init(struct gdb_target *target, bool avx512)
 	memcpy(target->registers.vector + 24, "\x80\x1f\0\0\xff\xff\0\0", 8);
 	for (i = 0; i < GDB_TARGET_BYTES; i++)
 		target->memory[i] = (uint8_t)(i ^ i >> 8);
+}
+
+void gdb_target_init_aarch64(struct gdb_target *target)
+{
+	struct mti_gdb_registers *registers = &target->registers;
+	size_t i;
+
+	gdb_target_init(target, false);
+	memset(registers, 0, sizeof(*registers));
+	target->program.breakpoint_size = 4;
+	registers->layout = mti_gdb_layout_find(EM_AARCH64);
+	registers->vector_size = 528;
+	for (i = 0; i < 35; i++)
+		registers->general[i] = 0x1000 + i;
+	registers->general[33] = GDB_TARGET_PSTATE;
+	for (i = 0; i < 512; i++)
+		registers->vector[i] = (uint8_t)(i * 7);
 }
 
 void gdb_target_stop(struct gdb_target *target)

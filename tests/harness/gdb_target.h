@@ -11,6 +11,8 @@
 #define GDB_TARGET_BASE UINT64_C(0x400000)
 #define GDB_TARGET_BYTES 65536
 #define GDB_TARGET_BREAKPOINTS 8
+/* IL and SS, which no debugger may change. */
+#define GDB_TARGET_PSTATE UINT64_C(0x300000)
 
 enum gdb_target_state {
 	GDB_TARGET_STOPPED,
@@ -35,6 +37,9 @@ struct gdb_target {
 
 /* avx512: the CPU has all that there is, laid out as AMD does; else SSE. */
 void gdb_target_init(struct gdb_target *target, bool avx512);
+
+/* The guest's CPU is an AArch64 one. */
+void gdb_target_init_aarch64(struct gdb_target *target);
 
 /* It stops as asked; the session must be told. */
 void gdb_target_stop(struct gdb_target *target);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tests/mote-cc/run.sh MOTE_CC SDK
+# tests/mote-cc/run.sh MOTE_CC SDK SOURCE-ROOT
 #
 # The compiler wrapper as a user meets it: by hand, in a Makefile, in CMake,
 # moved and linked elsewhere. Looks at the programs but does not run them.
@@ -7,6 +7,7 @@ set -u
 
 mote_cc=$1
 sdk=$2
+source=$3
 work=$(mktemp -d "${TMPDIR:-/tmp}/mote-cc test.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -338,6 +339,19 @@ test_header_errors()
 		"$mote_cc" hello.c other.c same.c
 }
 
+# Of the header, by whichever project the SDK is built.
+test_version()
+{
+	mkdir -p tree/include/mote
+	cp -R "$source/guest" "$source/cmake" "$source/abi" tree
+	sed 's/^\(#define MOTE_VERSION_STRING\) .*/\1 "9.8.7"/' \
+		"$source/include/mote/version.h" >tree/include/mote/version.h
+	expect "the SDK alone" cmake -S tree/guest -B alone \
+		-G "Unix Makefiles" -DCMAKE_BUILD_TYPE=Release
+	expect "its --version" alone/sdk/bin/mote-cc --version
+	says "its --version" "^mote-cc 9\\.8\\.7"
+}
+
 test_print_flags()
 {
 	expect "--version" "$mote_cc" --version
@@ -454,8 +468,8 @@ test_cxx()
 }
 
 sources
-for part in simple pie steps errors header_types header_errors print_flags make cmake \
-	moved clang cxx; do
+for part in simple pie steps errors header_types header_errors print_flags \
+	version make cmake moved clang cxx; do
 	test_$part
 done
 if [ $failures -gt 0 ]; then

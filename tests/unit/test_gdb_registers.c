@@ -8,6 +8,7 @@
 #include "harness/gdb_target.h"
 #include "harness/unit.h"
 
+#define RIP 16u
 /* Features SSE only, and all. */
 #define COUNT_SSE 60u
 #define COUNT_ALL (60u + 16 + 16 + 16 + 8 + 32)
@@ -40,7 +41,7 @@ static void test_places(void **state)
 	/* Order of mti_amd64_register, not of the instruction set: gdb's. */
 	for (i = 0; i < 16; i++)
 		expect_at(i, 8, &target.registers.general[i]);
-	expect_at(MTI_GDB_RIP, 8, &target.registers.general[16]);
+	expect_at(RIP, 8, &target.registers.general[16]);
 	expect_at(17, 4, "\x02\x02\0\0");
 	expect_at(18, 4, "\x23\0\0\0");
 	for (i = 19; i < 24; i++)
@@ -146,8 +147,8 @@ static void test_refused(void **state)
 {
 	(void)state;
 	(void)all(true);
-	assert_true(set64(MTI_GDB_RIP, (UINT64_C(1) << 47) - 1));
-	assert_false(set64(MTI_GDB_RIP, UINT64_C(1) << 47));
+	assert_true(set64(RIP, (UINT64_C(1) << 47) - 1));
+	assert_false(set64(RIP, UINT64_C(1) << 47));
 	assert_false(set64(58, UINT64_C(1) << 47));
 	assert_false(set64(59, UINT64_MAX));
 	assert_true(set64(0, UINT64_MAX));

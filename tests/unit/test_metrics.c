@@ -72,10 +72,10 @@ static void test_shards(void **state)
 		assert_int_equal(read.calls, 3);
 		assert_int_equal(read.restores, 7);
 		assert_int_equal(read.faults[MOTE_FAULT_READ], 3);
-		assert_int_equal(read.call_seconds.count, 3);
-		assert_int_equal(read.call_seconds.sum_ns, 9000);
-		assert_int_equal(read.call_seconds.buckets[2], 3);
-		assert_int_equal(read.host_seconds.buckets[0], 3);
+		assert_int_equal(read.call_time.count, 3);
+		assert_int_equal(read.call_time.sum_ns, 9000);
+		assert_int_equal(read.call_time.buckets[2], 3);
+		assert_int_equal(read.host_time.buckets[0], 3);
 		if (i < 3)
 			mti_metrics_detach(&metrics, &shards[order[i]]);
 	}
@@ -138,10 +138,10 @@ static void test_text(void **state)
 	(void)state;
 	metrics.calls = UINT64_MAX;
 	metrics.faults[MOTE_FAULT_NULL_POINTER] = 3;
-	metrics.call_seconds.count = 2;
-	metrics.call_seconds.sum_ns = 1500000001;
-	metrics.call_seconds.buckets[0] = 1;
-	metrics.call_seconds.buckets[MOTE_METRICS_BUCKETS - 1] = 1;
+	metrics.call_time.count = 2;
+	metrics.call_time.sum_ns = 1500000001;
+	metrics.call_time.buckets[0] = 1;
+	metrics.call_time.buckets[MOTE_METRICS_BUCKETS - 1] = 1;
 	size = mote_metrics_format(&metrics, NULL, 0);
 	assert_int_equal(mote_metrics_format(&metrics, NULL, 100), size);
 	whole = malloc(size + 1);

@@ -2,6 +2,7 @@
  * Every field of config, manifest and index, wrong in every way that it can
  * be, with digests and sizes that are right: the error names the field.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,32 @@ static void test_config_tables_size(void **state)
 	documents_close(&documents);
 	snap_sample_refused(&sample, "tag", MOTE_E_SNAPSHOT,
 			    "memory.page_tables.size: 34359738368 is too");
+}
+
+/* An area behind all others, and memory that nothing lies in. */
+static void test_config_places(void **state)
+{
+	const struct mti_layout *layout = &sample.snap.layout;
+	const uint64_t large = UINT64_C(2) << 20;
+	struct documents documents;
+	char size[32];
+	char gpa[32];
+
+	(void)state;
+	snap_sample_saved(&sample, "tag");
+	assert_true(layout->regions[MTI_AREA_REPLY].size <= large);
+	snprintf(size, sizeof(size), "%" PRIu64, layout->memory_size + large);
+	snprintf(gpa, sizeof(gpa), "\"0x%" PRIx64 "\"", layout->memory_size);
+	documents_open(&documents, sample.layout, "tag");
+	documents_edit(documents.config, "memory.size", size);
+	documents_write(&documents);
+	snap_sample_refused(&sample, "tag", MOTE_E_SNAPSHOT,
+			    "is more than its regions need");
+	documents_edit(documents.config, "regions[6].gpa", gpa);
+	documents_write(&documents);
+	documents_close(&documents);
+	snap_sample_refused(&sample, "tag", MOTE_E_SNAPSHOT,
+			    "regions: the first 10 are not around");
 }
 
 static void test_config_extents(void **state)
@@ -511,6 +538,7 @@ int main(void)
 		cmocka_unit_test(test_features_present),
 		cmocka_unit_test(test_config_memory),
 		cmocka_unit_test(test_config_tables_size),
+		cmocka_unit_test(test_config_places),
 		cmocka_unit_test(test_config_extents),
 		cmocka_unit_test(test_too_many_extents),
 		cmocka_unit_test(test_config_regions),

@@ -559,6 +559,43 @@ static void test_no_memory(void **state)
 	assert_true(number > 3);
 }
 
+/* ------------------------------------------------------------------ holes */
+
+static uint64_t bytes_read;
+
+int64_t __real_mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset);
+int64_t __wrap_mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset);
+int64_t __wrap_mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset)
+{
+	bytes_read += size;
+	return __real_mti_os_pread(fd, buffer, size, offset);
+}
+
+/* A file of nothing but a hole behind its bytes can claim any size. */
+static void test_holes(void **state)
+{
+	const uint64_t large = sample.snap.layout.memory_size;
+	struct mti_loaded loaded;
+	struct documents documents;
+	char *path = path_of(BASE);
+	char size[32];
+
+	(void)state;
+	assert_int_equal(truncate(path, (off_t)large), 0);
+	free(path);
+	snprintf(size, sizeof(size), "%llu", (unsigned long long)large);
+	documents_open(&documents, sample.layout, "tag");
+	documents_edit(documents.manifest, "layers[1].size", size);
+	documents_write_manifest(&documents);
+	documents_close(&documents);
+	bytes_read = 0;
+	assert_int_equal(snap_sample_load(&sample, "tag", false, true, &loaded,
+					  &err),
+			 MOTE_OK);
+	assert_true(bytes_read < large / 2);
+	mti_loaded_fini(&loaded);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -574,6 +611,7 @@ int main(void)
 		TEST(test_altered_blobs),
 		TEST(test_mutations),
 		TEST(test_no_memory),
+		TEST(test_holes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -408,21 +408,6 @@ static void test_restore(void **state)
 	close_box();
 }
 
-static void test_debugger(void **state)
-{
-	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
-	mote_sandbox *victim = NULL;
-
-	(void)state;
-	vm_open(&vm, GUEST_vm_aarch64);
-	options.gdb = "tcp:0";
-	vm_expect(mote_sandbox_new(vm.image, &options, &victim, &vm.err),
-		  MOTE_E_UNSUPPORTED, &vm.err);
-	vm_expect_text(&vm.err, "AArch64 cannot be debugged");
-	assert_null(victim);
-	vm_close(&vm);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,7 +420,6 @@ int main(void)
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_state),
 		cmocka_unit_test(test_restore),
-		cmocka_unit_test(test_debugger),
 	};
 	int skip = vm_require();
 

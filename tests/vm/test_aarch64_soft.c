@@ -23,6 +23,8 @@
 /* In the guest. */
 #define GVA_CODE UINT64_C(0x400000)
 #define GVA_DATA UINT64_C(0x600000)
+/* PSTATE.SS */
+#define STEP (UINT64_C(1) << 21)
 
 static uint8_t memory[PAGES * PAGE] __attribute__((aligned(4096)));
 static uint64_t next_table;
@@ -239,10 +241,6 @@ static void test_registers(void **state)
 	machine.vector[519] = 1u << 7;
 	vm_expect(ops->machine_set(vm, &machine, &err), MOTE_E_INVALID, &err);
 	machine.vector[519] = 0;
-	/* A step. */
-	machine.general[MTI_AARCH64_PSTATE] = UINT64_C(1) << 21;
-	vm_expect(ops->machine_set(vm, &machine, &err), MOTE_E_UNSUPPORTED,
-		  &err);
 	machine.general[MTI_AARCH64_PSTATE] = ~(UINT64_C(1) << 21);
 	machine.general[20] = 0x2020;
 	machine.fs_base = 0x1234;
@@ -256,12 +254,140 @@ static void test_registers(void **state)
 	assert_memory_equal(again.vector, machine.vector, 528);
 }
 
+/* From now on so: pc, and the page that the code reads. */
+static void place(uint64_t pc, uint64_t data, bool step)
+{
+	static struct mti_machine machine;
+
+	vm_expect(ops->machine_get(vm, &machine, &err), MOTE_OK, &err);
+	/* Nobody sees the flag. */
+	assert_int_equal(machine.general[MTI_AARCH64_PSTATE] & STEP, 0);
+	machine.general[MTI_AARCH64_PC] = pc;
+	machine.general[MTI_AARCH64_X0] = data;
+	machine.general[MTI_AARCH64_PSTATE] |= step ? STEP : 0;
+	vm_expect(ops->machine_set(vm, &machine, &err), MOTE_OK, &err);
+}
+
+/* Returns the address that the fault names. */
+static uint64_t expect_next(uint32_t class, uint64_t pc)
+{
+	struct mti_exit exit = { 0 };
+	mote_fault fault = { 0 };
+	uint64_t at;
+
+	vm_expect(ops->run(vm, &exit, &err), MOTE_OK, &err);
+	assert_int_equal(exit.kind, MTI_EXIT_FAULT);
+	vm_expect(ops->registers(vm, &fault, &at, &err), MOTE_OK, &err);
+	assert_int_equal(fault.error_code >> MTI_ESR_CLASS_SHIFT, class);
+	assert_int_equal(fault.registers[MTI_AARCH64_PC], pc);
+	return at;
+}
+
+static void expect_step(uint64_t pc, uint64_t to)
+{
+	place(pc, GVA_DATA, true);
+	(void)expect_next(MTI_ESR_STEP, to);
+}
+
+/* Each ends behind one instruction, also where that is done in two goes. */
+static void test_steps(void **state)
+{
+	static const uint32_t nop = 0xd503201f;
+	struct mti_exit exit = { 0 };
+	uint64_t i;
+
+	(void)state;
+	/* What has been run at full speed is stepped all the same. */
+	expect_ring(11);
+	for (i = 0; i < 5; i++)
+		expect_step(GVA_CODE + 4 * i, GVA_CODE + 4 * i + 4);
+	/* The host answers a doorbell before the step ends, and it ends. */
+	memcpy(memory + CODE + 24, &nop, sizeof(nop));
+	ops->changed(vm);
+	place(GVA_CODE + 20, GVA_DATA, true);
+	vm_expect(ops->run(vm, &exit, &err), MOTE_OK, &err);
+	assert_int_equal(exit.kind, MTI_EXIT_PORT);
+	assert_int_equal(exit.value, 11);
+	(void)expect_next(MTI_ESR_STEP, GVA_CODE + 24);
+	/* A jump to itself. */
+	put_code(CODE, 11);
+	ops->changed(vm);
+	expect_step(GVA_CODE + 24, GVA_CODE + 24);
+	expect_step(GVA_CODE + 24, GVA_CODE + 24);
+	/* A kick leaves the instruction to be done. */
+	place(GVA_CODE, GVA_DATA, true);
+	ops->kick(vm, true);
+	vm_expect(ops->run(vm, &exit, &err), MOTE_OK, &err);
+	assert_int_equal(exit.kind, MTI_EXIT_INTERRUPTED);
+	ops->kick(vm, false);
+	(void)expect_next(MTI_ESR_STEP, GVA_CODE + 4);
+	/* Code that is changed meanwhile. */
+	put_code(CODE, 44);
+	ops->changed(vm);
+	expect_step(GVA_CODE + 16, GVA_CODE + 20);
+	place(GVA_CODE + 20, GVA_DATA, false);
+	vm_expect(ops->run(vm, &exit, &err), MOTE_OK, &err);
+	assert_int_equal(exit.kind, MTI_EXIT_PORT);
+	assert_int_equal(exit.value, 44);
+	/* A new entry does not go on stepping, wherever that was. */
+	expect_step(GVA_CODE, GVA_CODE + 4);
+	expect_ring(44);
+	place(GVA_CODE + 20, GVA_DATA, true);
+	vm_expect(ops->run(vm, &exit, &err), MOTE_OK, &err);
+	assert_int_equal(exit.kind, MTI_EXIT_PORT);
+	expect_ring(44);
+}
+
+/* What the instruction raises itself, and what only the next one would. */
+static void test_step_faults(void **state)
+{
+	static const uint32_t code[] = {
+		0xd4200540, /* brk #42 */
+		0xd61f0000, /* br x0 */
+		0x00000000, /* udf #0 */
+		0xf9000001, /* str x1, [x0] */
+	};
+
+	(void)state;
+	expect_step(GVA_CODE, GVA_CODE + 4);
+	place(GVA_CODE, GVA_DATA + PAGE, true);
+	assert_int_equal(expect_next(MTI_ESR_DATA, GVA_CODE), GVA_DATA + PAGE);
+	/* It begins in a page that there is. */
+	place(GVA_CODE, GVA_DATA + PAGE - 2, true);
+	assert_int_equal(expect_next(MTI_ESR_DATA, GVA_CODE), GVA_DATA + PAGE);
+	/* Told by nobody but the instruction itself, once more. */
+	map(GVA_DATA + PAGE, OTHER_CODE, 0);
+	memcpy(memory + CODE + 64, code, sizeof(code));
+	ops->changed(vm);
+	place(GVA_CODE + 76, GVA_DATA + PAGE - 2, true);
+	assert_int_equal(expect_next(MTI_ESR_DATA, GVA_CODE + 76),
+			 GVA_DATA + PAGE);
+	place(GVA_CODE + 64, 0, true);
+	(void)expect_next(MTI_ESR_BRK, GVA_CODE + 64);
+	/* To where nothing is, where nothing may run, and half way. */
+	place(GVA_CODE + 68, GVA_CODE + 72, true);
+	(void)expect_next(MTI_ESR_STEP, GVA_CODE + 72);
+	place(GVA_CODE + 72, 0, true);
+	(void)expect_next(MTI_ESR_UNKNOWN, GVA_CODE + 72);
+	place(GVA_CODE + 68, GVA_CODE + PAGE, true);
+	(void)expect_next(MTI_ESR_STEP, GVA_CODE + PAGE);
+	place(GVA_CODE + PAGE, 0, true);
+	(void)expect_next(MTI_ESR_FETCH, GVA_CODE + PAGE);
+	place(GVA_CODE + 68, GVA_DATA, true);
+	(void)expect_next(MTI_ESR_STEP, GVA_DATA);
+	place(GVA_CODE + 68, GVA_CODE + 2, true);
+	(void)expect_next(MTI_ESR_STEP, GVA_CODE + 2);
+	place(GVA_CODE + 2, 0, true);
+	(void)expect_next(MTI_ESR_PC_ALIGNMENT, GVA_CODE + 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_code), TEST(test_tables),    TEST(test_memory),
-		TEST(test_kick), TEST(test_registers),
+		TEST(test_kick), TEST(test_registers), TEST(test_steps),
+		TEST(test_step_faults),
 	};
 	int skip = vm_require();
 

@@ -479,6 +479,11 @@ static void test_engine_options(void **state)
 	assert_string_equal(mote_engine_backend(engine), "kvm");
 	mote_engine_unref(engine);
 	engine = NULL;
+	options.reserved = 1;
+	vm_expect(mote_engine_new(&options, &engine, &vm.err), MOTE_E_VERSION,
+		  &vm.err);
+	vm_expect_text(&vm.err, "reserved is 1, not 0");
+	options.reserved = 0;
 	options.backend = "auto";
 	*allocator = vm.allocator.public;
 	allocator->release = NULL;

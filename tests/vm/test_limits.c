@@ -4,7 +4,9 @@
  */
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <mote/control.h>
 #include <mote/snapshot.h>
@@ -585,6 +587,45 @@ static void test_growth_of_tables(void **state)
 	close_box();
 }
 
+static mote_status fill_mapping(uint64_t address, uint64_t count)
+{
+	const mote_value arguments[] = { MOTE_U64(address),
+					 MOTE_U64(PAGES(count)), MOTE_U32(7) };
+
+	return mote_call(box, "Fill", arguments, 3, NULL, &vm.err);
+}
+
+/* Copies of a file's pages are memory, too. */
+static void test_growth_of_mappings(void **state)
+{
+	int file = memfd_create("mote-growth", MFD_CLOEXEC);
+	uint64_t address = 0;
+	int round;
+
+	(void)state;
+	assert_true(file >= 0);
+	assert_int_equal(ftruncate(file, (off_t)PAGES(4000)), 0);
+	open_limited(PAGES(100));
+	for (round = 0; round < 3; round++) {
+		address = 0;
+		vm_expect(mote_map_file(box, file, 0, 0, MOTE_MAP_PRIVATE,
+					&address, &vm.err),
+			  MOTE_OK, &vm.err);
+		vm_expect(fill_mapping(address, 60), MOTE_OK, &vm.err);
+		assert_in_range(call_stats().pages_written, 60, 60 + 16);
+		vm_expect(fill_mapping(address, 60), MOTE_OK, &vm.err);
+		assert_in_range(call_stats().pages_written, 0, 8);
+		vm_expect(mote_unmap(box, address, &vm.err), MOTE_OK, &vm.err);
+	}
+	vm_expect(mote_map_file(box, file, 0, 0, MOTE_MAP_PRIVATE, &address,
+				&vm.err),
+		  MOTE_OK, &vm.err);
+	vm_expect(fill_mapping(address, 4000), MOTE_E_GROWTH, &vm.err);
+	vm_expect_text(&vm.err, "max_growth_bytes, 409600");
+	close_box();
+	close(file);
+}
+
 /* Without a limit, as much as there is, and counted only if asked for. */
 static void test_growth_unlimited(void **state)
 {
@@ -620,6 +661,7 @@ int main(void)
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_growth_without_end),
 		cmocka_unit_test(test_growth_of_tables),
+		cmocka_unit_test(test_growth_of_mappings),
 		cmocka_unit_test(test_growth_unlimited),
 	};
 	int skip = vm_require();

@@ -100,7 +100,7 @@ static void test_shared(void **state)
 	assert_int_equal(state_sum(other, 50, 1), 100);
 	assert_int_equal(state_sum(one, 50, 1), 50);
 	assert_memory_equal(before, memory->base, memory->size);
-	assert_int_not_equal(mti_cow_copies(memory->cow), 0);
+	assert_int_not_equal(mti_cow_copies(memory->cow, 0, UINT64_MAX), 0);
 	free(before);
 	mote_sandbox_free(one);
 	mote_sandbox_free(other);
@@ -274,6 +274,89 @@ static void test_reclaimed(void **state)
 	state_restore(box, snapshot);
 	state_touch(box, most, 2, 5);
 	expect_full(box, most, 3);
+	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
+}
+
+/*
+ * What a snapshot has and the image has not is not taken back because a guest
+ * made it what it was in the image: a restore would not know of it.
+ */
+static void test_reclaimed_snapshot(void **state)
+{
+	mote_snapshot *snapshot;
+	mote_sandbox *box;
+	mote_sandbox *other;
+
+	(void)state;
+	open_state(UINT64_C(1) << 20);
+	box = state_new(&host);
+	state_touch(box, 1, 1000, 1);
+	state_touch(box, 10, 1, 7);
+	snapshot = state_take(box);
+	state_restore(box, snapshot);
+	state_touch(box, 10, 1, 0);
+	expect_full(box, 500, 2);
+	state_restore(box, snapshot);
+	assert_int_equal(state_sum(box, 10, 1), 70);
+	/* One with the same VM. */
+	mote_sandbox_free(box);
+	other = state_clone(&host, snapshot);
+	assert_int_equal(state_sum(other, 10, 1), 70);
+	mote_sandbox_free(other);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
+}
+
+/* Nor is a call blamed for what was taken back during it. */
+static void test_reclaimed_growth(void **state)
+{
+	mote_sandbox_options options;
+	mote_snapshot *snapshot;
+	mote_call_stats stats = MOTE_CALL_STATS_INIT;
+	mote_sandbox *box;
+	uint32_t most;
+
+	(void)state;
+	open_state(UINT64_C(1) << 20);
+	options = state_options(&host);
+	options.max_growth_bytes = UINT64_C(4) << 20;
+	options.flags |= MOTE_SANDBOX_CALL_STATS;
+	box = vm_sandbox(vm, &options);
+	state_touch(box, 1, 1000, 1);
+	snapshot = state_take(box);
+	most = (uint32_t)room(box) * 3 / 4;
+	state_touch(box, most, 1, 5);
+	state_restore(box, snapshot);
+	state_touch(box, most, 4, 5);
+	vm_expect(mote_sandbox_get_call_stats(box, &stats, &vm->err), MOTE_OK,
+		  &vm->err);
+	assert_in_range(stats.pages_written, most / 2, 1000);
+	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
+}
+
+/* There is room for page tables of mappings, too. */
+static void test_reclaimed_mapping(void **state)
+{
+	static uint8_t bytes[4096] __attribute__((aligned(4096)));
+	mote_snapshot *snapshot;
+	mote_sandbox *box;
+	uint64_t address = 0;
+
+	(void)state;
+	open_state(UINT64_C(1) << 20);
+	box = state_new(&host);
+	state_touch(box, 1, 1000, 1);
+	snapshot = state_take(box);
+	expect_full(box, 500, 1);
+	state_restore(box, snapshot);
+	vm_expect(mote_map_memory(box, bytes, sizeof(bytes), &address,
+				  &vm->err),
+		  MOTE_OK, &vm->err);
+	state_touch(box, 100, 1, 3);
 	mote_sandbox_free(box);
 	mote_snapshot_unref(snapshot);
 	state_close(&host);
@@ -553,6 +636,9 @@ int main(void)
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_reclaimed),
+		cmocka_unit_test(test_reclaimed_snapshot),
+		cmocka_unit_test(test_reclaimed_growth),
+		cmocka_unit_test(test_reclaimed_mapping),
 		cmocka_unit_test(test_too_small),
 		cmocka_unit_test(test_forged_tables),
 		cmocka_unit_test(test_private_mappings),

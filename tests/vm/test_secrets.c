@@ -397,6 +397,61 @@ out:
 }
 
 /* What libc and compiler make random is different in every restored guest. */
+static void add_run(void *user, uint64_t start, uint64_t end)
+{
+	*(size_t *)user += (end - start) / MOTE_PAGE_SIZE;
+}
+
+/* Pages that a guest could find out by time to have been written. */
+static size_t kept_pages(const mote_sandbox *box)
+{
+	size_t pages = 0;
+
+	assert_int_equal(mti_memory_private(box->memory.base, box->memory.size,
+					    add_run, &pages),
+			 0);
+	if (box->memory.cow)
+		pages += mti_cow_copies(box->memory.cow, 0, UINT64_MAX);
+	return pages;
+}
+
+/* Not even which pages were written, for who asks for it. */
+static void test_fresh_pages(void **state)
+{
+	mote_sandbox_options options;
+	mote_snapshot *snapshot;
+	mote_sandbox *box;
+	size_t usual;
+	int fresh;
+
+	(void)state;
+	for (fresh = 0; fresh < 2; fresh++) {
+		open_host();
+		options = state_options(&host);
+		if (fresh)
+			options.flags |= MOTE_SANDBOX_FRESH_PAGES;
+		box = vm_sandbox(&host.vm, &options);
+		snapshot = state_take(box);
+		state_restore(box, snapshot);
+		usual = kept_pages(box);
+		state_touch(box, 300, 1, 1);
+		assert_true(kept_pages(box) >= usual + 300);
+		state_restore(box, snapshot);
+		if (fresh)
+			assert_in_range(kept_pages(box), 0, usual + 8);
+		else
+			assert_true(kept_pages(box) >= 300);
+		state_touch(box, 300, 1, 1);
+		mote_sandbox_free(box);
+		box = state_clone(&host, snapshot);
+		if (fresh)
+			assert_in_range(kept_pages(box), 0, usual + 8);
+		mote_sandbox_free(box);
+		mote_snapshot_unref(snapshot);
+		state_close(&host);
+	}
+}
+
 static void test_random(void **state)
 {
 	mote_sandbox_options options;
@@ -468,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_other_snapshot),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_fresh_pages),
 		cmocka_unit_test(test_random),
 	};
 	int skip = vm_require();

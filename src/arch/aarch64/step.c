@@ -34,6 +34,7 @@ static enum mti_step_kind step_kind(const uint8_t *code, size_t size,
 
 const struct mti_arch_debug mti_aarch64_debug = {
 	.breakpoint = { 0x00, 0x00, 0x20, 0xd4 }, /* brk #0 */
+	.breakpoint_mask = { 0x1f, 0x00, 0xe0, 0xff },
 	.breakpoint_size = INSTRUCTION_BYTES,
 	.breakpoint_vector = MTI_ESR_BRK,
 	.breakpoint_after = 0,

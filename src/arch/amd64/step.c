@@ -51,8 +51,8 @@ static enum mti_step_kind step_kind(const uint8_t *code, size_t size,
 }
 
 const struct mti_arch_debug mti_amd64_debug = {
-	.gdb = true,
 	.breakpoint = { OPCODE_INT3 },
+	.breakpoint_mask = { 0xff },
 	.breakpoint_size = 1,
 	.breakpoint_vector = 3,
 	.breakpoint_after = 1,

@@ -4,12 +4,13 @@
  * The features are those of GDB manual, "i386 Features"; the names, sizes
  * and order in each are what gdb 13 prints for a native x86-64 process.
  */
+#include <elf.h>
 #include <string.h>
 
 #include "abi/layout.h"
 #include "arch/amd64/boot.h"
 #include "arch/amd64/trap.h"
-#include "debug/gdb/registers.h"
+#include "debug/gdb/layout.h"
 
 /* FXSAVE format (SDM 1, table 10-2), and the XSAVE header behind it. */
 #define FX_CONTROL 0
@@ -47,21 +48,6 @@ enum place {
 
 enum { CONTROL, STATUS, TAG, CODE_SEGMENT, CODE, DATA_SEGMENT, DATA, OPCODE };
 
-/* Registers that lie next to each other and are of one kind. */
-struct run {
-	const char *feature;
-	const char *name;   /* before the number, if there are several */
-	const char *suffix; /* behind it */
-	const char *type;
-	uint8_t first; /* the number in the name */
-	uint8_t count;
-	uint8_t bytes;
-	enum place place;
-	uint16_t at;
-	uint8_t component;
-	uint8_t stride;
-};
-
 #define CORE "org.gnu.gdb.i386.core"
 #define SSE "org.gnu.gdb.i386.sse"
 #define LINUX "org.gnu.gdb.i386.linux"
@@ -69,11 +55,10 @@ struct run {
 #define AVX "org.gnu.gdb.i386.avx"
 #define AVX512 "org.gnu.gdb.i386.avx512"
 
-#define ONE(feature, name, type, bytes, place, at) \
-	{ feature, name, "", type, 0, 1, bytes, place, at, 0, 0 }
+#define ONE MTI_GDB_ONE
 
 /* In gdb's order; the features at the end may be absent. */
-static const struct run runs[] = {
+static const struct mti_gdb_run runs[] = {
 	ONE(CORE, "rax", "int64", 8, GENERAL, MTI_RAX),
 	ONE(CORE, "rbx", "int64", 8, GENERAL, MTI_RBX),
 	ONE(CORE, "rcx", "int64", 8, GENERAL, MTI_RCX),
@@ -121,8 +106,6 @@ static const struct run runs[] = {
 	  COMPONENT_ZMM_LATER, 64 },
 };
 
-#define RUNS (sizeof(runs) / sizeof(runs[0]))
-
 static bool has_component(const struct mti_gdb_registers *registers,
 			  uint32_t component, uint32_t bytes)
 {
@@ -132,8 +115,8 @@ static bool has_component(const struct mti_gdb_registers *registers,
 	       bytes <= registers->vector_size - at;
 }
 
-static bool has_run(const struct mti_gdb_registers *registers,
-		    const struct run *run)
+static bool has(const struct mti_gdb_registers *registers,
+		const struct mti_gdb_run *run)
 {
 	if (strcmp(run->feature, AVX) == 0)
 		return has_component(registers, COMPONENT_AVX, 256);
@@ -143,45 +126,6 @@ static bool has_run(const struct mti_gdb_registers *registers,
 		       has_component(registers, COMPONENT_ZMM_HIGH, 512) &&
 		       has_component(registers, COMPONENT_ZMM_LATER, 1024);
 	return true;
-}
-
-/* The run of a register, and which one of it. */
-static const struct run *find(const struct mti_gdb_registers *registers,
-			      uint32_t number, uint32_t *index)
-{
-	size_t i;
-
-	for (i = 0; i < RUNS; i++) {
-		if (!has_run(registers, &runs[i]))
-			continue;
-		if (number < runs[i].count) {
-			*index = number;
-			return &runs[i];
-		}
-		number -= runs[i].count;
-	}
-	return NULL;
-}
-
-uint32_t mti_gdb_register_count(const struct mti_gdb_registers *registers)
-{
-	uint32_t count = 0;
-	size_t i;
-
-	for (i = 0; i < RUNS; i++)
-		if (has_run(registers, &runs[i]))
-			count += runs[i].count;
-	return count;
-}
-
-uint64_t mti_gdb_register_fs_base(const struct mti_gdb_registers *registers)
-{
-	return registers->general[MTI_FS_BASE];
-}
-
-uint64_t mti_gdb_register_gs_base(const struct mti_gdb_registers *registers)
-{
-	return registers->general[MTI_GS_BASE];
 }
 
 static uint64_t load(const uint8_t *at, size_t size)
@@ -289,7 +233,7 @@ static void control_set(uint8_t *vector, uint32_t which, uint32_t value)
 
 /* The two that lie in the legacy part have their offset in `at`. */
 static uint32_t state_offset(const struct mti_gdb_registers *registers,
-			     const struct run *run, uint32_t index)
+			     const struct mti_gdb_run *run, uint32_t index)
 {
 	uint32_t base = run->component < COMPONENT_AVX
 				? 0
@@ -298,16 +242,11 @@ static uint32_t state_offset(const struct mti_gdb_registers *registers,
 	return base + run->at + index * run->stride;
 }
 
-size_t mti_gdb_register_get(const struct mti_gdb_registers *registers,
-			    uint32_t number,
-			    uint8_t value[MTI_GDB_REGISTER_MAX])
+static void get(const struct mti_gdb_registers *registers,
+		const struct mti_gdb_run *run, uint32_t index, uint8_t *value)
 {
-	uint32_t index = 0;
-	const struct run *run = find(registers, number, &index);
 	uint32_t word;
 
-	if (!run)
-		return 0;
 	switch (run->place) {
 	case GENERAL:
 		memcpy(value, &registers->general[run->at + index], 8);
@@ -333,7 +272,6 @@ size_t mti_gdb_register_get(const struct mti_gdb_registers *registers,
 		memset(value, 0xff, run->bytes);
 		break;
 	}
-	return run->bytes;
 }
 
 /* Addresses that user mode cannot have make the CPU refuse to enter. */
@@ -357,7 +295,7 @@ static void mark(struct mti_gdb_registers *registers, uint32_t component)
 }
 
 static bool state_set(struct mti_gdb_registers *registers,
-		      const struct run *run, uint32_t index,
+		      const struct mti_gdb_run *run, uint32_t index,
 		      const uint8_t *value)
 {
 	uint32_t at = state_offset(registers, run, index);
@@ -375,15 +313,12 @@ static bool state_set(struct mti_gdb_registers *registers,
 	return true;
 }
 
-bool mti_gdb_register_set(struct mti_gdb_registers *registers,
-			  uint32_t number, const uint8_t *value, size_t size)
+static bool set(struct mti_gdb_registers *registers,
+		const struct mti_gdb_run *run, uint32_t index,
+		const uint8_t *value)
 {
-	uint32_t index = 0;
-	const struct run *run = find(registers, number, &index);
 	uint64_t *flags = &registers->general[MTI_RFLAGS];
 
-	if (!run || size != run->bytes)
-		return false;
 	switch (run->place) {
 	case GENERAL:
 		return general_set(registers, run->at + index, load(value, 8));
@@ -405,69 +340,9 @@ bool mti_gdb_register_set(struct mti_gdb_registers *registers,
 	}
 }
 
-/* A part of a text that is made anew each time. */
-struct window {
-	uint64_t skip; /* bytes still before it */
-	uint8_t *out;
-	size_t used;
-	size_t size;
-};
-
-static void put(struct window *window, const char *text)
+static void put_vector_types(struct mti_gdb_window *window)
 {
-	size_t length = strlen(text);
-	size_t room = window->size - window->used;
-
-	if (window->skip >= length) {
-		window->skip -= length;
-		return;
-	}
-	text += window->skip;
-	length -= (size_t)window->skip;
-	window->skip = 0;
-	if (length > room)
-		length = room;
-	memcpy(window->out + window->used, text, length);
-	window->used += length;
-}
-
-/* Below 1000. */
-static void put_number(struct window *window, uint32_t number)
-{
-	char text[4] = { 0 };
-	size_t at = 0;
-
-	if (number >= 100)
-		text[at++] = (char)('0' + number / 100);
-	if (number >= 10)
-		text[at++] = (char)('0' + number / 10 % 10);
-	text[at] = (char)('0' + number % 10);
-	put(window, text);
-}
-
-static void put_flags(struct window *window, const char *id,
-		      const char *const *names, const uint8_t *bits)
-{
-	size_t i;
-
-	put(window, "<flags id=\"");
-	put(window, id);
-	put(window, "\" size=\"4\">");
-	for (i = 0; names[i]; i++) {
-		put(window, "<field name=\"");
-		put(window, names[i]);
-		put(window, "\" start=\"");
-		put_number(window, bits[i]);
-		put(window, "\" end=\"");
-		put_number(window, bits[i]);
-		put(window, "\"/>");
-	}
-	put(window, "</flags>\n");
-}
-
-static void put_vector_types(struct window *window)
-{
-	put(window,
+	mti_gdb_put(window,
 	    "<vector id=\"v8bf16\" type=\"bfloat16\" count=\"8\"/>"
 	    "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"
 	    "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
@@ -488,72 +363,40 @@ static void put_vector_types(struct window *window)
 	    "<vector id=\"v2ui128\" type=\"uint128\" count=\"2\"/>\n");
 }
 
-/* Types that the registers of a feature use. */
-static void put_types(struct window *window, const char *feature)
+static void put_types(struct mti_gdb_window *window, const char *feature)
 {
-	static const char *const flags[] = { "CF", "PF", "AF", "ZF", "SF",
-					     "TF", "IF", "DF", "OF", "AC",
-					     "ID", NULL };
-	static const uint8_t flag_bits[] = { 0, 2, 4, 6, 7, 8, 9, 10, 11, 18,
-					     21 };
-	static const char *const mxcsr[] = { "IE", "DE", "ZE", "OE",  "UE",
-					     "PE", "DAZ", "IM", "DM", "ZM",
-					     "OM", "UM", "PM", "FZ",  NULL };
-	static const uint8_t mxcsr_bits[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
-					      10, 11, 12, 15 };
+	static const struct mti_gdb_field flags[] = {
+		{ "CF", 0, 0 },	  { "PF", 2, 2 },   { "AF", 4, 4 },
+		{ "ZF", 6, 6 },	  { "SF", 7, 7 },   { "TF", 8, 8 },
+		{ "IF", 9, 9 },	  { "DF", 10, 10 }, { "OF", 11, 11 },
+		{ "AC", 18, 18 }, { "ID", 21, 21 }, { 0 },
+	};
+	static const struct mti_gdb_field mxcsr[] = {
+		{ "IE", 0, 0 },	  { "DE", 1, 1 },   { "ZE", 2, 2 },
+		{ "OE", 3, 3 },	  { "UE", 4, 4 },   { "PE", 5, 5 },
+		{ "DAZ", 6, 6 },  { "IM", 7, 7 },   { "DM", 8, 8 },
+		{ "ZM", 9, 9 },	  { "OM", 10, 10 }, { "UM", 11, 11 },
+		{ "PM", 12, 12 }, { "FZ", 15, 15 }, { 0 },
+	};
 
 	if (strcmp(feature, CORE) == 0)
-		put_flags(window, "i386_eflags", flags, flag_bits);
+		mti_gdb_put_flags(window, "i386_eflags", flags);
 	if (strcmp(feature, SSE) == 0 || strcmp(feature, AVX512) == 0)
 		put_vector_types(window);
 	if (strcmp(feature, SSE) == 0)
-		put_flags(window, "i386_mxcsr", mxcsr, mxcsr_bits);
+		mti_gdb_put_flags(window, "i386_mxcsr", mxcsr);
 }
 
-static void put_run(struct window *window, const struct run *run)
-{
-	uint32_t i;
-
-	for (i = 0; i < run->count; i++) {
-		put(window, "<reg name=\"");
-		put(window, run->name);
-		if (run->count > 1)
-			put_number(window, run->first + i);
-		put(window, run->suffix);
-		put(window, "\" bitsize=\"");
-		put_number(window, run->bytes * 8u);
-		put(window, "\" type=\"");
-		put(window, run->type);
-		put(window, "\"/>\n");
-	}
-}
-
-size_t mti_gdb_description(const struct mti_gdb_registers *registers,
-			   uint64_t offset, uint8_t *out, size_t size)
-{
-	struct window window = { .skip = offset, .out = out, .size = size };
-	const char *feature = "";
-	size_t i;
-
-	put(&window, "<?xml version=\"1.0\"?>\n"
-		     "<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n"
-		     "<target version=\"1.0\">\n"
-		     "<architecture>i386:x86-64</architecture>\n"
-		     "<osabi>GNU/Linux</osabi>\n");
-	for (i = 0; i < RUNS; i++) {
-		if (!has_run(registers, &runs[i]))
-			continue;
-		if (strcmp(feature, runs[i].feature) != 0) {
-			if (feature[0] != '\0')
-				put(&window, "</feature>\n");
-			feature = runs[i].feature;
-			put(&window, "<feature name=\"");
-			put(&window, feature);
-			put(&window, "\">\n");
-			put_types(&window, feature);
-		}
-		put_run(&window, &runs[i]);
-	}
-	put(&window, "</feature>\n</target>\n");
-	return window.used;
-}
+const struct mti_gdb_layout mti_gdb_amd64 = {
+	.machine = EM_X86_64,
+	.name = "i386:x86-64",
+	.runs = runs,
+	.run_count = sizeof(runs) / sizeof(runs[0]),
+	.has = has,
+	.get = get,
+	.set = set,
+	.put_types = put_types,
+	/* rbp, rsp, rip */
+	.stop = { 6, 7, 16 },
+	.bases = { MTI_FS_BASE, MTI_GS_BASE },
+};

@@ -88,8 +88,8 @@ static void features(struct mti_gdb_session *session,
 
 /*
  * qGetTLSAddr:thread,offset,module: of a thread-local variable. There is one
- * module, whose block ends at FS base ("ELF Handling for Thread-Local
- * Storage", variant II).
+ * module, whose block lies where the program says, from the thread pointer on
+ * ("ELF Handling for Thread-Local Storage", variants I and II).
  */
 static void tls_address(struct mti_gdb_session *session,
 			struct mti_gdb_text *text)
@@ -109,7 +109,7 @@ static void tls_address(struct mti_gdb_session *session,
 		return;
 	}
 	mti_gdb_add_number(&session->reply,
-			   mti_gdb_register_fs_base(&session->registers) -
+			   mti_gdb_register_base(&session->registers, 0) -
 				   session->program->tls_below + offset);
 }
 

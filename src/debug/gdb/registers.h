@@ -1,6 +1,6 @@
 /*
- * The registers as gdb numbers them, and the description that tells it so.
- * amd64 only so far. Pure.
+ * The registers as gdb numbers them, and the description that tells it so,
+ * of every architecture that has a table (layout.h). Pure.
  */
 #ifndef MTI_DEBUG_GDB_REGISTERS_H
 #define MTI_DEBUG_GDB_REGISTERS_H
@@ -16,15 +16,24 @@
 /* The widest: half of a ZMM register. */
 #define MTI_GDB_REGISTER_MAX 32
 
+struct mti_gdb_layout;
+
 struct mti_gdb_registers {
+	const struct mti_gdb_layout *layout;
 	/* In the order of mti_arch.register_names. */
 	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
-	/* XSAVE area, standard format (SDM 1, 13.4), 576 bytes or more. */
+	/*
+	 * amd64: XSAVE area, standard format (SDM 1, 13.4), 576 bytes or
+	 * more. AArch64: as arch/aarch64/core.h has it.
+	 */
 	uint8_t vector[MTI_GDB_VECTOR_MAX];
 	uint32_t vector_size;
-	/* Where in it state component i lies; 0: the CPU does not have it. */
+	/* amd64: where in it state component i lies; 0: there is none. */
 	uint32_t component[MTI_GDB_COMPONENTS];
 };
+
+/* By e_machine; NULL: gdb is not for guests of it. */
+const struct mti_gdb_layout *mti_gdb_layout_find(uint32_t machine);
 
 /* Numbers are below this. */
 uint32_t mti_gdb_register_count(const struct mti_gdb_registers *registers);
@@ -49,15 +58,12 @@ bool mti_gdb_register_set(struct mti_gdb_registers *registers,
 size_t mti_gdb_description(const struct mti_gdb_registers *registers,
 			   uint64_t offset, uint8_t *out, size_t size);
 
-/* Where the thread-local variables end. */
-uint64_t
-mti_gdb_register_fs_base(const struct mti_gdb_registers *registers);
-uint64_t
-mti_gdb_register_gs_base(const struct mti_gdb_registers *registers);
+/* What mti_cpu_state.bases[which] is to be; the first has thread-locals. */
+uint64_t mti_gdb_register_base(const struct mti_gdb_registers *registers,
+			       uint32_t which);
 
-/* Numbers of those that gdb wants to know at each stop. */
-#define MTI_GDB_RBP 6
-#define MTI_GDB_RSP 7
-#define MTI_GDB_RIP 16
+/* Numbers of those that gdb wants to know at each stop; how many. */
+size_t mti_gdb_stop_registers(const struct mti_gdb_registers *registers,
+			      const uint8_t **numbers);
 
 #endif

@@ -84,8 +84,10 @@ struct mti_gdb_target {
 struct mti_gdb_program {
 	uint8_t auxv[256]; /* as the kernel would give it to the program */
 	size_t auxv_size;
+	uint32_t breakpoint_size; /* gdb's "kind" of it */
 	bool has_tls;
-	uint64_t tls_below; /* its block starts so far below FS base */
+	/* Its block starts so far below the thread pointer, "negative" above. */
+	uint64_t tls_below;
 };
 
 enum mti_gdb_state {

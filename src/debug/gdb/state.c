@@ -121,15 +121,16 @@ void mti_gdb_write_one(struct mti_gdb_session *session,
 
 void mti_gdb_add_stop_registers(struct mti_gdb_session *session)
 {
-	static const uint8_t numbers[] = { MTI_GDB_RBP, MTI_GDB_RSP,
-					   MTI_GDB_RIP };
 	const struct mti_gdb_target *target = session->target;
 	uint8_t value[MTI_GDB_REGISTER_MAX];
+	const uint8_t *numbers;
+	size_t count;
 	size_t i;
 
 	if (!target->read_registers(target->context, &session->registers))
 		return;
-	for (i = 0; i < sizeof(numbers); i++) {
+	count = mti_gdb_stop_registers(&session->registers, &numbers);
+	for (i = 0; i < count; i++) {
 		size_t size = mti_gdb_register_get(&session->registers,
 						   numbers[i], value);
 
@@ -229,7 +230,8 @@ void mti_gdb_breakpoint(struct mti_gdb_session *session,
 		return;
 	/* Conditions and commands at its end are not offered either. */
 	if (!mti_gdb_take(text, ',') || !take_range(text, &address, &size) ||
-	    size == 0 || (!watch && size != 1) || mti_gdb_left(text) != 0) {
+	    size == 0 || mti_gdb_left(text) != 0 ||
+	    (!watch && size != session->program->breakpoint_size)) {
 		mti_gdb_fail(session, "Z: type,address,size is wanted");
 		return;
 	}

@@ -110,6 +110,46 @@ mote_status mti_soft_aarch64_hooks_init(struct aarch64_user *user,
 	return MOTE_OK;
 }
 
+/*
+ * Single steps. The emulator's own (PSTATE.SS with MDSCR_EL1.SS) would come
+ * as an exception that cannot be told from an undefined instruction, and a
+ * count of 1 for uc_emu_start makes Unicorn 2.0 count for ever. So a hook
+ * before each instruction stops before the second. It is in the translated
+ * code, which is made anew when stepping begins and ends, not at each step.
+ */
+static void on_instruction(uc_engine *uc, uint64_t address, uint32_t size,
+			   void *context)
+{
+	struct aarch64_user *user = context;
+
+	(void)address;
+	(void)size;
+	if (user->begun++ > 0)
+		uc_emu_stop(uc);
+}
+
+mote_status mti_soft_aarch64_prepare(struct aarch64_user *user,
+				     mote_error *err)
+{
+	uc_engine *uc = user->vm.uc;
+	uc_err status;
+
+	if (user->hooked == user->stepping)
+		return MOTE_OK;
+	/* From the first address to the last. */
+	if (user->stepping)
+		status = uc_hook_add(uc, &user->step_hook, UC_HOOK_CODE,
+				     (void *)on_instruction, user, (uint64_t)1,
+				     (uint64_t)0);
+	else
+		status = uc_hook_del(uc, user->step_hook);
+	if (status != UC_ERR_OK)
+		return mti_soft_error(err, "run guest", "uc_hook_add", status);
+	user->hooked = user->stepping;
+	mti_soft_aarch64_drop_code(user);
+	return MOTE_OK;
+}
+
 /* ------------------------------------------------- where data aborted */
 
 static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address,
@@ -159,6 +199,7 @@ static void locate(struct aarch64_user *user)
 		return;
 	(void)uc_ctl_remove_cache(uc, pc, pc + INSTRUCTION_BYTES);
 	user->accesses = 0;
+	user->begun = 0;
 	user->vm.deaf = true;
 	/* Not counted: Unicorn 2.0 would never again run at full length. */
 	(void)uc_emu_start(uc, pc, UINT64_MAX, 0, 0);
@@ -196,6 +237,7 @@ static bool ring(struct aarch64_user *user, struct mti_exit *exit)
 	exit->argument0 = user->general[0];
 	exit->argument1 = user->general[1];
 	user->general[MTI_AARCH64_PC] += INSTRUCTION_BYTES;
+	user->step_due = user->stepping;
 	return true;
 }
 
@@ -293,10 +335,28 @@ static bool call(struct aarch64_user *user, struct mti_exit *exit)
 	return false;
 }
 
+/*
+ * Whether the instruction that was to be stepped is done: what came then is
+ * of the next one, and the step comes before it (Arm ARM D2.12).
+ */
+static bool stepped(const struct aarch64_user *user)
+{
+	if (user->step_due)
+		return true;
+	if (!user->stepping || user->begun == 0)
+		return false;
+	return user->event == ARM_NONE || user->event == ARM_FETCH ||
+	       user->general[MTI_AARCH64_PC] % INSTRUCTION_BYTES != 0;
+}
+
 bool mti_soft_aarch64_exit(struct aarch64_user *user, struct mti_exit *exit)
 {
 	user->address = 0;
 	user->syndrome = 0;
+	if (stepped(user)) {
+		user->step_due = false;
+		return fault(user, exit, MTI_ESR_STEP, 0);
+	}
 	switch (user->event) {
 	case ARM_ABORT:
 		return data_abort(user, exit);

@@ -308,9 +308,31 @@ static void put_own_pages(struct aarch64_user *user)
 	(void)map_shadow(user, ARM_POOL, PAGE, MTI_PT_EXECUTE);
 }
 
+/*
+ * Forgets what was made of code. Not with uc_ctl_flush_tb: Unicorn 2.0 clears
+ * some 400 MiB then, at the first time for seconds.
+ */
+static void drop_code(struct aarch64_user *user,
+		      const struct aarch64_region *region)
+{
+	if (region->flags & MTI_PT_EXECUTE)
+		(void)uc_ctl_remove_cache(user->vm.uc, region->address,
+					  region->address + region->size);
+}
+
+void mti_soft_aarch64_drop_code(struct aarch64_user *user)
+{
+	uint32_t i;
+
+	for (i = 0; i < user->region_count; i++)
+		drop_code(user, &user->regions[i]);
+}
+
+/* Code first: the emulator must still find it. */
 void mti_soft_aarch64_reset(struct aarch64_user *user)
 {
 	mti_soft_aarch64_drop_standin(user);
+	mti_soft_aarch64_drop_code(user);
 	while (user->region_count > 0) {
 		const struct aarch64_region *region =
 			&user->regions[--user->region_count];
@@ -320,8 +342,6 @@ void mti_soft_aarch64_reset(struct aarch64_user *user)
 			user->vm.broken = true;
 	}
 	put_own_pages(user);
-	/* What was translated may be elsewhere from now on. */
-	uc_ctl_flush_tlb(user->vm.uc);
 }
 
 /* Whether the guest's tables say of all of it what they said. */
@@ -354,7 +374,6 @@ static bool is_as_known(struct aarch64_user *user,
 
 void mti_soft_aarch64_check(struct aarch64_user *user)
 {
-	bool flush = false;
 	uint32_t i;
 
 	for (i = 0; i < user->region_count; i++) {
@@ -366,11 +385,10 @@ void mti_soft_aarch64_check(struct aarch64_user *user)
 			return;
 		}
 		sum = sum_of(region);
-		flush = flush || sum != region->sum;
+		if (sum != region->sum)
+			drop_code(user, region);
 		region->sum = sum;
 	}
-	if (flush)
-		uc_ctl_flush_tlb(user->vm.uc);
 }
 
 mote_status mti_soft_aarch64_shadow_init(struct aarch64_user *user,

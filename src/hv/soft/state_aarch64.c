@@ -160,12 +160,11 @@ mote_status mti_soft_aarch64_machine_set(struct mti_vm *vm,
 
 	if (status != MOTE_OK)
 		return status;
-	if (machine->general[MTI_AARCH64_PSTATE] & MTI_AARCH64_PSTATE_SS)
-		return mti_error_set(err, MOTE_E_UNSUPPORTED, "set registers",
-				     "the backend \"soft\" makes no steps of "
-				     "guests of aarch64");
 	memcpy(user->general, machine->general, sizeof(user->general));
-	*flags &= MTI_AARCH64_PSTATE_SETTABLE;
+	user->stepping = *flags & MTI_AARCH64_PSTATE_SS;
+	user->step_due = false;
+	/* The emulator is to know nothing of steps. */
+	*flags &= MTI_AARCH64_PSTATE_SETTABLE & ~MTI_AARCH64_PSTATE_SS;
 	*flags |= MTI_AARCH64_PSTATE_USER;
 	set(user, UC_ARM64_REG_TPIDR_EL0, &machine->fs_base);
 	for (i = 0; i < VECTOR_REGISTERS; i++)

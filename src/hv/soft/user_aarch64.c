@@ -157,6 +157,8 @@ static void set_entry(struct mti_vm *vm, const struct mti_entry *entry)
 	general[MTI_AARCH64_SP] = entry->sp;
 	general[MTI_AARCH64_PC] = entry->pc;
 	general[MTI_AARCH64_PSTATE] = MTI_AARCH64_PSTATE_USER;
+	aarch64_user_of(vm)->stepping = false;
+	aarch64_user_of(vm)->step_due = false;
 }
 
 static void changed(struct mti_vm *vm)
@@ -180,7 +182,13 @@ static uc_err emulate(struct aarch64_user *user)
 	uc_err uc;
 
 	user->event = ARM_NONE;
+	user->begun = 0;
 	memset(&user->access, 0, sizeof(user->access));
+	/* The emulator would begin the instruction all the same. */
+	if (user->general[MTI_AARCH64_PC] % 4 != 0) {
+		user->event = ARM_UNDEFINED;
+		return UC_ERR_OK;
+	}
 	mti_soft_aarch64_load(user);
 	uc = uc_emu_start(vm->uc, user->general[MTI_AARCH64_PC], UINT64_MAX, 0,
 			  0);
@@ -196,8 +204,14 @@ static mote_status run(struct mti_vm *vm, struct mti_exit *exit,
 		       mote_error *err)
 {
 	struct aarch64_user *user = aarch64_user_of(vm);
+	mote_status status = mti_soft_aarch64_prepare(user, err);
 	uc_err uc;
 
+	if (status != MOTE_OK)
+		return status;
+	/* A step over a doorbell ends when the host has answered. */
+	if (user->step_due && mti_soft_aarch64_exit(user, exit))
+		return MOTE_OK;
 	if (user->changed)
 		mti_soft_aarch64_check(user);
 	user->changed = false;

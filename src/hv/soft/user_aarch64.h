@@ -62,6 +62,12 @@ struct aarch64_user {
 	uc_context *fresh; /* the CPU as new, in user mode */
 	uint64_t general[ARM_GENERAL];
 	bool changed; /* what is known may be wrong */
+	/* What PSTATE.SS asks for; the emulator does not get that. */
+	bool stepping;
+	bool hooked; /* step_hook is there, and in all that is translated */
+	bool step_due; /* the instruction is done, its exception is to come */
+	uc_hook step_hook;
+	uint32_t begun; /* instructions of this run, while hooked */
 	enum arm_event event;
 	uint32_t number; /* of the exception, as the emulator has it */
 	struct aarch64_access access;
@@ -100,6 +106,8 @@ bool mti_soft_aarch64_rights(struct aarch64_user *user, uint64_t gva,
 bool mti_soft_aarch64_standin(struct aarch64_user *user, uint64_t gva);
 void mti_soft_aarch64_drop_standin(struct aarch64_user *user);
 void mti_soft_aarch64_reset(struct aarch64_user *user);
+/* All that was translated is so once more. */
+void mti_soft_aarch64_drop_code(struct aarch64_user *user);
 /* Forgets and translates anew what is no longer what it was. */
 void mti_soft_aarch64_check(struct aarch64_user *user);
 /* Of the guest's memory, with user mode's rights. */
@@ -109,6 +117,9 @@ bool mti_soft_aarch64_read(struct aarch64_user *user, uint64_t gva,
 /* exits_aarch64.c */
 mote_status mti_soft_aarch64_hooks_init(struct aarch64_user *user,
 					mote_error *err);
+/* Makes ready for a run that ends after one instruction, or for any other. */
+mote_status mti_soft_aarch64_prepare(struct aarch64_user *user,
+				     mote_error *err);
 /* Fills the exit. false: it is nothing, and the guest goes on. */
 bool mti_soft_aarch64_exit(struct aarch64_user *user, struct mti_exit *exit);
 

@@ -10,6 +10,10 @@
 
 #include <mote_guest.h>
 
+/* Of amd64.c or aarch64.c, which have what is the machine's. */
+void crash_illegal(void);
+void crash_trap(void);
+
 MOTE_IMPORT(i32, Twice, (i32, x));
 
 struct point {
@@ -27,7 +31,7 @@ enum colour colour = GREEN;
 
 __thread int tls_number = 42;
 __thread char tls_text[16] = "thread-local";
-static __thread int tls_zero;
+__thread int tls_zero;
 
 static int add(int a, int b)
 {
@@ -79,54 +83,6 @@ MOTE_EXPORT(i32, Host, (i32, x))
 	return after;
 }
 
-/* Known values in vector registers. */
-MOTE_EXPORT(i32, Vectors, void)
-{
-	static const float four[4] = { 1.5f, -2.0f, 3.25f, 1000.0f };
-	static const int eight[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
-	int first;
-
-	__asm__ volatile("movups %1, %%xmm1\n\t"
-			 "vmovdqu %2, %%ymm2\n"
-			 ".globl vectors_loaded\n"
-			 "vectors_loaded:\n\t"
-			 "vmovd %%xmm2, %0"
-			 : "=r"(first)
-			 : "m"(four), "m"(eight)
-			 : "xmm1", "xmm2");
-	return first;
-}
-
-/* `syscall` and flags that are pushed and popped, for single steps. */
-MOTE_EXPORT(i32, Instructions, void)
-{
-	long pid;
-	unsigned long flags;
-
-	__asm__ volatile(".globl before_syscall\n"
-			 "before_syscall:\n\t"
-			 "syscall\n"
-			 ".globl after_syscall\n"
-			 "after_syscall:\n\t"
-			 "nop"
-			 : "=a"(pid)
-			 : "0"(39L)
-			 : "rcx", "r11", "memory");
-	__asm__ volatile(".globl before_pushf\n"
-			 "before_pushf:\n\t"
-			 "pushfq\n\t"
-			 "popq %0\n\t"
-			 "pushq %0\n\t"
-			 "popfq\n"
-			 ".globl after_popf\n"
-			 "after_popf:\n\t"
-			 "nop"
-			 : "=r"(flags)
-			 :
-			 : "memory", "cc");
-	return (int)(flags & 0x100) + (pid > 0 ? 1 : 0);
-}
-
 MOTE_EXPORT(i32, Spin, void)
 {
 	unsigned int turns = 0;
@@ -150,22 +106,16 @@ MOTE_EXPORT(i32, Crash, (string, how))
 	if (strcmp(how, "read") == 0)
 		crash_read((int *)0x10);
 	else if (strcmp(how, "illegal") == 0)
-		__asm__ volatile("ud2");
+		crash_illegal();
 	else if (strcmp(how, "divide") == 0)
 		counter = 7 / zero;
 	else if (strcmp(how, "trap") == 0)
-		__asm__ volatile("int3");
+		crash_trap();
 	else if (strcmp(how, "abort") == 0)
 		abort();
 	else if (strcmp(how, "exit") == 0)
 		exit(9);
 	return 1; /* survived */
-}
-
-/* Code that nobody runs, to put breakpoints into. */
-__attribute__((used)) static void room(void)
-{
-	__asm__ volatile(".fill 400, 1, 0x90");
 }
 
 int main(int argc, char **argv)
