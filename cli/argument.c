@@ -80,7 +80,8 @@ static bool is_option(const char *text)
 }
 
 static void wrong_count(const struct cli_prototype *prototype, char **texts,
-			size_t count, struct cli_failure *failure)
+			size_t count, const char *after,
+			struct cli_failure *failure)
 {
 	char buffer[CLI_PROTOTYPE_TEXT_MAX];
 	struct cli_text text;
@@ -92,20 +93,20 @@ static void wrong_count(const struct cli_prototype *prototype, char **texts,
 		 prototype->count, prototype->count == 1 ? "" : "s", count);
 	cli_hint(failure, "  %s", buffer);
 	if (count > prototype->count && is_option(texts[prototype->count]))
-		cli_hint(failure, "options go before GUEST");
+		cli_hint(failure, "options go before %s", after);
 }
 
 bool cli_arguments_init(struct cli_arguments *arguments,
 			const struct cli_prototype *prototype, char **texts,
-			size_t count, struct cli_input *input,
-			struct cli_failure *failure)
+			size_t count, const char *after,
+			struct cli_input *input, struct cli_failure *failure)
 {
 	char label[MOTE_NAME_MAX + 32];
 	struct cli_text text;
 
 	arguments->count = 0;
 	if (count != prototype->count) {
-		wrong_count(prototype, texts, count, failure);
+		wrong_count(prototype, texts, count, after, failure);
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {

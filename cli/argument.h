@@ -32,10 +32,14 @@ struct cli_arguments {
 	size_t count;
 };
 
-/* All arguments of a call, as many and of such types as the prototype says. */
+/*
+ * All arguments of a call, as many and of such types as the prototype says.
+ * after: what options must stand before, if one of them looks like one.
+ */
 bool cli_arguments_init(struct cli_arguments *arguments,
 			const struct cli_prototype *prototype, char **texts,
-			size_t count, struct cli_input *input,
+			size_t count, const char *after,
+			struct cli_input *input,
 			struct cli_failure *failure);
 void cli_arguments_fini(struct cli_arguments *arguments);
 

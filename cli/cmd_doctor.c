@@ -33,6 +33,9 @@ const char cli_doctor_help[] =
 
 #define OPTION_SYSROOT 256
 
+/* No errno: the machine is a made-up one. */
+#define NOT_TRIED (-1)
+
 struct checkup {
 	bool help;
 	bool json;
@@ -40,6 +43,7 @@ struct checkup {
 	struct cli_failure failure;
 	struct cli_facts facts;
 	bool ready;
+	int seccomp; /* of cli_harden_try, or NOT_TRIED */
 	/* Of the backends that are ready; a made-up machine has none. */
 	bool runs[CLI_BACKENDS_MAX][CLI_PERSONALITIES];
 };
@@ -261,9 +265,29 @@ static void print_machine(const struct cli_facts *facts)
 		       : "");
 	printf("  %-10s  %s\n", "memlock",
 	       facts->memlock[0] ? facts->memlock : "unknown");
-	printf("  %-10s  %s\n", "seccomp",
-	       cli_harden_built_in() ? "mote run limits its system calls"
-				     : "not built into this mote");
+}
+
+static void print_seccomp(int error)
+{
+	if (error == 0)
+		row("seccomp", "mote run limits its system calls");
+	else if (error == NOT_TRIED)
+		row("seccomp", "not tried");
+	else if (error == ENOTSUP)
+		row("seccomp", "not built into this mote");
+	else
+		printf("  %-10s  mote run cannot limit its system calls: %s\n",
+		       "seccomp", strerror(error));
+}
+
+static json_t *json_seccomp(int error)
+{
+	json_t *object = json_object();
+
+	cli_json_set(object, "built_in", json_boolean(error != ENOTSUP));
+	cli_json_set(object, "works", json_boolean(error == 0));
+	cli_json_set(object, "errno", json_integer(error));
+	return object;
 }
 
 static json_t *json_guests(const struct checkup *it, size_t backend)
@@ -357,8 +381,9 @@ static json_t *json_cpu(const struct cli_facts *facts)
 	return object;
 }
 
-static json_t *json_machine(const struct cli_facts *facts)
+static json_t *json_machine(const struct checkup *it)
 {
+	const struct cli_facts *facts = &it->facts;
 	json_t *object = json_object();
 	json_t *modules = json_object();
 
@@ -379,6 +404,9 @@ static json_t *json_machine(const struct cli_facts *facts)
 	cli_json_set(object, "overcommit",
 		     json_text_or_null(facts->overcommit));
 	cli_json_set(object, "memlock", json_text_or_null(facts->memlock));
+	cli_json_set(object, "seccomp",
+		     it->seccomp == NOT_TRIED ? json_null() :
+						json_seccomp(it->seccomp));
 	return object;
 }
 
@@ -391,7 +419,7 @@ static int print_json(const struct checkup *it)
 	if (it->failure.exit == CLI_EXIT_DONE) {
 		cli_json_set(object, "ready", json_boolean(it->ready));
 		cli_json_set(object, "backends", json_backends(it));
-		cli_json_set(object, "machine", json_machine(&it->facts));
+		cli_json_set(object, "machine", json_machine(it));
 	}
 	error = cli_json_print(object, NULL);
 	json_decref(object);
@@ -410,9 +438,26 @@ static int report(const struct checkup *it)
 	} else {
 		print_backends(it);
 		print_machine(&it->facts);
+		print_seccomp(it->seccomp);
 	}
 	status = cli_end(&it->failure, "doctor", error);
 	return status == CLI_EXIT_DONE && !it->ready ? CLI_EXIT_HOST : status;
+}
+
+static void examine(struct checkup *it)
+{
+	cli_facts_read(it->root, &it->facts);
+	it->seccomp = it->root[0] == '\0' ? cli_harden_try() : NOT_TRIED;
+	for (size_t i = 0; i < it->facts.backend_count; i++) {
+		const mote_backend_info *info = &it->facts.backends[i];
+
+		/* An emulator does not make a machine ready. */
+		if (info->reason == MOTE_BACKEND_READY &&
+		    strcmp(info->name, "soft") != 0)
+			it->ready = true;
+		if (was_tried(it, i))
+			cli_personalities(info->name, it->runs[i]);
+	}
 }
 
 int cli_cmd_doctor(int argc, char **argv)
@@ -430,19 +475,8 @@ int cli_cmd_doctor(int argc, char **argv)
 		free(it);
 		return cli_print_help(cli_doctor_help);
 	}
-	if (it->failure.exit == CLI_EXIT_DONE) {
-		cli_facts_read(it->root, &it->facts);
-		for (size_t i = 0; i < it->facts.backend_count; i++) {
-			const mote_backend_info *info = &it->facts.backends[i];
-
-			/* An emulator does not make a machine ready. */
-			if (info->reason == MOTE_BACKEND_READY &&
-			    strcmp(info->name, "soft") != 0)
-				it->ready = true;
-			if (was_tried(it, i))
-				cli_personalities(info->name, it->runs[i]);
-		}
-	}
+	if (it->failure.exit == CLI_EXIT_DONE)
+		examine(it);
 	status = report(it);
 	free(it);
 	return status;

@@ -8,12 +8,15 @@
 
 #include <mote/bare.h>
 
+#include "cancel.h"
 #include "cmd.h"
 #include "functions.h"
 #include "guest_file.h"
 #include "harden.h"
 #include "image_view.h"
 #include "run.h"
+#include "run_explain.h"
+#include "run_files.h"
 #include "text.h"
 #include "timing.h"
 
@@ -21,6 +24,7 @@ const char cli_run_help[] =
 	"usage: mote run [options] GUEST [FUNCTION [ARG...]]\n"
 	"       mote run [options] GUEST -- [ARG...]\n"
 	"       mote run [options] --snapshot DIR:TAG [FUNCTION [ARG...]]\n"
+	"       mote run [options] --snapshot DIR:TAG -- [ARG...]\n"
 	"\n"
 	"Runs GUEST, a program built with mote-cc, in a micro-VM: calls\n"
 	"FUNCTION and prints its result, or without FUNCTION runs main with\n"
@@ -51,6 +55,7 @@ const char cli_run_help[] =
 	"  -s, --stats           print times and counts on standard error\n"
 	"  -h, --help            print this\n"
 	"\n"
+	"FILE - is standard output, but for a core.\n"
 	"Arguments that are bytes: hex digits, @FILE, or @- (standard input).\n"
 	"\n"
 	"MOTE_LOG in the environment chooses the log messages that are shown:\n"
@@ -59,12 +64,14 @@ const char cli_run_help[] =
 	"Exit status: 0 done; 1 the function returned an error (main: its own\n"
 	"status); 2 wrong use; 3 the guest crashed, broke the protocol or\n"
 	"exceeded a limit; 4 out of time; 5 no hypervisor, or this machine\n"
-	"failed; 6 bad file.\n";
+	"failed; 6 bad file; 130 Ctrl-C, which cancels the call: reports are\n"
+	"written. A second one ends it at once.\n";
 
 const char cli_debug_help[] =
 	"usage: mote debug [options] GUEST [FUNCTION [ARG...]]\n"
 	"       mote debug [options] GUEST -- [ARG...]\n"
 	"       mote debug [options] --snapshot DIR:TAG [FUNCTION [ARG...]]\n"
+	"       mote debug [options] --snapshot DIR:TAG -- [ARG...]\n"
 	"\n"
 	"Does what 'mote run' does, with its options, but stops the guest\n"
 	"before its first instruction and waits for gdb at a private socket.\n"
@@ -104,8 +111,10 @@ static bool read_guest(struct cli_run *run)
 	if (run->options.snapshot)
 		return true;
 	if (!cli_guest_read(run->options.guest, &run->file, &run->file_size,
-			    &run->failure))
+			    &run->failure)) {
+		cli_run_explain_guest(run);
 		return false;
+	}
 	if (strcmp(run->options.guest, "-") == 0)
 		snprintf(run->input.taken, sizeof(run->input.taken),
 			 "the GUEST");
@@ -202,8 +211,26 @@ static void note_path(struct cli_run *run)
 		return;
 	path = realpath(run->options.guest, NULL);
 	if (path && mote_image_set_path(run->image, path, NULL) != MOTE_OK)
-		fputs("mote run: out of memory\n", stderr);
+		fprintf(stderr, "mote %s: out of memory\n",
+			cli_run_command(run));
 	free(path);
+}
+
+/* Reads the arguments, which may be in files. */
+static bool prepare_function(struct cli_run *run)
+{
+	const char *after = cli_run_options_after(&run->options);
+
+	if (!run->options.function)
+		return run->options.saves || check_main(run);
+	if (!cli_find_export(run->image, run->options.function, after,
+			     &run->prototype, &run->failure)) {
+		cli_hint_main(&run->failure, run->image, &run->options);
+		return false;
+	}
+	return cli_arguments_init(&run->arguments, &run->prototype,
+				  run->options.args, run->options.arg_count,
+				  after, &run->input, &run->failure);
 }
 
 /* Opens the file and checks the command line against what is in it. */
@@ -221,16 +248,10 @@ static bool prepare_call(struct cli_run *run)
 	look_at_kind(run);
 	if (run->bare)
 		return check_bare(run);
-	if (!run->options.function)
-		return run->options.saves || check_main(run);
-	if (!cli_find_export(run->image, run->options.function, &run->prototype,
-			     &run->failure)) {
-		cli_hint_main(&run->failure, run->image, &run->options);
-		return false;
-	}
-	return cli_arguments_init(&run->arguments, &run->prototype,
-				  run->options.args, run->options.arg_count,
-				  &run->input, &run->failure);
+	/* The results of host functions may be in files, too. */
+	return prepare_function(run) &&
+	       cli_hosts_init(&run->hosts, &run->options, run->image,
+			      &run->input, &run->failure);
 }
 
 /*
@@ -325,9 +346,6 @@ static bool make_sandbox(struct cli_run *run)
 	uint64_t start;
 	mote_status status;
 
-	if (!cli_hosts_init(&run->hosts, &run->options, run->image, &run->input,
-			    &run->failure))
-		return false;
 	options.flags = MOTE_SANDBOX_OUTPUT_LINES;
 	options.host_functions = run->hosts.functions;
 	options.host_function_count = run->hosts.count;
@@ -364,6 +382,7 @@ static bool make_sandbox(struct cli_run *run)
 		return true;
 	cli_fail_library(&run->failure);
 	cli_observe_explain(&run->observe, &run->failure);
+	cli_run_explain_sandbox(run, status);
 	if (status == MOTE_E_UNSUPPORTED && run->soft_helps)
 		cli_hint(&run->failure,
 			 "with --backend soft it runs, on an emulated CPU");
@@ -419,7 +438,8 @@ static mote_status run_bare(struct cli_run *run, mote_value *result)
 		return MOTE_OK;
 	}
 	if (ended.end == MOTE_RUN_HALTED && !run->options.json)
-		fputs("mote run: the guest has halted\n", stderr);
+		fprintf(stderr, "mote %s: the guest has halted\n",
+			cli_run_command(run));
 	run->main_status = (int)(ended.status & 0xff);
 	*result = (mote_value)MOTE_I32(run->main_status);
 	return MOTE_OK;
@@ -449,6 +469,10 @@ static bool call(struct cli_run *run)
 	for (uint64_t i = 0; i < run->options.repeat; i++) {
 		uint64_t start = cli_now_ns();
 
+		if (cli_cancel_signal()) {
+			run->failure.error.code = status = MOTE_E_CANCELLED;
+			break;
+		}
 		status = call_once(run, &result);
 		run->samples[run->sample_count++] = cli_now_ns() - start;
 		if (status != MOTE_OK)
@@ -457,67 +481,11 @@ static bool call(struct cli_run *run)
 	cli_output_end(&run->output);
 	if (status == MOTE_OK)
 		return cli_run_take_result(run, &result);
+	if (status == MOTE_E_CANCELLED && cli_cancel_signal())
+		snprintf(run->failure.error.text,
+			 sizeof(run->failure.error.text), "ended by %s",
+			 cli_cancel_name());
 	return cli_fail_library(&run->failure);
-}
-
-static bool open_file(struct cli_run *run, struct cli_new_file *file,
-		      const char *option, const char *path,
-		      enum cli_new_file_kind kind)
-{
-	return cli_new_file_open(file, option, path, kind, cli_run_name(run),
-				 &run->failure);
-}
-
-/* While files can be opened. */
-static bool open_files(struct cli_run *run)
-{
-	const struct cli_run_options *options = &run->options;
-	struct cli_failure *failure = &run->failure;
-
-	if (!open_file(run, &run->core, "--core", options->core,
-		       CLI_FILE_CORE) ||
-	    !open_file(run, &run->profile.file, "--profile", options->profile,
-		       CLI_FILE_REPORT) ||
-	    !open_file(run, &run->heap.file, "--heap-profile",
-		       options->heap_profile, CLI_FILE_REPORT) ||
-	    !open_file(run, &run->observe.trace_file, "--trace",
-		       options->trace, CLI_FILE_REPORT) ||
-	    !open_file(run, &run->observe.metrics_file, "--metrics",
-		       options->metrics, CLI_FILE_REPORT))
-		return false;
-	if ((options->profile && !cli_profile_init(&run->profile)) ||
-	    (options->heap_profile && !cli_heap_init(&run->heap)))
-		return cli_fail(failure, CLI_EXIT_HOST, MOTE_E_NO_MEMORY,
-				"out of memory");
-	return true;
-}
-
-/* What fails here changes nothing about how the guest ended. */
-static void write_core(struct cli_run *run)
-{
-	struct cli_new_file *core = &run->core;
-	mote_error err = MOTE_ERROR_INIT;
-
-	if (!core->path)
-		return;
-	if (mote_sandbox_dump_core(run->box, core->fd, &err) == MOTE_OK)
-		core->written = true;
-	else
-		memcpy(core->error, err.text, sizeof(core->error));
-}
-
-static void write_profiles(struct cli_run *run)
-{
-	char title[1024];
-	const char *name = cli_run_name(run);
-	const char *slash = strrchr(name, '/');
-
-	snprintf(title, sizeof(title), "%s %s", slash ? slash + 1 : name,
-		 run->options.function ? run->options.function : "main");
-	if (run->options.profile)
-		cli_profile_write(&run->profile, run->image, title);
-	if (run->options.heap_profile)
-		cli_heap_write(&run->heap, run->image, title);
 }
 
 /* The sandbox is gone already, but what it said of a crash is not. */
@@ -535,7 +503,7 @@ static void look_at_failure(struct cli_run *run)
 	if (mote_sandbox_state(run->box) != MOTE_SANDBOX_POISONED)
 		return;
 	cli_frames_of_sandbox(&run->frames, run->box);
-	write_core(run);
+	cli_run_write_core(run);
 }
 
 static void use_sandbox(struct cli_run *run)
@@ -562,33 +530,61 @@ static bool open_gdb(struct cli_run *run)
 		return true;
 	if (!cli_gdb_open(&run->gdb, options->gdb, &run->failure))
 		return false;
+	/* The library says what is wrong, and nobody is to type it for that. */
+	if (!cli_gdb_can_listen(&run->gdb) ||
+	    !cli_hosts_suffice(&run->hosts, run->image))
+		return true;
 	if (options->debug || !options->json)
 		cli_gdb_hint(&run->gdb, run->foreign, options->guest,
 			     cli_run_command(run));
 	return true;
 }
 
+/*
+ * All files are open; from here on the guest has its say. What is saved is
+ * written after it, and needs the system calls for it.
+ */
+static void give_up_calls(const struct cli_run *run)
+{
+	int error;
+
+	if (run->options.saves)
+		return;
+	error = cli_harden_run(run->gdb.address[0] != '\0', is_soft(run));
+	/* The VM is what isolates the guest: that is no reason not to go on. */
+	if (error)
+		fprintf(stderr, "mote %s: cannot limit its system calls: %s\n",
+			cli_run_command(run), strerror(error));
+}
+
+/*
+ * With a debugger they end it at once, as they do while it is waited for: the
+ * one who holds the guest is at another terminal.
+ */
+static bool catch_signals(struct cli_run *run)
+{
+	if (run->gdb.address[0] != '\0' || cli_cancel_open(run->box))
+		return true;
+	return cli_fail(&run->failure, CLI_EXIT_HOST, MOTE_E_NO_MEMORY,
+			"out of memory");
+}
+
 static void run_guest(struct cli_run *run)
 {
-	if (!open_guest(run) || !open_files(run) ||
+	if (!open_guest(run) || !cli_run_open_files(run) ||
 	    !cli_observe_open(&run->observe, run->engine, &run->output,
 			      &run->failure) ||
 	    !open_gdb(run))
 		return;
-	/*
-	 * All files are open; from here on the guest has its say. What is
-	 * saved is written after it, and needs the system calls for it.
-	 */
-	if (!run->options.saves)
-		cli_harden_run(run->gdb.address[0] != '\0', is_soft(run));
-	if (make_sandbox(run)) {
+	give_up_calls(run);
+	if (make_sandbox(run) && catch_signals(run)) {
 		use_sandbox(run);
 	} else {
 		cli_output_end(&run->output);
 		look_at_start(run);
 	}
-	write_profiles(run);
-	(void)cli_observe_write(&run->observe, run->engine, &run->failure);
+	cli_run_write_files(run);
+	cli_observe_count(run->engine, cli_run_command(run));
 	if (run->box &&
 	    mote_sandbox_get_stats(run->box, &run->stats, NULL) != MOTE_OK)
 		memset(&run->stats, 0, sizeof(run->stats));
@@ -596,6 +592,7 @@ static void run_guest(struct cli_run *run)
 
 static void run_fini(struct cli_run *run)
 {
+	cli_cancel_close();
 	mote_sandbox_free(run->box);
 	mote_snapshot_unref(run->snapshot);
 	mote_image_unref(run->image);
@@ -627,7 +624,8 @@ static int run_command(int argc, char **argv, bool saves, bool debug)
 	int status;
 
 	if (!run) {
-		fputs("mote run: out of memory\n", stderr);
+		fprintf(stderr, "mote %s: out of memory\n",
+			saves ? "snapshot" : argv[0]);
 		return CLI_EXIT_HOST;
 	}
 	cli_failure_init(&run->failure);

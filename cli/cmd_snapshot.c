@@ -19,7 +19,7 @@
 const char cli_snapshot_help[] =
 	"usage: mote snapshot save [options] DIR:TAG GUEST [FUNCTION [ARG...]]\n"
 	"       mote snapshot list [--json] DIR\n"
-	"       mote snapshot rm DIR:TAG\n"
+	"       mote snapshot rm [--json] DIR:TAG\n"
 	"       mote snapshot verify [--json] DIR:TAG\n"
 	"\n"
 	"Keeps the state of a guest in DIR, an OCI image layout that may hold\n"
@@ -36,7 +36,8 @@ const char cli_snapshot_help[] =
 	"  -j, --json  print one JSON object, errors included\n"
 	"  -h, --help  print this\n"
 	"\n"
-	"Exit status: as of 'mote run'; 6 if DIR or the snapshot is wrong.\n";
+	"Exit status: as of 'mote run'; 5 if it could not be written, as on a\n"
+	"full disk; 6 if DIR or the snapshot is wrong.\n";
 
 struct request {
 	bool help;
@@ -65,7 +66,10 @@ static void read_options(struct request *request, int argc, char **argv)
 	}
 	if (request->help || request->failure.exit != CLI_EXIT_DONE)
 		return;
-	if (optind + 1 != argc)
+	if (optind + 1 < argc && argv[optind + 1][0] == '-')
+		cli_fail(&request->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			 "%s takes one operand; options go before it", argv[0]);
+	else if (optind + 1 != argc)
 		cli_fail(&request->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
 			 "%s takes one operand; see 'mote snapshot --help'",
 			 argv[0]);
@@ -78,7 +82,7 @@ static void remove_tag(struct request *request)
 	if (mote_snapshot_remove(request->name.directory,
 				 request->name.reference,
 				 &request->failure.error) != MOTE_OK)
-		(void)cli_fail_layout(&request->failure);
+		(void)cli_fail_layout_write(&request->failure);
 }
 
 static void verify(struct request *request)

@@ -12,6 +12,7 @@ enum cli_exit {
 	CLI_EXIT_STOPPED = 4,
 	CLI_EXIT_HOST = 5, /* no hypervisor, or this machine failed */
 	CLI_EXIT_FILE = 6,
+	CLI_EXIT_SIGNAL = 128, /* and its number: it has ended a call */
 };
 
 #endif

@@ -107,7 +107,7 @@ static void suggest(struct cli_failure *failure, const mote_image *image,
 }
 
 bool cli_find_export(const mote_image *image, const char *name,
-		     struct cli_prototype *prototype,
+		     const char *after, struct cli_prototype *prototype,
 		     struct cli_failure *failure)
 {
 	size_t count = table_size(image, CLI_EXPORTS);
@@ -125,25 +125,43 @@ bool cli_find_export(const mote_image *image, const char *name,
 	cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_NOT_FOUND,
 		 "the guest has no function %s", quoted);
 	if (name[0] == '-')
-		cli_hint(failure, "options go before GUEST");
+		cli_hint(failure, "options go before %s", after);
 	else
 		suggest(failure, image, name);
 	return false;
 }
 
-/* A word as a shell would have to be given it, as far as one line shows. */
-static void add_word(struct cli_text *text, const char *word)
+/* "-- word ..." */
+static void add_main(struct cli_text *text,
+		     const struct cli_run_options *options)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz"
-				    "0123456789%+,-./:=@_";
-	size_t length = strlen(word);
+	cli_text_add(text, " -- ");
+	cli_text_word(text, options->function);
+	for (size_t i = 0; i < options->arg_count; i++) {
+		cli_text_add(text, " ");
+		cli_text_word(text, options->args[i]);
+	}
+}
 
-	cli_text_add(text, " ");
-	if (length > 0 && strspn(word, plain) == length)
-		cli_text_clean(text, word, length);
-	else
-		cli_text_quote(text, word);
+/* What is saved is a state between calls, and main is none. */
+static void hint_save(struct cli_failure *failure,
+		      const struct cli_run_options *options)
+{
+	char buffer[1024];
+	struct cli_text text;
+
+	cli_hint(failure, "to save the state before main, and run it later:");
+	cli_text_init(&text, buffer, sizeof(buffer));
+	cli_text_add(&text, "  mote snapshot save ");
+	cli_text_word(&text, options->save);
+	cli_text_add(&text, " ");
+	cli_text_word(&text, options->guest);
+	cli_hint(failure, "%s", buffer);
+	cli_text_init(&text, buffer, sizeof(buffer));
+	cli_text_add(&text, "  mote run --snapshot ");
+	cli_text_word(&text, options->save);
+	add_main(&text, options);
+	cli_hint(failure, "%s", buffer);
 }
 
 void cli_hint_main(struct cli_failure *failure, const mote_image *image,
@@ -159,13 +177,18 @@ void cli_hint_main(struct cli_failure *failure, const mote_image *image,
 	/* Among functions, a mistyped name is likelier. */
 	if (info.export_count > 0 && options->function[0] != '-')
 		return;
+	if (options->saves) {
+		hint_save(failure, options);
+		return;
+	}
 	cli_text_init(&text, buffer, sizeof(buffer));
-	add_word(&text, options->guest);
-	cli_text_add(&text, " --");
-	add_word(&text, options->function);
-	for (size_t i = 0; i < options->arg_count; i++)
-		add_word(&text, options->args[i]);
-	cli_hint(failure, "to pass arguments to main: mote run%s", buffer);
+	cli_text_add(&text, "mote %s ", options->debug ? "debug" : "run");
+	if (options->snapshot)
+		cli_text_add(&text, "--snapshot ");
+	cli_text_word(&text, options->snapshot ? options->snapshot :
+						 options->guest);
+	add_main(&text, options);
+	cli_hint(failure, "to pass arguments to main: %s", buffer);
 }
 
 bool cli_find_main(const mote_image *image, struct cli_failure *failure)

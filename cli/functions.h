@@ -20,9 +20,12 @@ enum cli_table {
 /* Most functions that an error message lists. */
 #define CLI_LISTED_MAX 20
 
-/* The function of that name; the failure suggests others. */
+/*
+ * The function of that name; the failure suggests others. after: what options
+ * must stand before, if the name looks like one.
+ */
 bool cli_find_export(const mote_image *image, const char *name,
-		     struct cli_prototype *prototype,
+		     const char *after, struct cli_prototype *prototype,
 		     struct cli_failure *failure);
 
 /* Whether the guest has a main; the failure lists what it has instead. */

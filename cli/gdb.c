@@ -4,13 +4,17 @@
 #include "gdb.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "text.h"
+#include "units.h"
 
 /* For the signal handler: what is to be removed. */
 static char socket_path[64];
@@ -75,29 +79,59 @@ void cli_gdb_close(struct cli_gdb *gdb)
 	gdb->folder[0] = '\0';
 }
 
-static bool is_plain(const char *text)
+static bool can_bind(int family, const void *address, size_t size)
 {
-	return *text != '\0' &&
-	       text[strspn(text, "abcdefghijklmnopqrstuvwxyz"
-				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789_./+:@%-")] == '\0';
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+	bool done;
+
+	if (fd < 0)
+		return false;
+	/* As the library: a connection that ended does not hold a port. */
+	if (family == AF_INET)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+				 sizeof(on));
+	done = bind(fd, address, (socklen_t)size) == 0 && listen(fd, 1) == 0;
+	close(fd);
+	return done;
 }
 
-/* A word as a shell reads it. */
-static void add_word(struct cli_text *out, const char *word)
+static bool can_listen_path(const char *path)
 {
-	if (is_plain(word)) {
-		cli_text_add(out, "%s", word);
-		return;
-	}
-	cli_text_add(out, "'");
-	for (; *word; word++) {
-		if (*word == '\'')
-			cli_text_add(out, "'\\''");
-		else
-			cli_text_clean(out, word, 1);
-	}
-	cli_text_add(out, "'");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = strlen(path);
+
+	if (length == 0 || length >= sizeof(address.sun_path))
+		return false;
+	memcpy(address.sun_path, path, length);
+	if (!can_bind(AF_UNIX, &address, sizeof(address)))
+		return false;
+	/* Binding has made it, so it is ours. */
+	(void)unlink(path);
+	return true;
+}
+
+static bool can_listen_port(const char *text)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	uint64_t port;
+
+	if (cli_parse_count(text, UINT16_MAX, &port))
+		return false;
+	address.sin_port = htons((uint16_t)port);
+	return can_bind(AF_INET, &address, sizeof(address));
+}
+
+bool cli_gdb_can_listen(const struct cli_gdb *gdb)
+{
+	if (strncmp(gdb->address, "unix:", 5) == 0)
+		return can_listen_path(gdb->address + 5);
+	if (strncmp(gdb->address, "tcp:", 4) == 0)
+		return can_listen_port(gdb->address + 4);
+	return false;
 }
 
 void cli_gdb_hint(const struct cli_gdb *gdb, bool foreign, const char *guest,
@@ -109,17 +143,14 @@ void cli_gdb_hint(const struct cli_gdb *gdb, bool foreign, const char *guest,
 	char remote[160];
 	struct cli_text text;
 
-	/* If it has neither form, the library says so. */
-	if (!where)
-		return;
 	snprintf(remote, sizeof(remote), "target remote %s%s",
 		 path ? "" : "localhost:", where + 1);
 	cli_text_init(&text, line, sizeof(line));
 	cli_text_add(&text, "%s -ex ", foreign ? "gdb-multiarch" : "gdb");
-	add_word(&text, remote);
+	cli_text_word(&text, remote);
 	if (guest && strcmp(guest, "-") != 0) {
 		cli_text_add(&text, " ");
-		add_word(&text, guest);
+		cli_text_word(&text, guest);
 	}
 	fprintf(stderr,
 		"mote %s: the guest waits for gdb; in another terminal:\n"

@@ -23,6 +23,12 @@ bool cli_gdb_open(struct cli_gdb *gdb, const char *wanted,
 void cli_gdb_close(struct cli_gdb *gdb);
 
 /*
+ * Whether the library will be able to listen there, by listening there now.
+ * If not, it says why when it tries.
+ */
+bool cli_gdb_can_listen(const struct cli_gdb *gdb);
+
+/*
  * Prints on standard error what to type. foreign: the guest is not for this
  * machine's CPU, so that this machine's gdb is not for the guest. guest: its
  * file, or NULL.

@@ -3,13 +3,16 @@
  */
 #include "harden.h"
 
+#include <errno.h>
 #include <sys/prctl.h>
 
 #ifdef MOTE_SECCOMP
-#include <errno.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #endif
 
 void cli_harden_start(void)
@@ -125,33 +128,60 @@ static int add_rules(scmp_filter_ctx filter, bool debugger, bool emulator)
 				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
-void cli_harden_run(bool debugger, bool emulator)
+int cli_harden_run(bool debugger, bool emulator)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int error;
 
 	if (!filter)
-		return;
-	if (add_rules(filter, debugger, emulator) == 0)
-		(void)seccomp_load(filter);
+		return ENOMEM;
+	error = -add_rules(filter, debugger, emulator);
+	errno = 0;
+	/* What it returns is ECANCELED or EFAULT, whatever the kernel said. */
+	if (error == 0 && seccomp_load(filter) != 0)
+		error = errno ? errno : ECANCELED;
 	seccomp_release(filter);
+	return error;
 }
 
-bool cli_harden_built_in(void)
+/* Exit status: an errno. */
+static void try_here(void)
 {
-	return true;
+	int error = cli_harden_run(false, false);
+
+	/* A call that is not in the list. */
+	if (error == 0 && syscall(SYS_getppid) >= 0)
+		error = ENOSYS;
+	_exit(error);
+}
+
+int cli_harden_try(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child < 0)
+		return errno;
+	if (child == 0)
+		try_here();
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : ECANCELED;
 }
 
 #else
 
-void cli_harden_run(bool debugger, bool emulator)
+int cli_harden_run(bool debugger, bool emulator)
 {
 	(void)debugger;
 	(void)emulator;
+	return 0;
 }
 
-bool cli_harden_built_in(void)
+int cli_harden_try(void)
 {
-	return false;
+	return ENOTSUP;
 }
 
 #endif

@@ -14,13 +14,13 @@ void cli_harden_start(void);
  * Once all files are read: from here on only the system calls of making a
  * sandbox, of a call, of output and of tidying up; with debugger also those
  * of the sockets that gdb connects to, with emulator those of a CPU emulator:
- * it makes code, and is no isolation in any case. Does nothing where the
- * command was built without libseccomp or the kernel has no seccomp. Other
- * system calls fail with EPERM.
+ * it makes code, and is no isolation in any case. Other system calls fail with
+ * EPERM. Returns 0, also where the command was built without libseccomp, or
+ * the errno that says why nothing was given up.
  */
-void cli_harden_run(bool debugger, bool emulator);
+int cli_harden_run(bool debugger, bool emulator);
 
-/* Whether cli_harden_run can do anything in this build. */
-bool cli_harden_built_in(void);
+/* Tries that in a child process: 0 or errno. ENOTSUP if it is not built in. */
+int cli_harden_try(void);
 
 #endif

@@ -32,21 +32,26 @@ struct view {
 
 static int add_entry(void *user, const mote_layout_entry *entry)
 {
+	const bool readable = entry->bytes > 0;
 	struct view *view = user;
-	char size[32];
+	char size[32] = "?";
 	json_t *row;
 
 	view->entries++;
 	if (!view->json) {
-		cli_format_size(entry->bytes, size, sizeof(size));
-		printf("%-20s  %10s  %s\n", entry->tag[0] ? entry->tag : "-",
-		       size, entry->digest);
+		if (readable)
+			cli_format_size(entry->bytes, size, sizeof(size));
+		printf("%-20s  %10s  %s%s\n", entry->tag[0] ? entry->tag : "-",
+		       size, entry->digest,
+		       readable ? "" : "  (its manifest cannot be read)");
 		return 0;
 	}
 	row = json_object();
 	cli_json_set(row, "tag",
 		     entry->tag[0] ? json_string(entry->tag) : json_null());
-	cli_json_set(row, "bytes", json_integer((json_int_t)entry->bytes));
+	cli_json_set(row, "bytes",
+		     readable ? json_integer((json_int_t)entry->bytes) :
+				json_null());
 	cli_json_set(row, "digest", json_string(entry->digest));
 	cli_json_append(view->list, row);
 	return 0;

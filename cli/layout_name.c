@@ -3,6 +3,7 @@
  */
 #include "layout_name.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,6 +68,23 @@ bool cli_fail_layout(struct cli_failure *failure)
 	(void)cli_fail_library(failure);
 	if (failure->error.code == MOTE_E_OS)
 		failure->exit = CLI_EXIT_FILE;
+	return false;
+}
+
+bool cli_fail_layout_write(struct cli_failure *failure)
+{
+	(void)cli_fail_layout(failure);
+	switch (failure->error.os_errno) {
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+	case EIO:
+		if (failure->error.code == MOTE_E_OS)
+			failure->exit = CLI_EXIT_HOST;
+		break;
+	default:
+		break;
+	}
 	return false;
 }
 

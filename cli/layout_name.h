@@ -33,6 +33,9 @@ bool cli_layout_name_read(const char *text, bool wants_tag,
  */
 bool cli_fail_layout(struct cli_failure *failure);
 
+/* The same when one was written: a full disk is no bad file. */
+bool cli_fail_layout_write(struct cli_failure *failure);
+
 /* Whether text names a layout or a snapshot in one, and not a guest. */
 bool cli_is_layout(const char *text);
 

@@ -25,12 +25,27 @@ static bool cannot(const char *option, const char *path, const char *why,
 			"%s: %.200s: %s", option, name, why);
 }
 
+static bool is_output(const char *path)
+{
+	return strcmp(path, "-") == 0;
+}
+
 static bool same_file(const struct stat *a, const char *path)
 {
 	struct stat b;
 
 	return stat(path, &b) == 0 && a->st_dev == b.st_dev &&
 	       a->st_ino == b.st_ino;
+}
+
+static int open_path(const char *path, bool is_core)
+{
+	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
+
+	if (is_output(path))
+		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+	/* A FIFO that nobody reads would keep it waiting. */
+	return open(path, flags | O_NONBLOCK, is_core ? 0600 : 0666);
 }
 
 bool cli_new_file_open(struct cli_new_file *file, const char *option,
@@ -42,21 +57,40 @@ bool cli_new_file_open(struct cli_new_file *file, const char *option,
 
 	if (!path)
 		return true;
+	if (is_core && is_output(path))
+		return cannot(option, path, "not a regular file", failure);
 	file->path = path;
-	/* A FIFO that nobody reads would keep it waiting. */
-	file->fd = open(path,
-			O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-			is_core ? 0600 : 0666);
+	file->fd = open_path(path, is_core);
 	if (file->fd < 0 || fstat(file->fd, &st) < 0)
 		return cannot(option, path, strerror(errno), failure);
-	if (!S_ISREG(st.st_mode) && (is_core || !S_ISCHR(st.st_mode)))
+	file->regular = S_ISREG(st.st_mode);
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
+	if (is_output(path))
+		return true;
+	if (!file->regular && (is_core || !S_ISCHR(st.st_mode)))
 		return cannot(option, path, "not a regular file", failure);
 	if (same_file(&st, guest))
 		return cannot(option, path, "that is the guest", failure);
-	if ((S_ISREG(st.st_mode) && ftruncate(file->fd, 0) < 0) ||
-	    fcntl(file->fd, F_SETFL, 0) < 0)
+	if (fcntl(file->fd, F_SETFL, 0) < 0)
 		return cannot(option, path, strerror(errno), failure);
 	return true;
+}
+
+bool cli_new_file_empty(struct cli_new_file *file, const char *option,
+			struct cli_failure *failure)
+{
+	if (!file->path || is_output(file->path) || !file->regular ||
+	    ftruncate(file->fd, 0) == 0)
+		return true;
+	return cannot(option, file->path, strerror(errno), failure);
+}
+
+bool cli_new_file_same(const struct cli_new_file *a,
+		       const struct cli_new_file *b)
+{
+	return a->path && b->path && a->regular && b->regular &&
+	       a->device == b->device && a->inode == b->inode;
 }
 
 void cli_new_file_close(struct cli_new_file *file)
@@ -72,10 +106,15 @@ void cli_new_file_write(struct cli_new_file *file, const void *data,
 	int error = cli_write_all(file->fd, data, size);
 
 	if (error)
-		snprintf(file->error, sizeof(file->error), "%s",
-			 strerror(error));
+		cli_new_file_fail(file, error);
 	else
 		file->written = true;
+}
+
+void cli_new_file_fail(struct cli_new_file *file, int os_errno)
+{
+	file->os_errno = os_errno;
+	snprintf(file->error, sizeof(file->error), "%s", strerror(os_errno));
 }
 
 bool cli_new_file_is(const struct cli_new_file *file, const char *ending)

@@ -4,6 +4,7 @@
 #include "observe.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,44 +145,50 @@ void cli_observe_explain(const struct cli_observe *observe,
 	memcpy(text, ours, sizeof(ours) - 1);
 }
 
-static int write_metrics(const struct cli_observe *observe, mote_engine *engine)
+static void write_trace(struct cli_observe *observe)
 {
+	struct cli_new_file *file = &observe->trace_file;
+	mote_error err = MOTE_ERROR_INIT;
+
+	if (mote_trace_write(observe->trace, file->fd, &err) == MOTE_OK)
+		file->written = true;
+	else
+		cli_new_file_fail(file, err.os_errno ? err.os_errno : EIO);
+}
+
+static void write_metrics(struct cli_observe *observe, mote_engine *engine)
+{
+	struct cli_new_file *file = &observe->metrics_file;
 	mote_metrics metrics = MOTE_METRICS_INIT;
 	char text[METRICS_MAX_BYTES];
 	size_t size;
 
-	if (mote_engine_get_metrics(engine, &metrics, NULL) != MOTE_OK)
-		return EINVAL;
+	if (mote_engine_get_metrics(engine, &metrics, NULL) != MOTE_OK) {
+		cli_new_file_fail(file, EINVAL);
+		return;
+	}
 	size = mote_metrics_format(&metrics, text, sizeof(text));
-	if (size >= sizeof(text))
-		return ENOBUFS;
-	return cli_write_all(observe->metrics_file.fd, text, size);
+	if (size < sizeof(text))
+		cli_new_file_write(file, text, size);
+	else
+		cli_new_file_fail(file, ENOBUFS);
 }
 
-static bool cannot(struct cli_failure *failure, const char *path, int error)
+void cli_observe_write(struct cli_observe *observe, mote_engine *engine)
 {
-	char quoted[512];
-	struct cli_text text;
-
-	cli_text_init(&text, quoted, sizeof(quoted));
-	cli_text_quote(&text, path);
-	cli_fail(failure, CLI_EXIT_HOST, MOTE_E_OS, "cannot write %s: %s",
-		 quoted, strerror(error));
-	failure->error.os_errno = error;
-	return false;
+	if (observe->trace)
+		write_trace(observe);
+	if (observe->metrics_file.path)
+		write_metrics(observe, engine);
 }
 
-bool cli_observe_write(struct cli_observe *observe, mote_engine *engine,
-		       struct cli_failure *failure)
+void cli_observe_count(const mote_engine *engine, const char *command)
 {
-	mote_error err = MOTE_ERROR_INIT;
-	int error;
+	mote_metrics metrics = MOTE_METRICS_INIT;
 
-	if (observe->trace &&
-	    mote_trace_write(observe->trace, observe->trace_file.fd, &err) !=
-		    MOTE_OK)
-		return cannot(failure, observe->trace_file.path, err.os_errno);
-	error = observe->metrics_file.path ? write_metrics(observe, engine) : 0;
-	return error == 0 ? true
-			  : cannot(failure, observe->metrics_file.path, error);
+	if (mote_engine_get_metrics(engine, &metrics, NULL) == MOTE_OK &&
+	    metrics.log_dropped > 0)
+		fprintf(stderr, "mote %s: %" PRIu64 " log message%s dropped\n",
+			command, metrics.log_dropped,
+			metrics.log_dropped == 1 ? "" : "s");
 }

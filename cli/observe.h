@@ -39,7 +39,9 @@ void cli_observe_explain(const struct cli_observe *observe,
 			 struct cli_failure *failure);
 
 /* Writes both files, also after a failure of the guest. */
-bool cli_observe_write(struct cli_observe *observe, mote_engine *engine,
-		       struct cli_failure *failure);
+void cli_observe_write(struct cli_observe *observe, mote_engine *engine);
+
+/* A line for log messages that nobody has seen, if there were any. */
+void cli_observe_count(const mote_engine *engine, const char *command);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "terminal.h"
 #include "timing.h"
 #include "units.h"
@@ -28,6 +29,8 @@ int cli_progress_step(void *user, uint64_t done, uint64_t total)
 	uint64_t now = cli_now_ns();
 	char size[32];
 
+	if (cli_cancel_signal())
+		return 1;
 	if (!progress->terminal || total == 0 || now < progress->next_ns)
 		return 0;
 	cli_format_size(total, size, sizeof(size));

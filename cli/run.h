@@ -43,6 +43,7 @@ struct cli_run {
 	struct cli_new_file core;
 	struct cli_profile profile;
 	struct cli_heap heap;
+	const struct cli_new_file *missing; /* its error is the failure */
 	struct cli_gdb gdb;
 	bool bare; /* the guest has no functions: it runs */
 	bool foreign; /* the guest is not for the CPU of this machine */

@@ -171,7 +171,8 @@ static void read_value(int option, struct cli_run_options *options,
 	}
 }
 
-static bool read_operands(int argc, char **argv,
+/* marked: "--" ended the options, and getopt has taken it. */
+static bool read_operands(int argc, char **argv, bool marked,
 			  struct cli_run_options *options,
 			  struct cli_failure *failure)
 {
@@ -196,7 +197,9 @@ static bool read_operands(int argc, char **argv,
 		return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
 				"main runs to its end: there is no state "
 				"after it");
-	if (optind < argc) {
+	/* In the place of GUEST: what follows is for main. */
+	marked = marked && options->snapshot;
+	if (optind < argc && !marked) {
 		if (strcmp(argv[optind], "--") == 0)
 			optind++;
 		else
@@ -217,6 +220,7 @@ bool cli_run_options_read(int argc, char **argv,
 {
 	const bool saves = options->saves;
 	const bool debug = options->debug;
+	int parsed = 1;
 	int option;
 
 	memset(options, 0, sizeof(*options));
@@ -227,6 +231,7 @@ bool cli_run_options_read(int argc, char **argv,
 	/* Goes on after an error: a later --json says how to report it. */
 	while ((option = cli_next_option(argc, argv, shorts, longs, failure)) !=
 	       -1) {
+		parsed = optind;
 		if (option == 'h')
 			options->help = true;
 		else if (option == 'j')
@@ -242,5 +247,12 @@ bool cli_run_options_read(int argc, char **argv,
 		return false;
 	if (options->help)
 		return true;
-	return read_operands(argc, argv, options, failure);
+	return read_operands(argc, argv, optind > parsed, options, failure);
+}
+
+const char *cli_run_options_after(const struct cli_run_options *options)
+{
+	if (options->saves)
+		return "DIR:TAG";
+	return options->snapshot ? "FUNCTION" : "GUEST";
 }

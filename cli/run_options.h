@@ -58,4 +58,7 @@ bool cli_run_options_read(int argc, char **argv,
 			  struct cli_run_options *options,
 			  struct cli_failure *failure);
 
+/* The operand that options must stand before: "GUEST". */
+const char *cli_run_options_after(const struct cli_run_options *options);
+
 #endif

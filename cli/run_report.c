@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "fault.h"
 #include "json.h"
 #include "run.h"
+#include "run_files.h"
 #include "terminal.h"
 #include "text.h"
 #include "timing.h"
@@ -134,37 +136,6 @@ static void add_context(struct cli_run *run)
 	cli_text_add(&text, ": %s", original);
 }
 
-/* That a file could not be written is one line more, and changes nothing. */
-static void print_file(const struct cli_new_file *file, const char *what,
-		       const char *then)
-{
-	char name[4096];
-	char error[4 * MOTE_ERROR_TEXT_MAX];
-	struct cli_text text;
-
-	if (!file->path)
-		return;
-	cli_text_init(&text, name, sizeof(name));
-	cli_text_clean(&text, file->path, strlen(file->path));
-	cli_text_init(&text, error, sizeof(error));
-	cli_text_clean(&text, file->error, strlen(file->error));
-	if (file->error[0])
-		fprintf(stderr, "mote run: no %s was written: %s\n", what,
-			error);
-	else if (file->written && then)
-		fprintf(stderr, "mote run: wrote a %s; '%s %s' shows it\n",
-			what, then, name);
-	else if (file->written)
-		fprintf(stderr, "mote run: wrote a %s to %s\n", what, name);
-}
-
-static void print_files(const struct cli_run *run)
-{
-	print_file(&run->core, "core", "mote core");
-	print_file(&run->profile.file, "profile", NULL);
-	print_file(&run->heap.file, "heap profile", NULL);
-}
-
 const char *cli_run_command(const struct cli_run *run)
 {
 	if (run->options.saves)
@@ -238,22 +209,6 @@ static void add_backtrace(const struct cli_run *run, json_t *error)
 		json_decref(frames);
 }
 
-static json_t *json_file(const struct cli_new_file *file)
-{
-	json_t *object;
-
-	if (!file->written && !file->error[0])
-		return json_null();
-	object = json_object();
-	cli_json_set(object, "file",
-		     cli_json_text(file->path, strlen(file->path)));
-	cli_json_set(object, "error",
-		     file->error[0]
-			     ? cli_json_text(file->error, strlen(file->error))
-			     : json_null());
-	return object;
-}
-
 static json_t *json_stream(const struct cli_stream *stream)
 {
 	return cli_json_text(stream->kept ? stream->kept : "",
@@ -269,14 +224,15 @@ static int print_json(struct cli_run *run, int status)
 
 	add_backtrace(run, error);
 	if (!name)
-		name = run->options.guest && !run->options.saves ? "main" : "";
+		name = (run->options.guest || run->options.snapshot) &&
+				       !run->options.saves ?
+			       "main" :
+			       "";
 	cli_json_set(object, "function",
 		     run->bare ? json_null()
 			       : cli_json_text(name, strlen(name)));
 	cli_json_set(object, "error", error);
-	cli_json_set(object, "core", json_file(&run->core));
-	cli_json_set(object, "profile", json_file(&run->profile.file));
-	cli_json_set(object, "heap_profile", json_file(&run->heap.file));
+	cli_run_json_files(run, object);
 	cli_json_set(object, "exit", json_integer(status));
 	if (run->options.saves)
 		cli_json_set(object, "digest",
@@ -304,14 +260,17 @@ int cli_run_report(struct cli_run *run)
 
 	if (run->output.error)
 		cannot_write(run, run->output.error);
+	cli_run_judge_files(run);
 	status = (int)run->failure.exit;
 	if (status == CLI_EXIT_DONE)
 		status = run->main_status;
+	if (cli_cancel_signal())
+		status = CLI_EXIT_SIGNAL + cli_cancel_signal();
 	if (run->options.json)
 		return print_json(run, status);
 	if (run->failure.exit != CLI_EXIT_DONE)
 		print_failure(run);
-	print_files(run);
+	cli_run_print_files(run);
 	if (run->options.stats && run->box)
 		print_stats(run);
 	return status;

@@ -8,6 +8,7 @@
 #include "layout_name.h"
 #include "progress.h"
 #include "run.h"
+#include "run_explain.h"
 
 bool cli_run_load(struct cli_run *run)
 {
@@ -18,8 +19,11 @@ bool cli_run_load(struct cli_run *run)
 		return false;
 	if (mote_snapshot_load(run->engine, name.directory, name.reference, 0,
 			       &run->snapshot,
-			       &run->failure.error) != MOTE_OK)
-		return cli_fail_layout(&run->failure);
+			       &run->failure.error) != MOTE_OK) {
+		(void)cli_fail_layout(&run->failure);
+		cli_run_explain_load(run);
+		return false;
+	}
 	run->image = mote_image_ref(mote_snapshot_image(run->snapshot));
 	return true;
 }
@@ -60,7 +64,7 @@ bool cli_run_save(struct cli_run *run)
 	}
 	mote_snapshot_unref(snapshot);
 	if (status != MOTE_OK)
-		return cli_fail_layout(&run->failure);
+		return cli_fail_layout_write(&run->failure);
 	if (!run->options.json)
 		fprintf(stderr, "saved %s\n", run->digest);
 	return true;

@@ -4,6 +4,7 @@
 #include "text.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,6 +74,34 @@ void cli_text_quote(struct cli_text *text, const char *data)
 	} else {
 		cli_text_clean(text, data, QUOTE_MAX);
 		add_raw(text, "...", 3);
+	}
+	add_raw(text, "'", 1);
+}
+
+static bool is_plain(const char *word)
+{
+	return *word != '\0' &&
+	       word[strspn(word, "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789_./+,:=@%-")] == '\0';
+}
+
+void cli_text_word(struct cli_text *text, const char *word)
+{
+	if (is_plain(word)) {
+		cli_text_add(text, "%s", word);
+		return;
+	}
+	add_raw(text, "'", 1);
+	while (*word) {
+		size_t length = strcspn(word, "'");
+
+		cli_text_clean(text, word, length);
+		word += length;
+		if (*word == '\'') {
+			cli_text_add(text, "'\\''");
+			word++;
+		}
 	}
 	add_raw(text, "'", 1);
 }

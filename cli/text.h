@@ -29,4 +29,7 @@ void cli_text_clean(struct cli_text *text, const char *data, size_t size);
 /* As cli_text_clean, in single quotes and cut with "..." if it is long. */
 void cli_text_quote(struct cli_text *text, const char *data);
 
+/* A whole word as a shell reads it, in single quotes where it needs them. */
+void cli_text_word(struct cli_text *text, const char *word);
+
 #endif

@@ -203,3 +203,17 @@ void cli_format_size(uint64_t bytes, char *buffer, size_t capacity)
 		snprintf(buffer, capacity, "%.1f %s",
 			 (double)bytes / (double)unit->factor, unit->name);
 }
+
+void cli_format_option_size(uint64_t bytes, char *buffer, size_t capacity)
+{
+	static const char suffixes[] = "KMG";
+	uint64_t number = bytes;
+	size_t power = 0;
+
+	while (power < strlen(suffixes) && number > 0 && number % 1024 == 0) {
+		number /= 1024;
+		power++;
+	}
+	snprintf(buffer, capacity, "%llu%.*s", (unsigned long long)number,
+		 power > 0 ? 1 : 0, suffixes + (power > 0 ? power - 1 : 0));
+}

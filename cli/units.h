@@ -28,4 +28,7 @@ void cli_format_duration(uint64_t ns, char *buffer, size_t capacity);
 /* "512 B", "34.2 KiB", "16 MiB" */
 void cli_format_size(uint64_t bytes, char *buffer, size_t capacity);
 
+/* As an option takes it, and exactly: "64M", "16385K", "1000". */
+void cli_format_option_size(uint64_t bytes, char *buffer, size_t capacity);
+
 #endif

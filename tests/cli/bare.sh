@@ -69,6 +69,17 @@ run run "$KERNELS/bare-hello.elf" -- a
 status 2
 err_has 'takes no arguments'
 
+# --- it needs more memory than there is by default; the note says 64 MiB
+note='Mote\x00\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00'
+LC_ALL=C sed "s/$note\x00/$note\x04/" "$KERNELS/bare-real.elf" \
+	>"$scratch/large.elf"
+run run --timeout 20s "$scratch/large.elf"
+status 2
+err "mote run: the guest needs 64M of free memory, and its heap has 16M
+with --heap 64M it has that$nl"
+run run --timeout 20s --heap 64M "$scratch/large.elf"
+status 16
+
 # --- what one backend lacks, another may have
 if "$MOTE" doctor | grep -q 'not bare 32-bit paged: use --backend soft'; then
 	run run "$KERNELS/bare-kernel-paged.elf"

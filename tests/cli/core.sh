@@ -15,7 +15,7 @@ core=$scratch/a.core
 run run --core "$core" "$trouble" WriteNull
 status 3
 err_has 'mote run: WriteNull crashed: '
-err_has "mote run: wrote a core; 'mote core $core' shows it$nl"
+err_has "mote run: wrote a core; to see it: mote core $core$nl"
 run core "$core"
 status 0
 err ''
@@ -41,6 +41,10 @@ json null core error
 run core --json "$core"
 json ABORT fault kind
 json Abort backtrace 0 function
+
+# What to type is there for a shell to read, whatever the name.
+run run --core "$scratch/a core's" "$trouble" WriteNull
+err_has "to see it: mote core '$scratch/a core'\\''s'$nl"
 
 # Stopped, and what it was then.
 run run -t 50ms --core "$core" "$trouble" Spin

@@ -67,7 +67,7 @@ checks=$((checks + 1))
 [ "$(stat -c %a "${socket%/*}")" = 700 ] ||
 	complain 'mode of the folder' 700 "$(stat -c %a "${socket%/*}")"
 wanted=0
-"$MOTE" doctor | grep -q 'mote run limits its system calls' && wanted=2
+[ "${SECCOMP:?}" = 1 ] && wanted=2
 grep -q "^Seccomp:.$wanted\$" "/proc/$(pgrep -P "$pid")/status" ||
 	complain 'the filter' "$wanted" ''
 debugger "-ex 'break SayHello' -ex continue -ex backtrace -ex detach"
@@ -110,12 +110,25 @@ gdb_has '^Breakpoint 1, '
 gdb_has '^\[Inferior 1 (Remote target) exited'
 err_has "target remote $scratch/here"
 
+# Nobody is asked to type what would not work.
 run run --gdb nowhere cli-program.elf
 status 2
-err_has 'gdb: "nowhere" is neither unix:PATH nor tcp:PORT'
+err 'mote run: gdb: "nowhere" is neither unix:PATH nor tcp:PORT'"$nl"
+run run --gdb tcp:0x10 cli-program.elf
+status 2
+err 'mote run: gdb: "tcp:0x10": a port is 1 to 65535'"$nl"
 run run --gdb "unix:$scratch" cli-program.elf
 status 5
-err_has "gdb: unix:$scratch: Address already in use"
+err "mote run: gdb: unix:$scratch: Address already in use$nl"
+run debug --gdb "unix:$scratch/none/socket" cli-program.elf
+status 5
+err "mote debug: gdb: unix:$scratch/none/socket: No such file or directory$nl"
+run debug cli-hello.elf SayHello World
+status 2
+case $err in
+*'waits for gdb'*) complain 'without an import' 'no invitation' "$err" ;;
+esac
+err_has 'mote debug: the guest needs host functions: GetWeekday'
 run debug
 status 2
 err "mote debug: no GUEST given; see 'mote debug --help'$nl"

@@ -173,6 +173,61 @@ static void test_formats(void **state)
 	}
 }
 
+/* As an option takes them: what it reads is the same number. */
+static void test_option_sizes(void **state)
+{
+	static const struct {
+		uint64_t value;
+		const char *text;
+	} rows[] = {
+		{ 1, "1" },
+		{ 1000, "1000" },
+		{ 1024, "1K" },
+		{ 65537, "65537" },
+		{ 16778240, "16385K" },
+		{ UINT64_C(64) << 20, "64M" },
+		{ UINT64_C(3) << 30, "3G" },
+		{ UINT64_C(2) << 40, "2048G" },
+	};
+	char buffer[32];
+	uint64_t bytes;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		cli_format_option_size(rows[i].value, buffer, sizeof(buffer));
+		assert_string_equal(buffer, rows[i].text);
+		assert_null(cli_parse_size(buffer, UINT64_MAX, &bytes));
+		assert_int_equal(bytes, rows[i].value);
+	}
+}
+
+/* As a shell reads them back. */
+static void test_words(void **state)
+{
+	static const struct {
+		const char *word;
+		const char *text;
+	} rows[] = {
+		{ "a/b-c_1.x:y=z@,+%", "a/b-c_1.x:y=z@,+%" },
+		{ "", "''" },
+		{ "a b", "'a b'" },
+		{ "it's", "'it'\\''s'" },
+		{ "'", "''\\'''" },
+		{ "$HOME", "'$HOME'" },
+		{ "Gr\303\274\303\237e", "'Gr\303\274\303\237e'" },
+		{ "a\033b", "'a\\x1bb'" },
+	};
+	char buffer[64];
+	struct cli_text text;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		cli_text_init(&text, buffer, sizeof(buffer));
+		cli_text_word(&text, rows[i].word);
+		assert_string_equal(buffer, rows[i].text);
+	}
+}
+
 /* Reads text as the type; what it prints as, or "!" and the complaint. */
 static const char *echo(mote_type type, const char *text)
 {
@@ -625,6 +680,8 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_option_sizes),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_floats),
 		cmocka_unit_test(test_float_round_trip),

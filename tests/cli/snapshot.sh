@@ -105,6 +105,40 @@ err_has 'five'
 run run --snapshot "$layout:five" Count 1
 out "51$nl"
 
+# --- a guest that has only main
+run snapshot save "$layout:main" cli-onlymain.elf
+status 0
+for command in run debug; do
+	run "$command" --snapshot "$layout:main" the 'fat cat'
+	status 2
+	err "mote $command: the guest has no function 'the'
+it has no functions
+to pass arguments to main: mote $command --snapshot $layout:main -- the \
+'fat cat'$nl"
+done
+run run --snapshot "$layout:five" Count 1 --json
+status 2
+err_has "options go before FUNCTION$nl"
+run run --json --snapshot "$layout:main"
+status 0
+json main function
+run run --snapshot "$layout:main" -- the 'fat cat' -x --
+status 0
+out "the${nl}fat cat${nl}-x${nl}--$nl"
+run run -xj --snapshot="$layout:main" -- -- b
+status 0
+json "--${nl}b" stdout
+run run --snapshot "$layout:main" --
+status 0
+out ''
+# That is the value of an option, and ends none.
+run run --snapshot "$layout:five" --host -- Count 1
+status 2
+err_has '--host'
+run run -n 2 --snapshot "$layout:main" -- a
+status 2
+err_has '--repeat needs a FUNCTION'
+
 # --- wrong use
 run snapshot
 status 2
@@ -162,11 +196,105 @@ status 2
 err_has 'did you mean'
 run run --heap 1M --snapshot "$layout:five" Count 1
 status 2
-err_has 'heap'
+err "mote run: --heap: the snapshot has 16M, not 1M${nl}leave out --heap$nl"
+run run --stack 65537 --snapshot "$layout:five" Count 1
+status 2
+err_has "--stack: the snapshot has 1M, not 65537${nl}leave out --stack$nl"
+run run --io 2M --snapshot "$layout:five" Count 1
+status 2
+err_has '--io: the snapshot has '
+err_has ", not 2M${nl}leave out --io$nl"
+run run --heap 16M --snapshot "$layout:five" Count 1
+status 0
+# Somebody forgot --snapshot.
+run run "$layout:five" Count 1
+status 6
+err "mote run: $layout:five: No such file or directory
+to go on from a snapshot: mote run --snapshot $layout:five Count 1$nl"
+run debug "$layout:main" -- 'fat cat'
+status 6
+err_has "snapshot: mote debug --snapshot $layout:main -- 'fat cat'$nl"
+# Options that come too late.
+run snapshot save "$layout:x" --host a=b "$counter"
+status 6
+err "mote snapshot: --host: No such file or directory
+options go before DIR:TAG$nl"
+run snapshot save "$layout:x" "$counter" --json
+status 2
+err_has "options go before DIR:TAG$nl"
+for action in list rm verify; do
+	run snapshot "$action" "$layout" --json
+	status 2
+	err "mote snapshot: $action takes one operand; options go before it$nl"
+done
+# What follows the guest is not for its main: that would be to run it.
+run snapshot save "$layout:main" cli-onlymain.elf q
+status 2
+err "mote snapshot: the guest has no function 'q'
+it has no functions
+to save the state before main, and run it later:
+  mote snapshot save $layout:main cli-onlymain.elf
+  mote run --snapshot $layout:main -- q$nl"
+# What is written is said in the name of the command.
+run snapshot save --core "$scratch/core" "$layout:x" "$counter" Crash
+status 3
+err_has "mote snapshot: wrote a core; to see it: mote core $scratch/core$nl"
 run run --snapshot "$scratch/none:x" Count 1
 status 6
 run inspect "$layout:none"
 status 2
+
+# --- a manifest that is not there
+run snapshot save "$scratch/holes:x" "$counter"
+run snapshot list --json "$scratch/holes"
+digest=$("$JSONGET" snapshots 0 digest <"$scratch/out")
+rm "$scratch/holes/blobs/sha256/${digest#sha256:}"
+for command in 'snapshot list' inspect; do
+	# shellcheck disable=SC2086 # two words
+	run $command "$scratch/holes"
+	status 0
+	out "x                              ?  $digest  (its manifest cannot be \
+read)$nl"
+done
+run snapshot list --json "$scratch/holes"
+json null snapshots 0 bytes
+run snapshot rm --json "$scratch/holes:x"
+status 0
+json null error
+
+# --- it cannot be written
+# Its memory is below the limit, its file is above it.
+ran='mote snapshot save with a limit of the size of files'
+{
+	cat "$counter"
+	head -c 1048576 /dev/zero
+} >"$scratch/large.elf"
+(
+	ulimit -f 1024
+	"$MOTE" snapshot save "$layout:large" "$scratch/large.elf" \
+		>"$scratch/out" 2>"$scratch/err" </dev/null
+)
+status=$?
+collect
+status 5
+err_has ': writing program blob '
+err_has 'File too large'
+mkdir "$scratch/small"
+# shellcheck disable=SC2016 # for the inner shell
+full='mount -t tmpfs -o size=16k tmpfs "$1" && shift && exec "$@"'
+# shellcheck disable=SC2016 # for the inner shell
+if unshare -rm sh -c 'mount -t tmpfs tmpfs "$1"' sh "$scratch/small" \
+	2>/dev/null; then
+	ran='mote snapshot save to a full disk'
+	unshare -rm sh -c "$full" sh "$scratch/small" "$MOTE" snapshot save \
+		"$scratch/small:x" "$counter" >"$scratch/out" 2>"$scratch/err"
+	status=$?
+	collect
+	status 5
+	err_has 'No space left on device'
+fi
+run snapshot save "$counter/none:x" "$counter"
+status 6
 
 # --- a damaged blob is found
 # The largest: what "five" named before is there as well.
@@ -183,6 +311,7 @@ json MOTE_E_SNAPSHOT error name
 # --- help
 run snapshot --help
 status 0
+out_has 'mote snapshot rm [--json] DIR:TAG'
 out_has 'usage: mote snapshot save'
 for action in save list rm verify; do
 	run snapshot "$action" --help

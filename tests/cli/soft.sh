@@ -127,4 +127,19 @@ out "greeting World${nl}Hello World, it is Monday$nl"
 hidden run cli-trouble.elf WriteNull
 status 3
 err_has "$said"
+# --- a snapshot that the CPU of another backend is too old for
+if "$MOTE" doctor >/dev/null; then
+	run snapshot save "$scratch/layout:kvm" cli-counter.elf
+	status 0
+	run run -b soft --snapshot "$scratch/layout:kvm" Count 1
+	status 6
+	err_has 'backend "soft" lacks '
+	err_has "${nl}it was saved with a CPU that soft does not have; with \
+--backend kvm it goes on$nl"
+	# What another one cannot do either is no reason to try it.
+	run run -b soft --snapshot "$scratch/layout:none" Count 1
+	status 2
+	case $err in *--backend*) complain 'no advice' '' "$err" ;; esac
+fi
+
 finish

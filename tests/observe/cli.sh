@@ -86,6 +86,27 @@ json 7 result value
 json '' stderr
 err_has 'error parser: an error: x ('
 
+# More than the limit of a second: those that were dropped are counted.
+MOTE_LOG=warn
+export MOTE_LOG
+run run "$guest" Chatter 900
+status 0
+case $err in *dropped*) complain 'nothing is dropped' '' "$err" ;; esac
+for option in '' --json; do
+	# shellcheck disable=SC2086 # none or one
+	run run -t 30s $option --metrics "$file" "$guest" Chatter 5000
+	status 0
+	dropped=$(sed -n 's/^mote_log_dropped_total //p' "$file")
+	shown=$(printf '%s' "$err" | grep -c ' parser: message ')
+	if [ "$dropped" -eq 0 ] || [ $((shown + dropped)) -ne 5000 ]; then
+		complain 'shown and dropped' 5000 "$shown, $dropped"
+	fi
+	err_has "${nl}mote run: $dropped log messages dropped$nl"
+done
+unset MOTE_LOG
+run run "$guest" Chatter 5000
+err ''
+
 if command -v script >/dev/null; then
 	run_in_terminal run "$guest" HalfLine
 	out_has "half a line"
@@ -146,17 +167,110 @@ done
 run run --metrics /dev/stderr "$guest" Parse x
 status 0
 err_has 'mote_calls_total'
-if [ -c /dev/full ]; then
-	run run --trace /dev/full "$guest" Parse x
+# unwritten OPTION WORDS: that is a failure if nothing else failed.
+unwritten()
+{
+	run run "$1" /dev/full "$guest" Parse x
 	status 5
-	err_has "cannot write '/dev/full': No space left on device"
-	run run --metrics /dev/full "$guest" Parse x
+	out "7$nl"
+	err_has "${nl}mote run: $2 written: No space left on device$nl"
+	run run --json "$1" /dev/full "$guest" Parse x
 	status 5
-	err_has "cannot write '/dev/full': No space left on device"
+	json MOTE_E_OS error name
+	json "$2 written: No space left on device" error text
+	json 28 error errno
+	key=$(printf '%s' "${1#--}" | tr - _)
+	json /dev/full "$key" file
+	json 'No space left on device' "$key" error
 	# What the guest did wrong counts for more.
-	run run --metrics /dev/full "$guest" Crash
+	run run "$1" /dev/full "$guest" Crash
 	status 3
+	err_has 'mote run: Crash crashed: '
+	err_has "${nl}mote run: $2 written: No space left on device$nl"
+	run run --json "$1" /dev/full "$guest" Crash
+	status 3
+	json MOTE_E_GUEST_FAULT error name
+	json 'No space left on device' "$key" error
+	# So does the status of main.
+	run run "$1" /dev/full cli-exits.elf
+	status 7
+	err "mote run: $2 written: No space left on device$nl"
+}
+
+if [ -c /dev/full ]; then
+	unwritten --trace 'no trace was'
+	unwritten --metrics 'no metrics were'
+	unwritten --profile 'no profile was'
+	unwritten --heap-profile 'no heap profile was'
+	# The first is the failure, others are lines of their own.
+	run run --trace /dev/full --metrics /dev/full "$guest" Parse x
+	status 5
+	[ "$(printf '%s' "$err" | grep -c ' written: ')" -eq 2 ] ||
+		complain 'each' 'once' "$err"
 fi
+run run --json --trace "$file" --metrics "$other" "$guest" Parse x
+json "$file" trace file
+json null trace error
+json "$other" metrics file
+run run --json "$guest" Parse x
+json null trace
+json null metrics
+# --- standard output, and one file for two
+run run --metrics - "$guest" Parse x
+status 0
+out_has "7$nl# HELP mote_"
+run run --trace - "$guest" Parse x
+status 0
+printf '%s' "${out#7"$nl"}" >"$file"
+trace_has "$file" 'parsed in parse'
+run run --heap-profile - "$guest" Parse x
+status 0
+out_has "7${nl}heap of "
+run run --profile - "$guest" Parse x
+out_has '<svg'
+case $err in *wrote*) complain 'what is seen is' 'not announced' "$err" ;; esac
+run run --json --metrics - "$guest" Parse x
+status 2
+json "--metrics: '-' is standard output, which is for --json" error text
+run run --core - "$guest" Parse x
+status 2
+err "mote run: --core: -: not a regular file$nl"
+ran='mote run --metrics - >&-'
+"$MOTE" run --metrics - cli-exits.elf >&- 2>"$scratch/err"
+status=$?
+collect
+status 7
+err "mote run: no metrics were written: Bad file descriptor$nl"
+ran='mote run --trace - > FILE'
+"$MOTE" run --trace - "$guest" Parse x >"$file" 2>"$scratch/err"
+[ "$(head -n 1 "$file")" = 7 ] || complain 'the result' 7 "$(cat "$file")"
+
+# twice OPTION FILE OPTION FILE
+twice()
+{
+	echo kept >"$scratch/kept"
+	run run "$1" "$2" "$3" "$4" "$guest" Parse x
+	status 2
+	out ''
+	err "mote run: $3: '$4' is the file of $1$nl"
+	[ "$(cat "$scratch/kept")" = kept ] ||
+		complain 'the file' kept "$(cat "$scratch/kept")"
+}
+
+echo kept >"$scratch/kept"
+ln "$scratch/kept" "$scratch/linked"
+# The quotation in the message is cut if it is long.
+cd "$scratch" || exit 1
+guest=$GUESTS/$guest
+twice --trace kept --metrics kept
+twice --profile kept --heap-profile kept
+twice --core kept --trace linked
+twice --trace - --metrics -
+twice --trace new --metrics new
+[ ! -e new ] || complain 'a new file' 'not there' there
+run run --trace /dev/null --metrics /dev/null "$guest" Parse x
+status 0
+
 # A wrong command does not empty a file.
 echo kept >"$file"
 run run --trace "$file" "$guest" NoSuch

@@ -20,6 +20,12 @@ MOTE_EXPORT(void, HalfLine, void)
 	MOTE_LOG_ERROR("a message");
 }
 
+MOTE_EXPORT(void, Chatter, (u32, count))
+{
+	for (uint32_t i = 0; i < count; i++)
+		MOTE_LOG_WARN("message %u", i);
+}
+
 MOTE_EXPORT(void, Crash, void)
 {
 	MOTE_SPAN("crash");

@@ -93,6 +93,13 @@ MOTE_EXPORT(void, Spin, void)
 		;
 }
 
+MOTE_EXPORT(void, SpinLoudly, void)
+{
+	printf("spinning\n");
+	while (!zero)
+		;
+}
+
 /* More than the 16 MiB of output that a call may make. */
 MOTE_EXPORT(void, Flood, void)
 {
