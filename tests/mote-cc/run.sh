@@ -4,6 +4,7 @@
 # The compiler wrapper as a user meets it: by hand, in a Makefile, in CMake,
 # moved and linked elsewhere. Looks at the programs but does not run them.
 set -u
+unset MOTE_CC
 
 mote_cc=$1
 sdk=$2
@@ -245,6 +246,17 @@ test_errors()
 	expect "UBSan that traps" "$mote_cc" -O2 -fsanitize=undefined \
 		-fsanitize-undefined-trap-on-error plain.c -o trap.elf
 	expect "UBSan that traps: ELF" check_elf trap.elf
+	for flag in --ta --targ --target --target- --target-hel --targe=x; do
+		refuse "$flag" "^mote-cc: error: $flag: write --target=" \
+			"$mote_cc" $flag aarch64 plain.c -o refused
+	done
+	echo "--target x86_64" >args
+	refuse "@args with --target" "write --target=" "$mote_cc" @args plain.c
+	echo "--target=x86_64" >args
+	refuse "@args with --target=" "not in a response file" \
+		"$mote_cc" @args plain.c
+	expect "--target-help" "$mote_cc" --target-help
+	expect "--target as a value" "$mote_cc" -c plain.c -o --target
 	expect "-fopenmp-simd" "$mote_cc" -fopenmp-simd -c plain.c
 	refuse "no input" "no input files" "$mote_cc"
 	refuse "missing file" "absent.c" "$mote_cc" absent.c
@@ -428,7 +440,7 @@ test_moved()
 	# This copy has no other architectures.
 	[ "$(uname -m)" = aarch64 ] ||
 		refuse "moved: no aarch64" \
-			'tools/arm64-sysroot cross && make' \
+			"make' adds it, and 'make install' to an installed" \
 			links/mote-cc --target=aarch64 -c hello.c
 	rm -rf "pre fix/lib"
 	refuse "no SDK" "no guest SDK near" links/mote-cc plain.c
