@@ -16,12 +16,15 @@ struct mti_signature {
 	uint8_t params[MOTE_ARGUMENTS_MAX]; /* mote_type, never void */
 };
 
+#define MTI_SIGNATURE_PROBLEM_MAX 256
+
 /*
  * Reads text up to a NUL, at most capacity bytes. Returns NULL and fills
- * *out, or a static text that says what is wrong with it.
+ * *out, or problem, which then says what is wrong with it.
  */
 const char *mti_signature_parse(const char *text, size_t capacity,
-				struct mti_signature *out);
+				struct mti_signature *out,
+				char problem[MTI_SIGNATURE_PROBLEM_MAX]);
 
 bool mti_signature_equal(const struct mti_signature *a,
 			 const struct mti_signature *b);

@@ -31,6 +31,7 @@ static mote_status check_texts(const struct mti_elf_file *file,
 			       enum mti_elf_table which,
 			       struct mti_elf_function *function)
 {
+	char wrong[MTI_SIGNATURE_PROBLEM_MAX];
 	const char *problem;
 
 	problem = mti_name_check(function->name, MOTE_FUNCTION_NAME_SIZE);
@@ -40,7 +41,7 @@ static mote_status check_texts(const struct mti_elf_file *file,
 				    problem);
 	problem = mti_signature_parse(function->signature_text,
 				      MOTE_FUNCTION_SIGNATURE_SIZE,
-				      &function->signature);
+				      &function->signature, wrong);
 	if (problem)
 		return MTI_ELF_FAIL(file, "%s %" PRIu32 " (%s): signature: %s",
 				    table_name(which), function->index,

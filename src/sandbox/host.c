@@ -26,6 +26,7 @@ static mote_status copy_one(mote_sandbox *box, size_t index,
 {
 	static const char *const operation = "register host function";
 	struct mti_host_function *to = &box->host_functions[index];
+	char problem[MTI_SIGNATURE_PROBLEM_MAX];
 	const char *wrong;
 
 	if (!from->name || !from->signature || !from->fn)
@@ -40,7 +41,7 @@ static mote_status copy_one(mote_sandbox *box, size_t index,
 				     "host function %zu: name \"%.80s\": %s",
 				     index, from->name, wrong);
 	wrong = mti_signature_parse(from->signature, MOTE_ARGUMENTS_MAX + 8,
-				    &to->signature);
+				    &to->signature, problem);
 	if (wrong)
 		return mti_error_set(err, MOTE_E_INVALID, operation,
 				     "%s: signature \"%.48s\": %s", from->name,

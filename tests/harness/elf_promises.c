@@ -93,6 +93,7 @@ static bool in_file(const char *text, const void *data, size_t size)
 static const char *check_function(const struct mti_elf_function *function,
 				  size_t count, const void *data, size_t size)
 {
+	char problem[MTI_SIGNATURE_PROBLEM_MAX];
 	struct mti_signature signature;
 
 	if (function->index >= count)
@@ -105,7 +106,7 @@ static const char *check_function(const struct mti_elf_function *function,
 		return "a name is not one";
 	if (mti_signature_parse(function->signature_text,
 				strlen(function->signature_text) + 1,
-				&signature) ||
+				&signature, problem) ||
 	    !mti_signature_equal(&signature, &function->signature))
 		return "a signature is not that of its text";
 	return NULL;

@@ -66,9 +66,11 @@ static const struct mti_message_head call_head = {
 
 static struct mti_signature signature_of(const char *text)
 {
+	char problem[MTI_SIGNATURE_PROBLEM_MAX];
 	struct mti_signature signature;
 
-	assert_null(mti_signature_parse(text, strlen(text) + 1, &signature));
+	assert_null(mti_signature_parse(text, strlen(text) + 1, &signature,
+					problem));
 	return signature;
 }
 

@@ -7,8 +7,17 @@
 
 #define I8 "iiiiiiii"
 #define I32 I8 I8 I8 I8
+#define LETTERS                                                        \
+	"'v' void, 'i' i32, 'u' u32, 'I' i64, 'U' u64, 'f' f32, "      \
+	"'d' f64, 'b' bool, 's' string, 'y' bytes"
+#define SHAPE "it is not RESULT(PARAMETERS) with one letter for each type: " \
+	LETTERS
+#define NO_TYPE "which is no type; there are " LETTERS
 #define X8 "xxxxxxxx"
 #define X56 X8 X8 X8 X8 X8 X8 X8
+
+/* What says what is wrong. */
+static char said[MTI_SIGNATURE_PROBLEM_MAX];
 
 /* In a block of exactly that size: nothing beyond may be read. */
 static char *exact(const char *text, size_t size)
@@ -30,14 +39,15 @@ static void test_parse(void **state)
 	struct mti_signature signature;
 
 	(void)state;
-	assert_null(mti_signature_parse("v(iuIUfdbsy)", 40, &signature));
+	assert_null(mti_signature_parse("v(iuIUfdbsy)", 40, &signature,
+					said));
 	assert_int_equal(signature.result, MOTE_TYPE_VOID);
 	assert_int_equal(signature.count, sizeof(all));
 	assert_memory_equal(signature.params, all, sizeof(all));
-	assert_null(mti_signature_parse("y()", 4, &signature));
+	assert_null(mti_signature_parse("y()", 4, &signature, said));
 	assert_int_equal(signature.result, MOTE_TYPE_BYTES);
 	assert_int_equal(signature.count, 0);
-	assert_null(mti_signature_parse("s(" I32 ")", 40, &signature));
+	assert_null(mti_signature_parse("s(" I32 ")", 40, &signature, said));
 	assert_int_equal(signature.count, 32);
 }
 
@@ -48,25 +58,31 @@ static void test_bad_signatures(void **state)
 		size_t size;
 		const char *problem;
 	} cases[] = {
-		{ "", 0, "it is not NUL-terminated" },
-		{ "v()", 3, "it is not NUL-terminated" },
-		{ "v(i)", 4, "it is not NUL-terminated" },
-		{ "", 1, "it is not RESULT(PARAMETERS)" },
-		{ "v", 2, "it is not RESULT(PARAMETERS)" },
-		{ "v(", 3, "it is not RESULT(PARAMETERS)" },
-		{ "()v", 4, "it is not RESULT(PARAMETERS)" },
-		{ "v[]", 4, "it is not RESULT(PARAMETERS)" },
-		{ "v(i", 4, "it is not RESULT(PARAMETERS)" },
-		{ "v(i]", 5, "it is not RESULT(PARAMETERS)" },
-		{ "v(i) ", 6, "it is not RESULT(PARAMETERS)" },
-		{ "x()", 4, "its result type is unknown" },
-		{ "V()", 4, "its result type is unknown" },
-		{ "v(q)", 5, "a parameter type is unknown" },
-		{ "v(i,i)", 7, "a parameter type is unknown" },
-		{ "v(()", 5, "a parameter type is unknown" },
-		{ "v(v)", 5, "a parameter is void" },
-		{ "v(iv)", 6, "a parameter is void" },
-		{ "v(" I32 "i)", 37, "it has more than 32 parameters" },
+		{ "", 0, "it does not end within " },
+		{ "v()", 3, "it does not end within " },
+		{ "v(i)", 4, "it does not end within " },
+		{ "", 1, SHAPE },
+		{ "v", 2, SHAPE },
+		{ "v(", 3, SHAPE },
+		{ "()v", 4, SHAPE },
+		{ "v[]", 4, SHAPE },
+		{ "v(i", 4, SHAPE },
+		{ "v(i]", 5, SHAPE },
+		{ "v(i) ", 6, SHAPE },
+		{ "string(string)", 15, SHAPE },
+		{ "x()", 4, "the result is 'x', " NO_TYPE },
+		{ "V()", 4, "the result is 'V', " NO_TYPE },
+		{ "\x1b()", 4, "the result is 0x1b, " NO_TYPE },
+		{ "v(q)", 5, "parameter 1 is 'q', " NO_TYPE },
+		{ "v(i,i)", 7, "parameter 2 is ',', " NO_TYPE },
+		{ "s(s y)", 7, "parameter 2 is ' ', " NO_TYPE },
+		{ "v(()", 5, "parameter 1 is '(', " NO_TYPE },
+		{ "v(ii\xff)", 7, "parameter 3 is 0xff, " NO_TYPE },
+		{ "v(\n)", 5, "parameter 1 is 0x0a, " NO_TYPE },
+		{ "v(\x7f)", 5, "parameter 1 is 0x7f, " NO_TYPE },
+		{ "v(v)", 5, "parameter 1 is void" },
+		{ "v(iv)", 6, "parameter 2 is void" },
+		{ "v(" I32 "i)", 37, "it has more than 32 parameters, a " },
 	};
 	struct mti_signature before;
 	struct mti_signature after;
@@ -79,11 +95,15 @@ static void test_bad_signatures(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		memset(&after, 0x5a, sizeof(after));
 		text = exact(cases[i].text, cases[i].size);
-		problem = mti_signature_parse(text, cases[i].size, &after);
+		problem = mti_signature_parse(text, cases[i].size, &after,
+					      said);
 		free(text);
 		if (!problem)
 			fail_msg("%s: accepted", cases[i].text);
-		assert_string_equal(problem, cases[i].problem);
+		if (strncmp(problem, cases[i].problem,
+			    strlen(cases[i].problem)) != 0)
+			fail_msg("%s: %s, not %s", cases[i].text, problem,
+				 cases[i].problem);
 		assert_memory_equal(&before, &after, sizeof(before));
 	}
 }
@@ -103,8 +123,10 @@ static void test_equal(void **state)
 			/* What is beyond count does not matter. */
 			memset(&a, 1, sizeof(a));
 			memset(&b, 2, sizeof(b));
-			assert_null(mti_signature_parse(texts[i], 40, &a));
-			assert_null(mti_signature_parse(texts[j], 40, &b));
+			assert_null(mti_signature_parse(texts[i], 40, &a,
+							said));
+			assert_null(mti_signature_parse(texts[j], 40, &b,
+							said));
 			b.params[31] = 9;
 			assert_int_equal(mti_signature_equal(&a, &b), i == j);
 		}

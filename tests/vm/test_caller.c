@@ -427,6 +427,10 @@ static void test_host_functions(void **state)
 		entry->signature = bad_signatures[i];
 		expect_invalid(make(&options), "HostVoid");
 	}
+	entry->signature = "string(string)";
+	expect_invalid(make(&options), "one letter for each type: 'v' void");
+	entry->signature = "s(s y)";
+	expect_invalid(make(&options), "parameter 2 is ' ', which is no type");
 	entry->signature = "v()";
 	entry->fn = NULL;
 	expect_invalid(make(&options), "fn");
