@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -134,4 +135,13 @@ mote_status mti_error_guest(mote_error *err, mote_status status, int32_t code,
 	}
 	store(err, &full);
 	return status;
+}
+
+const char *mti_error_time(uint64_t ns, char text[MTI_ERROR_TIME_MAX])
+{
+	bool whole_ms = ns % 1000000 == 0;
+
+	snprintf(text, MTI_ERROR_TIME_MAX, "%" PRIu64 " %s",
+		 whole_ms ? ns / 1000000 : ns, whole_ms ? "ms" : "ns");
+	return text;
 }

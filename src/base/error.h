@@ -7,6 +7,7 @@
 #define MTI_BASE_ERROR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <mote/error.h>
 
@@ -41,5 +42,10 @@ void mti_error_prefix(mote_error *err, const char *format, ...)
  */
 mote_status mti_error_guest(mote_error *err, mote_status status, int32_t code,
 			    const char *text, size_t size);
+
+#define MTI_ERROR_TIME_MAX 32
+
+/* A duration for such a text, "20 ms" or "1500 ns"; returns text. */
+const char *mti_error_time(uint64_t ns, char text[MTI_ERROR_TIME_MAX]);
 
 #endif

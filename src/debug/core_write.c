@@ -221,7 +221,7 @@ static mote_status write_all(struct plan *plan, const uint8_t *notes,
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_OS, operation, -os,
 				    "emptying the file, which must be "
-				    "seekable");
+				    "seekable and open for writing");
 	status = write_at(plan, notes, notes_size, plan->headers[0].p_offset,
 			  err);
 	for (i = 1; status == MOTE_OK && i < plan->count; i++)

@@ -384,11 +384,10 @@ bool mti_kick_end(struct mti_kick *call)
 static mote_status time_error(mote_status status, const char *what,
 			      uint64_t limit_ns, mote_error *err)
 {
-	bool whole_ms = limit_ns % 1000000 == 0;
-	unsigned long long number = whole_ms ? limit_ns / 1000000 : limit_ns;
+	char limit[MTI_ERROR_TIME_MAX];
 
-	return mti_error_set(err, status, "run guest", "the call %s %llu %s",
-			     what, number, whole_ms ? "ms" : "ns");
+	return mti_error_set(err, status, "run guest", "the call %s %s", what,
+			     mti_error_time(limit_ns, limit));
 }
 
 mote_status mti_kick_error(const struct mti_kick *call, mote_status status,

@@ -21,6 +21,9 @@ mote_status mti_sandbox_acquire(mote_sandbox *box, mote_error *err)
 		return mti_error_set(err, MOTE_E_STATE, "use sandbox",
 				     "a host function may not use the sandbox "
 				     "that called it");
+	if (box->pool && nobody == (uintptr_t)box->pool)
+		return mti_error_set(err, MOTE_E_BUSY, "use sandbox",
+				     "the sandbox was given back to its pool");
 	return mti_error_set(err, MOTE_E_BUSY, "use sandbox",
 			     "another thread is using the sandbox");
 }

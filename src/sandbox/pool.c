@@ -383,11 +383,16 @@ static void leave_queue(mote_pool *pool, struct waiter *waiter)
 static mote_status timed_out(mote_pool *pool, uint64_t timeout_ns,
 			     mote_error *err)
 {
+	char time[MTI_ERROR_TIME_MAX];
+
 	pool->stats.timeouts++;
+	if (timeout_ns == 0)
+		return mti_error_set(err, MOTE_E_TIMEOUT, "acquire from pool",
+				     "all %u sandboxes of the pool are out",
+				     pool->max);
 	return mti_error_set(err, MOTE_E_TIMEOUT, "acquire from pool",
-			     "all %u sandboxes of the pool were out for %llu "
-			     "ns",
-			     pool->max, (unsigned long long)timeout_ns);
+			     "all %u sandboxes of the pool were out for %s",
+			     pool->max, mti_error_time(timeout_ns, time));
 }
 
 /* Until it is given a slot. The lock is held before and after. */

@@ -502,6 +502,7 @@ static void test_refused(void **state)
 	struct stat st;
 	int pipes[2];
 	size_t count;
+	int fd;
 
 	(void)state;
 	vm_open(&vm, GUEST_debug_gcc_O2);
@@ -525,6 +526,12 @@ static void test_refused(void **state)
 	vm_expect_text(&vm.err, "seekable");
 	close(pipes[0]);
 	close(pipes[1]);
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	vm_expect(mote_sandbox_dump_core(box, fd, &vm.err), MOTE_E_OS,
+		  &vm.err);
+	vm_expect_text(&vm.err, "open for writing");
+	close(fd);
 
 	/* The core of one program and the file of another. */
 	core = dump(box, &file, &info);

@@ -176,6 +176,17 @@ static void test_odd_record(void **state)
 		assert_int_equal(record.newer[i], 0x5a);
 }
 
+static void test_time(void **state)
+{
+	char text[MTI_ERROR_TIME_MAX];
+
+	(void)state;
+	assert_string_equal(mti_error_time(20000000, text), "20 ms");
+	assert_string_equal(mti_error_time(1500, text), "1500 ns");
+	assert_string_equal(mti_error_time(UINT64_MAX, text),
+			    "18446744073709551615 ns");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_no_record),
 		cmocka_unit_test(test_older_record),
 		cmocka_unit_test(test_odd_record),
+		cmocka_unit_test(test_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

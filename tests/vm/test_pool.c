@@ -172,9 +172,12 @@ static void test_min_and_max(void **state)
 	assert_int_equal(pool_host_stats(pool).created, 4);
 	vm_expect(mote_pool_acquire(pool, 0, &none, &base.vm.err),
 		  MOTE_E_TIMEOUT, &base.vm.err);
-	vm_expect_text(&base.vm.err, "all 4 sandboxes");
+	assert_string_equal(base.vm.err.text,
+			    "all 4 sandboxes of the pool are out");
 	vm_expect(mote_pool_acquire(pool, 1000000, &none, &base.vm.err),
 		  MOTE_E_TIMEOUT, &base.vm.err);
+	assert_string_equal(base.vm.err.text,
+			    "all 4 sandboxes of the pool were out for 1 ms");
 	assert_null(none);
 	assert_int_equal(pool_host_stats(pool).timeouts, 2);
 	assert_int_equal(pool_host_stats(pool).waited, 1);
@@ -363,6 +366,7 @@ static void test_wrong_releases(void **state)
 	/* Who kept the pointer cannot leave anything in it. */
 	vm_expect(mote_call(box, "Kept", NULL, 0, &result, &base.vm.err),
 		  MOTE_E_BUSY, &base.vm.err);
+	vm_expect_text(&base.vm.err, "given back to its pool");
 	vm_expect(mote_snapshot_take(box, &(mote_snapshot *){ NULL },
 				     &base.vm.err),
 		  MOTE_E_BUSY, &base.vm.err);
