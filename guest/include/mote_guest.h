@@ -186,8 +186,8 @@ typedef struct mote_bytes {
 
 /*
  * Makes the exported function that runs now fail: when it returns, the host
- * gets an error with this code and text in place of its result. This does
- * not return from the function and is not a crash; the guest goes on to live.
+ * gets an error with this code and text in place of its result. mote_fail
+ * comes back: return after it. This is no crash; the guest goes on to live.
  *
  *	MOTE_EXPORT(i32, Divide, (i32, a), (i32, b))
  *	{
