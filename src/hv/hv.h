@@ -73,7 +73,7 @@ enum mti_exit_kind {
 /* A piece of guest-physical memory beside that of mti_vm_config. */
 struct mti_vm_mapping {
 	uint64_t gpa;
-	void *memory; /* borrowed until vm_unmap or vm_free */
+	void *memory; /* borrowed until unmap or vm_free */
 	uint64_t size;
 	bool writable;
 };

@@ -7,7 +7,7 @@
  *	image    supervisor page, syscall page, file-backed pages of the
  *		 program, page tables: private copies of a sealed file's pages
  *	scratch  control page, interrupt stack, post, call, reply and out
- *		 areas, stack, the program's zero-initialised pages, heap:
+ *		 areas, stack, heap, the program's zero-initialised pages:
  *		 anonymous memory, zero until touched
  *
  * Bare guests (abi/bare.h) have two ranges with a hole between them, and none

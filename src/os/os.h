@@ -46,7 +46,7 @@ int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset);
 int64_t mti_os_next_data(int fd, uint64_t offset, uint64_t size);
 
 /*
- * The next ten: files.c. Names are single components below the folder dir.
+ * The next eleven: files.c. Names are single components below the folder dir.
  */
 /* A folder that is there; links in the path are followed. */
 int mti_os_open_folder(const char *path);

@@ -1,5 +1,5 @@
 /*
- * A VM: its first memory slot, one virtual CPU. The backend's table.
+ * A VM: its first memory slots, one virtual CPU. The backend's table.
  */
 #include <errno.h>
 #include <string.h>
