@@ -45,6 +45,23 @@ END
 	rejects 'mote_cull is not in include/mote' $check
 
 	documented
+	echo 'mote_call returns MOTE_OK.' | put man/man3/mote.3
+	rejects 'mote.h:3: there is no man/man3/mote_call.3' $check
+	(cd "$work/tree/man/man3" && ln -s mote.3 mote_call.3)
+	accepts $check
+	printf 'mote_call@@MOTE_0.1\nmote_old@@MOTE_0.1\n' |
+		put symbols/libmote.txt
+	rejects 'libmote.txt: there is no man/man3/mote_old.3' $check
+
+	documented
+	echo 'mote_call returns MOTE_OK.' | put man/man3/mote_call.3
+	printf '.Sh NAME\n.Nm mote-a ,\n.Nm mote-b\n.Nd x\n.Nm other\n' |
+		put man/man1/mote-a.1
+	rejects 'mote-a.1: there is no man/man1/mote-b.1' $check
+	(cd "$work/tree/man/man1" && ln -s mote-a.1 mote-b.1)
+	accepts $check
+
+	documented
 	echo 'mote_call returns MOTE_OK.' | put man/man3/mote_call.3
 	put guest/include/mote_guest.h <<'END'
 #define MOTE_EXPORT(name)        \
