@@ -3,13 +3,16 @@
  *
  *	mote_engine *engine;  mote_image *image;  mote_sandbox *box;
  *	mote_error err = MOTE_ERROR_INIT;
- *	mote_value result;
+ *	mote_value sum;
  *
  *	mote_engine_new(NULL, &engine, &err);
- *	mote_image_open(engine, "hello.elf", &image, &err);
+ *	mote_image_open(engine, "calculator.elf", &image, &err);
  *	mote_sandbox_new(image, NULL, &box, &err);
- *	mote_call(box, "SayHello", (mote_value[]){ MOTE_STRING("World") }, 1,
- *		  &result, &err);
+ *	mote_call(box, "Add", (mote_value[]){ MOTE_I32(40), MOTE_I32(2) }, 2,
+ *		  &sum, &err);
+ *
+ * and sum.as.i32 is 42. Each of the four returns a status to be looked at;
+ * examples/minimal.c is a whole program.
  *
  * Conventions. Handles are opaque. Out-parameters are written only on
  * success. Freeing or unreferencing NULL does nothing and no destructor can
@@ -213,6 +216,8 @@ typedef struct mote_image_info {
 /*
  * Reads and checks a static or static-PIE ELF that mote-cc has linked. The
  * file is copied. MOTE_E_IMAGE names the field and value that is wrong.
+ * MOTE_E_OS: it cannot be opened or read, err->os_errno is ENOENT if it is
+ * not there.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_image_open(mote_engine *engine, const char *path, mote_image **image,
@@ -282,7 +287,8 @@ MOTE_API mote_status mote_host_call_fail(mote_host_call *call, int32_t code,
  * also if the function fails or its result is shorter. One block per call (a
  * second replaces the first); NULL if size does not fit the I/O area. Owned
  * by the library.
- * The result may be a part of it, but not lie across its end.
+ * The result may be a part of it, but not lie across its end. NULL is the
+ * only sign of failure: there is no mote_error here.
  */
 MOTE_API void *mote_host_call_alloc(mote_host_call *call, size_t size);
 
