@@ -83,8 +83,9 @@ MOTE_API MOTE_MUST_USE mote_status mote_image_symbolize(mote_image *image,
 
 /*
  * A core file that mote_sandbox_dump_core has written. The file is not
- * trusted: MOTE_E_IMAGE names what is wrong with it. Its memory is read when
- * it is asked for. Used by one thread at a time.
+ * trusted: MOTE_E_IMAGE names what is wrong with it. MOTE_E_OS: it cannot be
+ * opened or read, err->os_errno is ENOENT if it is not there. Its memory is
+ * read when it is asked for. Used by one thread at a time.
  */
 typedef struct mote_core mote_core;
 

@@ -3,10 +3,12 @@
  * fault record of a guest that crashed.
  *
  * Every function that can fail returns a mote_status and takes a mote_error
- * as its last argument. The code is for programs and never changes its
- * number; the text is for people and may change. The record needs no memory
- * from the library, so it is filled even when memory ran out. Passing NULL
- * for it is always allowed.
+ * as its last argument. Three do not: mote_host_call_alloc returns NULL,
+ * mote_host_call_fail a status that is meant for its caller to return, and
+ * mote_metrics_format the size that it needs. The code is for programs and
+ * never changes its number; the text is for people and may change. The record
+ * needs no memory from the library, so it is filled even when memory ran out.
+ * Passing NULL for it is always allowed.
  */
 #ifndef MOTE_ERROR_H
 #define MOTE_ERROR_H

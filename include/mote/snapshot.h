@@ -228,7 +228,10 @@ MOTE_API void mote_pool_free(mote_pool *pool);
 
 /*
  * A snapshot in a file is an OCI image layout: a directory that may hold
- * many, by tag. docs/SNAPSHOT-FORMAT.md says what is in it.
+ * many, by tag. docs/SNAPSHOT-FORMAT.md says what is in it. The functions
+ * below are thread-safe, and several processes may use one layout: who writes
+ * waits for others who do. MOTE_E_OS: the directory cannot be opened, or the
+ * system refused something else; err->os_errno.
  */
 
 /* done of total bytes were written. Not 0 from it: break off. */
@@ -294,7 +297,8 @@ typedef struct mote_layout_entry {
 
 /*
  * Calls found for each snapshot of the index, in its order; not 0 from it
- * ends the walk.
+ * ends the walk, which is no error. MOTE_E_SNAPSHOT: the directory is no
+ * layout, or its index is not as it must be.
  */
 typedef int (*mote_layout_fn)(void *user, const mote_layout_entry *entry);
 MOTE_API MOTE_MUST_USE mote_status
