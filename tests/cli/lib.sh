@@ -11,7 +11,7 @@
 #	json VALUE KEY...   a member of the JSON on standard output
 
 : "${MOTE:?}" "${JSONGET:?}" "${GUESTS:?}"
-unset NO_COLOR
+unset NO_COLOR MOTE_LOG MOTE_CC
 export TERM=dumb
 cd "$GUESTS" || exit 1
 scratch=$(mktemp -d) || exit 1

@@ -88,7 +88,7 @@ tells() {
 	esac
 }
 
-for part in layers size banned text docs snippets errors claims conformance \
+for part in layers size banned text docs man snippets errors claims conformance \
 	coverage symbols count setup install step qemu ci; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
