@@ -9,6 +9,7 @@
 # With a BUILD-ROOT, what is built there without optimisation, for other
 # folders of commands, libraries and programs than make install has.
 set -eu
+unset MOTE_CC
 
 source=$1
 build=${2:-$source/build-release}
