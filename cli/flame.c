@@ -135,7 +135,7 @@ static void put_value(uint64_t value, const struct cli_flame *flame, FILE *file)
 	}
 }
 
-/* Warm for the guest's own functions, cool for those without source. */
+/* Warm for the program's own functions, as far as they are known. */
 static void put_colour(const struct cli_function *function, FILE *file)
 {
 	uint32_t hash = 2166136261u;

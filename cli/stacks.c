@@ -95,6 +95,13 @@ static const char *without_wrap(const char *name)
 	return begins_with(name, "__wrap_") ? name + strlen("__wrap_") : name;
 }
 
+/* With lines, and not of the runtime, which is built with them. */
+static bool is_programs(const mote_frame *frame)
+{
+	return frame->line != 0 && !begins_with(frame->file, "guest/rt/") &&
+	       !begins_with(frame->file, "guest/libc/");
+}
+
 static bool add_node(struct naming *naming, uint32_t number,
 		     const mote_frame *frame)
 {
@@ -116,7 +123,7 @@ static bool add_node(struct naming *naming, uint32_t number,
 	if (begins_with(name, "mote_rt_") &&
 	    (naming->inner || parent == CLI_TREE_ROOT))
 		return true;
-	function = intern(naming, name, frame->line != 0);
+	function = intern(naming, name, is_programs(frame));
 	if (function == 0)
 		return false;
 	/* An exported function below what was made to call it. */

@@ -29,6 +29,17 @@ sys.exit(root.tagName != "svg" or bool(root.getElementsByTagName("script")))' \
 		"$1" || complain 'not an SVG file' "$1" ''
 }
 
+# is_hue FILE FUNCTION PATTERN: of the box of a function.
+is_hue()
+{
+	checks=$((checks + 1))
+	grep -q "<title>$2: .*hsl($3," "$1" ||
+		complain "the colour of $2" "$3" "$(grep "<title>$2: " "$1")"
+}
+
+warm='[1-5][0-9]'
+cool='[12][0-9][0-9]'
+
 # --- time
 run run -t 30s --profile "$svg" "$guest" Work 400 50000
 status 0
@@ -68,6 +79,8 @@ status 0
 is_svg "$svg"
 file_has "$svg" 'heap at its peak: 146.5 KiB; left at the end: 8.5 KiB'
 file_has "$svg" '<title>grab: 146.5 KiB, 100.0 %</title>'
+is_hue "$svg" grab "$warm"
+is_hue "$svg" malloc "$cool"
 run run --heap-profile "$folded" --profile "$svg" "$guest" Heap
 status 0
 is_svg "$svg"
