@@ -92,60 +92,68 @@ static mote_status find_manifest(struct loader *loader,
 	return status;
 }
 
-static mote_status read_manifest(struct loader *loader,
-				 const struct mti_descriptor *descriptor)
+typedef void (*parse_fn)(struct mti_json_reader *reader,
+			 const struct mti_content *bytes,
+			 struct loader *loader);
+
+/* name gets what errors call it. */
+static mote_status read_document(struct loader *loader, const char *kind,
+				 const struct mti_descriptor *descriptor,
+				 parse_fn parse, char name[MTI_BLOB_NAME_BYTES])
 {
-	char name[MTI_BLOB_NAME_BYTES];
 	struct mti_json_reader reader = { .operation = OPERATION,
 					  .document = name,
 					  .err = loader->err };
 	struct mti_content bytes;
 	mote_status status;
 
-	mti_blob_name("manifest", descriptor, name);
-	status = mti_blob_read(&loader->folder, "manifest", descriptor,
-			       MTI_JSON_MAX, &bytes, loader->err);
+	mti_blob_name(kind, descriptor, name);
+	status = mti_blob_read(&loader->folder, kind, descriptor, MTI_JSON_MAX,
+			       &bytes, loader->err);
 	if (status != MOTE_OK)
 		return status;
-	status = check_document(loader, true, "manifest", descriptor, &bytes);
+	status = check_document(loader, true, kind, descriptor, &bytes);
 	if (status == MOTE_OK) {
-		mti_manifest_read(&reader, bytes.data, bytes.size,
-				  &loader->manifest);
+		parse(&reader, &bytes, loader);
 		status = document_error(&reader, &loader->folder);
 	}
 	if (status == MOTE_OK)
-		status = check_document(loader, false, "manifest", descriptor,
+		status = check_document(loader, false, kind, descriptor,
 					&bytes);
 	mti_free(loader->load->allocator, bytes.data);
 	return status;
 }
 
+static void parse_manifest(struct mti_json_reader *reader,
+			   const struct mti_content *bytes,
+			   struct loader *loader)
+{
+	mti_manifest_read(reader, bytes->data, bytes->size, &loader->manifest);
+}
+
+static void parse_config(struct mti_json_reader *reader,
+			 const struct mti_content *bytes, struct loader *loader)
+{
+	mti_config_read(reader, bytes->data, bytes->size, loader->load->here,
+			loader->load->bare, &loader->loaded->config);
+}
+
+static mote_status read_manifest(struct loader *loader,
+				 const struct mti_descriptor *descriptor)
+{
+	char name[MTI_BLOB_NAME_BYTES];
+
+	return read_document(loader, "manifest", descriptor, parse_manifest,
+			     name);
+}
+
 static mote_status read_config(struct loader *loader)
 {
-	const struct mti_descriptor *descriptor = &loader->manifest.config;
 	char name[MTI_BLOB_NAME_BYTES];
-	struct mti_json_reader reader = { .operation = OPERATION,
-					  .document = name,
-					  .err = loader->err };
-	struct mti_content bytes;
-	mote_status status;
+	mote_status status = read_document(loader, "config",
+					   &loader->manifest.config,
+					   parse_config, name);
 
-	mti_blob_name("config", descriptor, name);
-	status = mti_blob_read(&loader->folder, "config", descriptor,
-			       MTI_JSON_MAX, &bytes, loader->err);
-	if (status != MOTE_OK)
-		return status;
-	status = check_document(loader, true, "config", descriptor, &bytes);
-	if (status == MOTE_OK) {
-		mti_config_read(&reader, bytes.data, bytes.size,
-				loader->load->here, loader->load->bare,
-				&loader->loaded->config);
-		status = document_error(&reader, &loader->folder);
-	}
-	if (status == MOTE_OK)
-		status = check_document(loader, false, "config", descriptor,
-					&bytes);
-	mti_free(loader->load->allocator, bytes.data);
 	if (status == MOTE_OK &&
 	    !mti_digest_equal(&loader->loaded->config.program,
 			      &loader->manifest.program.digest))
