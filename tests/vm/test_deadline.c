@@ -297,6 +297,8 @@ static void nest(uint64_t outer_ns, uint64_t inner_ns, bool outer_ends)
 	vm_expect(mote_sandbox_set_deadline(inner, inner_ns, &vm.err), MOTE_OK,
 		  &vm.err);
 	status = mote_call(outer, "CallHost", &once, 1, NULL, &vm.err);
+	if (outer_ns < inner_ns)
+		vm_expect_text(&inner_error, "around this one");
 	expect_deadline(inner, inner_status, &inner_error);
 	if (outer_ends) {
 		vm_expect(status, MOTE_OK, &vm.err);

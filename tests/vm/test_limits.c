@@ -275,16 +275,6 @@ static void test_nested(void **state)
 	vm_expect_text(&inner_error, "around this one");
 	mote_sandbox_free(inner);
 	close_box();
-
-	open_box(0, 40 * MS);
-	inner = vm_sandbox(&vm, &options);
-	villain_host_fn = spin_inside;
-	vm_expect(call_host(1), MOTE_E_DEADLINE, &vm.err);
-	vm_expect_text(&vm.err, "40 ms");
-	vm_expect(inner_status, MOTE_E_DEADLINE, &inner_error);
-	vm_expect_text(&inner_error, "around this one");
-	mote_sandbox_free(inner);
-	close_box();
 }
 
 /* ------------------------------------------------------------- call stats */
