@@ -264,7 +264,8 @@ int cli_run_report(struct cli_run *run)
 	status = (int)run->failure.exit;
 	if (status == CLI_EXIT_DONE)
 		status = run->main_status;
-	if (cli_cancel_signal())
+	/* One that came too late to break anything off changes nothing. */
+	if (run->failure.error.code == MOTE_E_CANCELLED && cli_cancel_signal())
 		status = CLI_EXIT_SIGNAL + cli_cancel_signal();
 	if (run->options.json)
 		return print_json(run, status);

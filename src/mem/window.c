@@ -171,22 +171,35 @@ static void choose_slot(const struct mti_window *window,
 	}
 }
 
+/* How many mappings the snapshot had that the sandbox came from. */
+static size_t given(const struct mti_layout *layout)
+{
+	size_t count = 0;
+	size_t i;
+
+	for (i = MTI_AREAS; i < layout->region_count; i++)
+		count += layout->regions[i].gva >= MOTE_GVA_MAP &&
+			 layout->regions[i].gva < MOTE_GVA_MAP_LIMIT;
+	return count;
+}
+
 mote_status mti_window_place(const struct mti_window *window,
 			     const struct mti_layout *layout,
 			     struct mti_mapping *mapping, mote_error *err)
 {
+	size_t count = window->count + given(layout);
 	mote_status status;
 
 	if (mapping->size == 0 || !mti_is_aligned_u64(mapping->size, PAGE) ||
 	    mapping->size > MOTE_GVA_MAP_LIMIT - MOTE_GVA_MAP)
 		return outside(mapping->gva, mapping->size, err);
-	/* A snapshot has a region for each, and those that it was given. */
-	if (window->count >= MTI_MAPPINGS_MAX ||
+	/* A snapshot would have a region for each. */
+	if (count >= MTI_MAPPINGS_MAX ||
 	    window->count + layout->region_count >= MTI_REGIONS_MAX)
 		return mti_error_set(err, MOTE_E_STATE, operation,
 				     "%zu mappings are there, and no more are "
 				     "possible",
-				     window->count);
+				     count);
 	status = mapping->gva ? check_gva(window, layout, mapping, err) :
 				choose_gva(window, layout, mapping, err);
 	if (status != MOTE_OK)

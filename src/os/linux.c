@@ -106,7 +106,7 @@ int64_t mti_os_next_data(int fd, uint64_t offset, uint64_t size)
 
 	if (data >= 0)
 		return data;
-	/* EINVAL: this file system does not know. */
+	/* Some file systems do not know; others say that all is data. */
 	if (errno == EINVAL)
 		return (int64_t)offset;
 	return errno == ENXIO ? (int64_t)size : -errno;

@@ -122,12 +122,23 @@ static void wipe(uint8_t *start, struct mti_mark *mark)
 	mark->used = 0;
 }
 
+static void ignore(void *context, uint64_t gpa)
+{
+	(void)context;
+	(void)gpa;
+}
+
 /* Private pages may be dropped instead of overwritten: then this is all. */
 static mote_status remap(mote_sandbox *box, struct mti_store *store,
 			 mote_error *err)
 {
-	mote_status status = mti_memory_remap(&box->memory, store, err);
+	const struct mti_hv_ops *ops = mti_ops_of(box);
+	mote_status status;
 
+	/* What is not told now would be told as the next call's. */
+	if (box->vm && ops->tracks(box->vm))
+		(void)ops->dirty(box->vm, ignore, NULL, NULL);
+	status = mti_memory_remap(&box->memory, store, err);
 	if (status != MOTE_OK)
 		return status;
 	memset(&box->call_mark, 0, sizeof(box->call_mark));

@@ -50,6 +50,7 @@ void mti_debug_end(mote_sandbox *box, mote_status status);
 
 struct mti_debug_breakpoint {
 	uint64_t address;
+	uint8_t types; /* a bit for each that gdb has set here */
 	bool planted;
 	/* What the breakpoint has replaced. */
 	uint8_t original[MTI_ARCH_BREAKPOINT_MAX];

@@ -88,28 +88,35 @@ static bool can_break(mote_sandbox *box, uint64_t address)
 	       mti_virtual_executable(&access, address);
 }
 
-static bool insert(void *context, uint64_t address)
-{
-	mote_sandbox *box = context;
-	struct mti_debug *debug = box->debug;
-
-	if (find(debug, address))
-		return true;
-	if (debug->breakpoint_count == MTI_DEBUG_BREAKPOINTS_MAX ||
-	    !can_break(box, address))
-		return false;
-	debug->breakpoints[debug->breakpoint_count++] =
-		(struct mti_debug_breakpoint){ .address = address };
-	return true;
-}
-
-static bool take_out(void *context, uint64_t address)
+static bool insert(void *context, uint64_t address, unsigned int type)
 {
 	mote_sandbox *box = context;
 	struct mti_debug *debug = box->debug;
 	struct mti_debug_breakpoint *found = find(debug, address);
 
-	if (found)
+	if (found) {
+		found->types |= (uint8_t)(1u << type);
+		return true;
+	}
+	if (debug->breakpoint_count == MTI_DEBUG_BREAKPOINTS_MAX ||
+	    !can_break(box, address))
+		return false;
+	debug->breakpoints[debug->breakpoint_count++] =
+		(struct mti_debug_breakpoint){ .address = address,
+					       .types = (uint8_t)(1u << type) };
+	return true;
+}
+
+static bool take_out(void *context, uint64_t address, unsigned int type)
+{
+	mote_sandbox *box = context;
+	struct mti_debug *debug = box->debug;
+	struct mti_debug_breakpoint *found = find(debug, address);
+
+	if (!found)
+		return true;
+	found->types &= (uint8_t)~(1u << type);
+	if (found->types == 0)
 		*found = debug->breakpoints[--debug->breakpoint_count];
 	return true;
 }

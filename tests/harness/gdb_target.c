@@ -124,23 +124,30 @@ static size_t find(const struct gdb_target *target, uint64_t address)
 	return i;
 }
 
-static bool insert(void *context, uint64_t address)
+/* Two types at one address are two. */
+static uint64_t key(uint64_t address, unsigned int type)
+{
+	demand(type < 2, "a breakpoint of no type");
+	return address | (uint64_t)type << 63;
+}
+
+static bool insert(void *context, uint64_t address, unsigned int type)
 {
 	struct gdb_target *target = stopped(context);
 
-	if (find(target, address) < target->breakpoint_count)
+	if (find(target, key(address, type)) < target->breakpoint_count)
 		return true;
 	if (there(address) == 0 ||
 	    target->breakpoint_count == GDB_TARGET_BREAKPOINTS)
 		return false;
-	target->breakpoints[target->breakpoint_count++] = address;
+	target->breakpoints[target->breakpoint_count++] = key(address, type);
 	return true;
 }
 
-static bool take_out(void *context, uint64_t address)
+static bool take_out(void *context, uint64_t address, unsigned int type)
 {
 	struct gdb_target *target = stopped(context);
-	size_t i = find(target, address);
+	size_t i = find(target, key(address, type));
 
 	if (i < target->breakpoint_count)
 		target->breakpoints[i] =

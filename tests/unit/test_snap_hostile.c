@@ -578,10 +578,15 @@ static void test_holes(void **state)
 	struct mti_loaded loaded;
 	struct documents documents;
 	char *path = path_of(BASE);
+	int file = open(path, O_RDWR | O_CLOEXEC);
 	char size[32];
+	bool has_holes;
 
 	(void)state;
-	assert_int_equal(truncate(path, (off_t)large), 0);
+	assert_true(file >= 0);
+	assert_int_equal(ftruncate(file, (off_t)large), 0);
+	has_holes = lseek(file, 0, SEEK_HOLE) < (off_t)large;
+	close(file);
 	free(path);
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)large);
 	documents_open(&documents, sample.layout, "tag");
@@ -592,7 +597,10 @@ static void test_holes(void **state)
 	assert_int_equal(snap_sample_load(&sample, "tag", false, true, &loaded,
 					  &err),
 			 MOTE_OK);
-	assert_true(bytes_read < large / 2);
+	if (has_holes)
+		assert_true(bytes_read < large / 2);
+	else
+		print_message("this file system does not tell holes\n");
 	mti_loaded_fini(&loaded);
 }
 

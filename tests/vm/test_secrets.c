@@ -452,6 +452,42 @@ static void test_fresh_pages(void **state)
 	}
 }
 
+/* What a call wrote that failed is not the next one's, nor another's. */
+static void test_fresh_growth(void **state)
+{
+	mote_sandbox_options options;
+	mote_snapshot *snapshot;
+	mote_sandbox *box;
+	int round;
+
+	(void)state;
+	open_host();
+	options = state_options(&host);
+	options.flags |= MOTE_SANDBOX_FRESH_PAGES;
+	box = vm_sandbox(&host.vm, &options);
+	snapshot = state_take(box);
+	options.max_growth_bytes = (uint64_t)100 * MOTE_PAGE_SIZE;
+	for (round = 0; round < 3; round++) {
+		state_touch(box, 300, 1, 1);
+		state_fail(box, "Crash", MOTE_E_GUEST_FAULT);
+		/* The next one has its VM. */
+		mote_sandbox_free(box);
+		vm_expect(mote_sandbox_from_snapshot(snapshot, &options, &box,
+						     err),
+			  MOTE_OK, err);
+		state_touch(box, 10, 1, 1);
+		mote_sandbox_free(box);
+		options.max_growth_bytes = 0;
+		vm_expect(mote_sandbox_from_snapshot(snapshot, &options, &box,
+						     err),
+			  MOTE_OK, err);
+		options.max_growth_bytes = (uint64_t)100 * MOTE_PAGE_SIZE;
+	}
+	mote_sandbox_free(box);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
+}
+
 static void test_random(void **state)
 {
 	mote_sandbox_options options;
@@ -524,6 +560,7 @@ int main(void)
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_fresh_pages),
+		cmocka_unit_test(test_fresh_growth),
 		cmocka_unit_test(test_random),
 	};
 	int skip = vm_require();

@@ -66,9 +66,12 @@ struct mti_gdb_target {
 	/* All of it or, if some of it is not there, nothing. */
 	bool (*write_memory)(void *context, uint64_t address, const void *data,
 			     size_t size);
-	/* These succeed if it is as wanted already. */
-	bool (*insert)(void *context, uint64_t address);
-	bool (*remove)(void *context, uint64_t address);
+	/*
+	 * These succeed if it is as wanted already. type: 0 or 1, of the
+	 * packet: two at one address are there until both are removed.
+	 */
+	bool (*insert)(void *context, uint64_t address, unsigned int type);
+	bool (*remove)(void *context, uint64_t address, unsigned int type);
 	/* Stop when one of size bytes, not 0, has changed; or no longer. */
 	bool (*watch)(void *context, uint64_t address, uint64_t size);
 	bool (*unwatch)(void *context, uint64_t address, uint64_t size);

@@ -199,10 +199,10 @@ void mti_gdb_write_memory(struct mti_gdb_session *session,
 }
 
 static bool change_breakpoint(const struct mti_gdb_target *target, bool insert,
-			      uint64_t address)
+			      uint64_t address, unsigned int type)
 {
-	return insert ? target->insert(target->context, address)
-		      : target->remove(target->context, address);
+	return insert ? target->insert(target->context, address, type)
+		      : target->remove(target->context, address, type);
 }
 
 static bool change_watchpoint(const struct mti_gdb_target *target, bool insert,
@@ -217,6 +217,7 @@ void mti_gdb_breakpoint(struct mti_gdb_session *session,
 {
 	const struct mti_gdb_target *target = session->target;
 	bool watch = mti_gdb_take(text, '2');
+	bool hardware = !watch && mti_gdb_take(text, '1');
 	uint64_t address;
 	uint64_t size;
 	bool done;
@@ -226,7 +227,7 @@ void mti_gdb_breakpoint(struct mti_gdb_session *session,
 	 * watchpoints for writing. Reads are not seen by comparing memory, so
 	 * that Z3 and Z4 are not offered.
 	 */
-	if (!watch && !mti_gdb_take(text, '0') && !mti_gdb_take(text, '1'))
+	if (!watch && !hardware && !mti_gdb_take(text, '0'))
 		return;
 	/* Conditions and commands at its end are not offered either. */
 	if (!mti_gdb_take(text, ',') || !take_range(text, &address, &size) ||
@@ -236,7 +237,7 @@ void mti_gdb_breakpoint(struct mti_gdb_session *session,
 		return;
 	}
 	done = watch ? change_watchpoint(target, insert, address, size)
-		     : change_breakpoint(target, insert, address);
+		     : change_breakpoint(target, insert, address, hardware);
 	if (done)
 		mti_gdb_add_text(&session->reply, "OK");
 	else

@@ -154,8 +154,12 @@ static bool map_run(struct aarch64_user *user, const struct aarch64_region *run)
 		user->region_count--;
 		return false;
 	}
-	return map_shadow(user, run->address, run->size,
-			  run->flags | MTI_PT_USER);
+	if (map_shadow(user, run->address, run->size, run->flags | MTI_PT_USER))
+		return true;
+	/* Code is found by the shadow: see drop_code. */
+	(void)uc_mem_unmap(user->vm.uc, run->address, run->size);
+	user->region_count--;
+	return false;
 }
 
 /* ------------------------------------------------------------- filling */
