@@ -240,23 +240,33 @@ static void test_one_client(void **state)
 	vm_close(&vm);
 }
 
+static void expect_at(struct client *client, const char *type, int offset,
+		      const char *answer)
+{
+	char packet[32];
+
+	snprintf(packet, sizeof(packet), "%s,%llx,1", type,
+		 (unsigned long long)gdb_room + (unsigned int)offset);
+	client_expect(client_ask(client, packet), answer);
+}
+
 /* As many breakpoints as it gets, then lets it run. */
 static void *break_everywhere(void *unused)
 {
 	struct client client;
-	char packet[32];
 	int i;
 
 	client_connect(&client, gdb_path);
-	for (i = 0; i < GDB_ROOM; i++) {
-		snprintf(packet, sizeof(packet), "Z0,%llx,1",
-			 (unsigned long long)gdb_room + (unsigned int)i);
-		client_expect(client_ask(&client, packet),
-			      i < 256 ? "OK" : "E01");
-	}
+	for (i = 0; i < GDB_ROOM; i++)
+		expect_at(&client, "Z0", i, i < 256 ? "OK" : "E01");
 	client_expect(client_ask(&client, "z0,0,1"), "OK");
-	snprintf(packet, sizeof(packet), "z0,%llx,1", (unsigned long long)gdb_room);
-	client_expect(client_ask(&client, packet), "OK");
+	/* One that is there twice goes when both are removed. */
+	expect_at(&client, "Z1", 0, "OK");
+	expect_at(&client, "z0", 0, "OK");
+	expect_at(&client, "Z0", 256, "E01");
+	expect_at(&client, "z1", 0, "OK");
+	expect_at(&client, "Z0", 256, "OK");
+	expect_at(&client, "z0", 256, "OK");
 	/* Not in what is not the program's. */
 	client_expect(client_ask(&client, "Z0,700000001000,1"), "E01");
 	client_expect(client_ask(&client, "Z0,700020000400,1"), "E01");
