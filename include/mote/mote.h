@@ -338,10 +338,11 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
 #define MOTE_SANDBOX_CALL_STATS 16u
 /*
  * A restore, and the end of the sandbox, give back the pages that the guest
- * wrote. Without it they are kept for the next one, with the bytes of the
- * snapshot, and to write to a page that is there is faster: by time a guest
- * can tell which pages were written before. A restore then costs as much as
- * a sandbox from the snapshot.
+ * wrote, and it gets none of another one's. Without it they are kept for the
+ * next one, with the bytes of the snapshot, and to write to a page that is
+ * there is faster: by time a guest can tell which pages were written before.
+ * A restore then costs as much as a sandbox from the snapshot. What the pages
+ * of the snapshot itself tell is in docs/SECURITY.md.
  */
 #define MOTE_SANDBOX_FRESH_PAGES 32u
 

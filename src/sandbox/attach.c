@@ -50,7 +50,9 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 	struct mti_seat seat;
 	mote_status status;
 
-	status = mti_seat_get(box->image->engine, template, store, &seat, err);
+	status = mti_seat_get(box->image->engine, template, store,
+			      box->flags & MOTE_SANDBOX_FRESH_PAGES, &seat,
+			      err);
 	if (status != MOTE_OK)
 		return status;
 	mti_metric_count(&box->observe,

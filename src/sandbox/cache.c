@@ -133,8 +133,8 @@ static bool find(struct mti_cache *cache, const struct mti_template *template,
 }
 
 mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
-			 struct mti_store *store, struct mti_seat *seat,
-			 mote_error *err)
+			 struct mti_store *store, bool fresh,
+			 struct mti_seat *seat, mote_error *err)
 {
 	struct mti_cache *cache = &engine->cache;
 	bool found = false;
@@ -145,7 +145,7 @@ mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
 		pthread_mutex_unlock(&cache->lock);
 	}
 	seat->reused = found;
-	if (found && seat->store == store)
+	if (found && seat->store == store && !fresh)
 		return MOTE_OK;
 	if (found && mti_memory_remap(&seat->memory, store, NULL) == MOTE_OK) {
 		mti_store_ref(store);

@@ -64,11 +64,11 @@ mote_status mti_engine_random(mote_engine *engine, void *buffer, size_t size,
 
 /*
  * cache.c: a seat whose memory is in the state of store, from the cache or
- * new.
+ * new. fresh: without the pages that who had it before wrote.
  */
 mote_status mti_seat_get(mote_engine *engine, struct mti_template *template,
-			 struct mti_store *store, struct mti_seat *seat,
-			 mote_error *err);
+			 struct mti_store *store, bool fresh,
+			 struct mti_seat *seat, mote_error *err);
 /* Takes it over, and tidies; its memory is in the state of its store. */
 void mti_seat_put(mote_engine *engine, struct mti_seat *seat);
 void mti_seat_free(mote_engine *engine, struct mti_seat *seat);
