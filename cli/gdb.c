@@ -17,7 +17,7 @@
 #include "units.h"
 
 /* For the signal handler: what is to be removed. */
-static char socket_path[64];
+static char socket_path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 static char socket_folder[32];
 
 /* Whoever waits for gdb in vain types Ctrl-C. */
@@ -38,6 +38,15 @@ static void tidy_up_on(int number)
 		(void)sigaction(number, &action, NULL);
 }
 
+static void tidy_up_later(const char *path, const char *folder)
+{
+	snprintf(socket_path, sizeof(socket_path), "%s", path);
+	snprintf(socket_folder, sizeof(socket_folder), "%s", folder);
+	tidy_up_on(SIGINT);
+	tidy_up_on(SIGTERM);
+	tidy_up_on(SIGHUP);
+}
+
 static bool open_folder(struct cli_gdb *gdb, struct cli_failure *failure)
 {
 	snprintf(gdb->folder, sizeof(gdb->folder), "/tmp/mote-XXXXXX");
@@ -49,11 +58,7 @@ static bool open_folder(struct cli_gdb *gdb, struct cli_failure *failure)
 	}
 	snprintf(gdb->address, sizeof(gdb->address), "unix:%s/gdb",
 		 gdb->folder);
-	snprintf(socket_path, sizeof(socket_path), "%s/gdb", gdb->folder);
-	snprintf(socket_folder, sizeof(socket_folder), "%s", gdb->folder);
-	tidy_up_on(SIGINT);
-	tidy_up_on(SIGTERM);
-	tidy_up_on(SIGHUP);
+	tidy_up_later(gdb->address + strlen("unix:"), gdb->folder);
 	return true;
 }
 
@@ -108,6 +113,8 @@ static bool can_listen_path(const char *path)
 		return false;
 	/* Binding has made it, so it is ours. */
 	(void)unlink(path);
+	if (socket_folder[0] == '\0')
+		tidy_up_later(path, "");
 	return true;
 }
 

@@ -24,7 +24,7 @@ void cli_gdb_close(struct cli_gdb *gdb);
 
 /*
  * Whether the library will be able to listen there, by listening there now.
- * If not, it says why when it tries.
+ * If not, it says why when it tries. A signal removes the socket from then on.
  */
 bool cli_gdb_can_listen(const struct cli_gdb *gdb);
 

@@ -103,6 +103,14 @@ end
 status 143
 gone
 
+# One that the user has named is not left, either.
+for number in INT TERM; do
+	begin run --gdb "unix:$scratch/here" cli-program.elf -- one
+	kill -"$number" "$pid"
+	end
+	checks=$((checks + 1))
+	[ ! -e "$scratch/here" ] || complain 'the socket is' gone 'there'
+done
 begin run --gdb "unix:$scratch/here" cli-program.elf -- one
 debugger "-ex 'break main' -ex continue -ex 'continue'"
 end
