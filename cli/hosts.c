@@ -3,12 +3,16 @@
  */
 #include "hosts.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "functions.h"
 #include "prototype.h"
 #include "text.h"
+
+/* As mote.h says of io_bytes. */
+#define IO_DEFAULT (UINT64_C(1) << 20)
 
 static mote_status give_constant(void *user, mote_host_call *call,
 				 const mote_value *args, size_t count,
@@ -57,8 +61,36 @@ static bool unknown_import(const struct cli_host_text *wanted,
 	return false;
 }
 
+/* The most that a message can hold; 0: only the snapshot knows. */
+static uint64_t room(const struct cli_run_options *options)
+{
+	if (options->io_bytes > 0)
+		return options->io_bytes;
+	return options->snapshot ? 0 : IO_DEFAULT;
+}
+
+static uint64_t size_of(const mote_value *value)
+{
+	if (value->type == MOTE_TYPE_STRING)
+		return value->as.string.size;
+	return value->type == MOTE_TYPE_BYTES ? value->as.bytes.size : 0;
+}
+
+/* The guest would be told, and need not tell anybody. */
+static bool check_room(const char *label, const mote_value *result,
+		       uint64_t most, struct cli_failure *failure)
+{
+	if (most == 0 || size_of(result) < most)
+		return true;
+	return cli_fail(failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			"%s: %" PRIu64 " bytes do not fit into messages of "
+			"%" PRIu64 "; see --io",
+			label, size_of(result), most);
+}
+
 static bool add_host(struct cli_hosts *hosts,
 		     const struct cli_host_text *wanted,
+		     const struct cli_run_options *options,
 		     const mote_image *image, struct cli_input *input,
 		     struct cli_failure *failure)
 {
@@ -74,7 +106,8 @@ static bool add_host(struct cli_hosts *hosts,
 	cli_text_init(&text, label, sizeof(label));
 	cli_text_add(&text, "--host %s", prototype.name);
 	if (!cli_argument_read(label, prototype.result, wanted->text, input,
-			       &constant->result, &constant->block, failure))
+			       &constant->result, &constant->block, failure) ||
+	    !check_room(label, &constant->result, room(options), failure))
 		return false;
 	hosts->functions[hosts->count] = (mote_host_function){
 		.name = import.name,
@@ -93,7 +126,8 @@ bool cli_hosts_init(struct cli_hosts *hosts,
 {
 	hosts->count = 0;
 	for (size_t i = 0; i < options->host_count; i++) {
-		if (!add_host(hosts, &options->hosts[i], image, input, failure))
+		if (!add_host(hosts, &options->hosts[i], options, image, input,
+			      failure))
 			return false;
 	}
 	return true;

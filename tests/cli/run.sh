@@ -281,6 +281,12 @@ run_with "$scratch/blob" run --host Blob=@- cli-asks.elf Fetch @-
 status 2
 err "mote run: --host Blob: standard input is argument 1 (before) already; \
 give the bytes as @FILE$nl"
+truncate -s 2M "$scratch/large"
+run run -H "Blob=@$scratch/large" cli-asks.elf Fetch ''
+status 2
+err "mote run: --host Blob: 2097152 bytes do not fit into messages of 1048576; see --io$nl"
+run run --io 4M -H "Blob=@$scratch/large" cli-asks.elf Fetch ''
+status 0
 run run -H "Blob=@$scratch/none" cli-asks.elf Fetch ''
 status 2
 err_has "--host Blob: cannot read '$scratch/none': No such file"
