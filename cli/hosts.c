@@ -106,9 +106,12 @@ static bool add_host(struct cli_hosts *hosts,
 	cli_text_init(&text, label, sizeof(label));
 	cli_text_add(&text, "--host %s", prototype.name);
 	if (!cli_argument_read(label, prototype.result, wanted->text, input,
-			       &constant->result, &constant->block, failure) ||
-	    !check_room(label, &constant->result, room(options), failure))
+			       &constant->result, &constant->block, failure))
 		return false;
+	if (!check_room(label, &constant->result, room(options), failure)) {
+		free(constant->block);
+		return false;
+	}
 	hosts->functions[hosts->count] = (mote_host_function){
 		.name = import.name,
 		.signature = import.signature,
