@@ -2,13 +2,11 @@
 
 #ifdef MOTE_CHECK_RESTORE
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/layout.h"
-#include "os/os.h"
 
 
 _Atomic bool mti_check_restores;

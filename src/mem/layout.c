@@ -185,6 +185,11 @@ const struct mti_region *mti_layout_find(const struct mti_layout *layout,
 	return NULL;
 }
 
+bool mti_region_is_mapped(const struct mti_region *region)
+{
+	return region->gva >= MOTE_GVA_MAP && region->gva < MOTE_GVA_MAP_LIMIT;
+}
+
 const char *mti_layout_name(const struct mti_layout *layout, size_t index)
 {
 	static const char *const areas[MTI_AREAS] = {
@@ -204,13 +209,11 @@ const char *mti_layout_name(const struct mti_layout *layout, size_t index)
 		[MTI_AREA_STACK] = "stack",
 		[MTI_AREA_HEAP] = "free",
 	};
-	uint64_t gva;
 
 	if (index < MTI_AREAS && layout->bare && bare[index])
 		return bare[index];
 	if (index < MTI_AREAS)
 		return areas[index];
-	gva = layout->regions[index].gva;
-	return gva >= MOTE_GVA_MAP && gva < MOTE_GVA_MAP_LIMIT ? "mapped" :
-								 "program";
+	return mti_region_is_mapped(&layout->regions[index]) ? "mapped" :
+							       "program";
 }

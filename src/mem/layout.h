@@ -131,6 +131,9 @@ bool mti_layout_plan_bare(const struct mti_bare_plan *plan,
 const struct mti_region *mti_layout_find(const struct mti_layout *layout,
 					 uint64_t gva);
 
+/* Whether a region behind the areas is a mapping that a snapshot was given. */
+bool mti_region_is_mapped(const struct mti_region *region);
+
 /* Of a region: "supervisor", ..., "heap", "program" or "mapped". */
 const char *mti_layout_name(const struct mti_layout *layout, size_t index);
 

@@ -178,8 +178,7 @@ static size_t given(const struct mti_layout *layout)
 	size_t i;
 
 	for (i = MTI_AREAS; i < layout->region_count; i++)
-		count += layout->regions[i].gva >= MOTE_GVA_MAP &&
-			 layout->regions[i].gva < MOTE_GVA_MAP_LIMIT;
+		count += mti_region_is_mapped(&layout->regions[i]);
 	return count;
 }
 
