@@ -29,7 +29,6 @@ static _Atomic(mote_interrupt *) handle;
 static volatile sig_atomic_t caught;
 static _Atomic uint64_t caught_ns;
 static struct sigaction before[NUMBERS];
-static struct sigaction before_alarm;
 static timer_t timer;
 static bool has_timer;
 
@@ -67,8 +66,7 @@ static void on_signal(int number)
 	errno = saved;
 }
 
-static void install(int number, void (*handler)(int number),
-		    struct sigaction *old)
+void cli_catch(int number, void (*handler)(int number), struct sigaction *old)
 {
 	struct sigaction action = {
 		.sa_handler = handler,
@@ -85,15 +83,17 @@ bool cli_cancel_open(mote_sandbox *box)
 		.sigev_notify = SIGEV_SIGNAL,
 		.sigev_signo = SIGALRM,
 	};
+	struct sigaction old;
 	mote_interrupt *it;
 
 	if (mote_interrupt_new(box, &it, NULL) != MOTE_OK)
 		return false;
 	atomic_store(&handle, it);
-	install(SIGALRM, cancel, &before_alarm);
+	/* It stays: see cli_cancel_close. */
+	cli_catch(SIGALRM, cancel, &old);
 	has_timer = timer_create(CLOCK_MONOTONIC, &event, &timer) == 0;
 	for (size_t i = 0; i < NUMBERS; i++)
-		install(numbers[i], on_signal, &before[i]);
+		cli_catch(numbers[i], on_signal, &before[i]);
 	return true;
 }
 

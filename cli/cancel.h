@@ -6,9 +6,16 @@
 #ifndef CLI_CANCEL_H
 #define CLI_CANCEL_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include <mote/mote.h>
+
+/*
+ * Catches a signal, unless the program was started with it ignored, as with
+ * nohup. *old is what there was.
+ */
+void cli_catch(int number, void (*handler)(int number), struct sigaction *old);
 
 /*
  * From now on calls of the sandbox are cancelled. A signal that is ignored, as

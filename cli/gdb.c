@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "text.h"
 #include "units.h"
 
@@ -28,23 +29,15 @@ static void tidy_up(int number)
 	_exit(128 + number);
 }
 
-static void tidy_up_on(int number)
-{
-	struct sigaction action = { .sa_handler = tidy_up };
-	struct sigaction old;
-
-	/* A program started with nohup goes on ignoring it. */
-	if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-		(void)sigaction(number, &action, NULL);
-}
-
 static void tidy_up_later(const char *path, const char *folder)
 {
+	struct sigaction old;
+
 	snprintf(socket_path, sizeof(socket_path), "%s", path);
 	snprintf(socket_folder, sizeof(socket_folder), "%s", folder);
-	tidy_up_on(SIGINT);
-	tidy_up_on(SIGTERM);
-	tidy_up_on(SIGHUP);
+	cli_catch(SIGINT, tidy_up, &old);
+	cli_catch(SIGTERM, tidy_up, &old);
+	cli_catch(SIGHUP, tidy_up, &old);
 }
 
 static bool open_folder(struct cli_gdb *gdb, struct cli_failure *failure)
