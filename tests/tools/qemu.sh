@@ -56,6 +56,8 @@ SVM in QEMU: 1 programs passed, 0 failed; 2 tests passed, 1 expected differences
   vm.good: 2 passed, 1 expected differences; status 0 after 3 s
   differs: vm.good: no #AC
   FAILED: vm.bad test_bad
+    [  ERROR   ] --- 1 != 2
+    [   LINE   ] --- a.c:3: error: Failure!
 SVM in QEMU: 1 programs passed, 1 failed; 3 tests passed, 1 expected differences' \
 		$svm vm.bad vm.good
 	says '1 passed, 1 failed, 0 skipped' "$tools/count-tests" xml
@@ -64,6 +66,7 @@ SVM in QEMU: 1 programs passed, 1 failed; 3 tests passed, 1 expected differences
 	console log <<'END'
 === start vm.crash
 [ RUN      ] test_null
+a.c:3: a thread gave up
 === end vm.crash signal 11 after 0 s
 === start vm.none
 === end vm.none status 0 after 0 s
@@ -73,6 +76,7 @@ SVM in QEMU: 1 programs passed, 1 failed; 3 tests passed, 1 expected differences
 [ RUN      ] test_for_ever
 END
 	rejects '  FAILED: vm.crash: signal 11 after 0 s, in test_null
+    a.c:3: a thread gave up
   FAILED: vm.none: status 0 after 0 s
   FAILED: vm.hang: did not end, in test_for_ever
   FAILED: vm.never: did not end
