@@ -32,6 +32,7 @@ const char cli_run_help[] =
 	"32-bit kernel, runs until it exits or halts.\n"
 	"\n"
 	"      --snapshot DIR:TAG  start from this state instead of a GUEST\n"
+	"      --load-max SIZE   most memory that it may have (default 16G)\n"
 	"  -t, --timeout TIME    end a call after 100ms, 2s, 1m (default 1s)\n"
 	"  -m, --heap SIZE       heap of the guest (default 16M)\n"
 	"      --stack SIZE      stack of the guest (default 1M)\n"
@@ -265,6 +266,7 @@ static bool fail_engine(struct cli_run *run)
 	bool prepared;
 
 	options.backend = "none";
+	options.load_max_bytes = run->options.load_max_bytes;
 	if (mote_engine_new(&options, &run->engine, NULL) == MOTE_OK) {
 		prepared = prepare_call(run);
 		mote_image_unref(run->image);
@@ -293,6 +295,7 @@ static bool open_engine(struct cli_run *run, bool *emulated)
 
 	options.backend = name;
 	options.memory = run->options.memory;
+	options.load_max_bytes = run->options.load_max_bytes;
 	status = mote_engine_new(&options, &run->engine, &run->failure.error);
 	if (status == MOTE_OK)
 		return true;

@@ -73,6 +73,8 @@ static bool load(struct view *view)
 	mote_error *error = &view->failure.error;
 
 	options.backend = "none";
+	/* Nothing of it is made. */
+	options.load_max_bytes = UINT64_MAX;
 	if (mote_engine_new(&options, &view->engine, error) != MOTE_OK ||
 	    mote_snapshot_load(view->engine, view->name.directory,
 			       view->name.reference, 0, &view->snapshot,

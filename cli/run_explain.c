@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "layout_name.h"
@@ -49,7 +50,8 @@ void cli_run_explain_guest(struct cli_run *run)
 }
 
 /* Whether another backend that is ready takes it. */
-static bool loads(const char *backend, const struct cli_layout_name *name)
+static bool loads(const struct cli_run *run, const char *backend,
+		  const struct cli_layout_name *name)
 {
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
 	mote_snapshot *snapshot = NULL;
@@ -57,12 +59,33 @@ static bool loads(const char *backend, const struct cli_layout_name *name)
 	bool done;
 
 	options.backend = backend;
+	options.load_max_bytes = run->options.load_max_bytes;
 	done = mote_engine_new(&options, &engine, NULL) == MOTE_OK &&
 	       mote_snapshot_load(engine, name->directory, name->reference, 0,
 				  &snapshot, NULL) == MOTE_OK;
 	mote_snapshot_unref(snapshot);
 	mote_engine_unref(engine);
 	return done;
+}
+
+/* Only the text of the error has the number. */
+static bool explain_load_max(struct cli_run *run)
+{
+	static const char field[] = "memory.size: ";
+	static const char limit[] = " bytes are more than load_max_bytes";
+	const char *text = strstr(run->failure.error.text, field);
+	char size[32];
+	char *end;
+	uint64_t bytes;
+
+	if (!text)
+		return false;
+	bytes = strtoull(text + strlen(field), &end, 10);
+	if (strncmp(end, limit, sizeof(limit) - 1) != 0)
+		return false;
+	cli_format_option_size(bytes, size, sizeof(size));
+	cli_hint(&run->failure, "with --load-max %s it is loaded", size);
+	return true;
 }
 
 void cli_run_explain_load(struct cli_run *run)
@@ -74,12 +97,15 @@ void cli_run_explain_load(struct cli_run *run)
 
 	cli_failure_init(&ignored);
 	if (run->failure.error.code != MOTE_E_SNAPSHOT ||
-	    !cli_layout_name_read(run->options.snapshot, true, &name, &ignored))
+	    explain_load_max(run) ||
+	    !cli_layout_name_read(run->options.snapshot, true, &name,
+				  &ignored))
 		return;
 	for (size_t i = 0; i < mote_backend_count(); i++) {
 		if (mote_backend_probe(i, &info, NULL) != MOTE_OK ||
 		    info.reason != MOTE_BACKEND_READY ||
-		    strcmp(info.name, ours) == 0 || !loads(info.name, &name))
+		    strcmp(info.name, ours) == 0 ||
+		    !loads(run, info.name, &name))
 			continue;
 		cli_hint(&run->failure,
 			 "it was saved with a CPU that %s does not have; "

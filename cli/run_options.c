@@ -21,6 +21,7 @@ enum {
 	OPTION_HEAP_PROFILE,
 	OPTION_GDB,
 	OPTION_MEMORY,
+	OPTION_LOAD_MAX,
 };
 
 static const char shorts[] = "+:t:m:n:b:H:jsxh";
@@ -31,6 +32,7 @@ static const struct option longs[] = {
 	{ "stack", required_argument, NULL, OPTION_STACK },
 	{ "io", required_argument, NULL, OPTION_IO },
 	{ "snapshot", required_argument, NULL, OPTION_SNAPSHOT },
+	{ "load-max", required_argument, NULL, OPTION_LOAD_MAX },
 	{ "trace", required_argument, NULL, OPTION_TRACE },
 	{ "metrics", required_argument, NULL, OPTION_METRICS },
 	{ "core", required_argument, NULL, OPTION_CORE },
@@ -131,6 +133,10 @@ static void read_value(int option, struct cli_run_options *options,
 		break;
 	case OPTION_SNAPSHOT:
 		options->snapshot = optarg;
+		break;
+	case OPTION_LOAD_MAX:
+		read_size("load-max", UINT64_C(2) << 40,
+			  &options->load_max_bytes, failure);
 		break;
 	case 'n':
 		read_repeat(&options->repeat, failure);

@@ -29,6 +29,7 @@ struct cli_run_options {
 	uint64_t heap_bytes;
 	uint64_t stack_bytes;
 	uint64_t io_bytes;
+	uint64_t load_max_bytes;
 	uint64_t repeat;
 	const char *backend; /* NULL: auto */
 	const char *memory;  /* the same */

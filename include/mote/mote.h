@@ -139,6 +139,12 @@ typedef struct mote_engine_options {
 	 * needs more fails with MOTE_E_GROWTH. 0: as much as there is to write.
 	 */
 	uint64_t scratch_bytes;
+	/*
+	 * The most memory, mappings included, that a snapshot may say it has
+	 * for mote_snapshot_load to take it. A small file can claim a TiB, of
+	 * which KVM takes memory for each GiB. 0: 16 GiB.
+	 */
+	uint64_t load_max_bytes;
 } mote_engine_options;
 
 /* Keep no metrics: all that mote_engine_get_metrics() gives is 0. */
@@ -147,7 +153,7 @@ typedef struct mote_engine_options {
 #define MOTE_ENGINE_OPTIONS_INIT                                           \
 	{                                                                  \
 		(uint32_t)sizeof(mote_engine_options), 0, 0, { 0, 0, 0, 0 }, \
-			0, 0, 0, 0                                         \
+			0, 0, 0, 0, 0                                      \
 	}
 
 /*

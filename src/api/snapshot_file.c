@@ -219,6 +219,7 @@ mote_status mote_snapshot_load(mote_engine *engine, const char *directory,
 		.bare = &bare,
 		.verify = (flags & MOTE_LOAD_VERIFY) != 0,
 		.copy = (flags & MOTE_LOAD_COPY) != 0,
+		.max_bytes = engine->load_max_bytes,
 	};
 	status = mti_snap_load(&load, &loaded, err);
 	if (status != MOTE_OK)

@@ -8,6 +8,8 @@
 #include "sandbox/kick.h"
 #include "sandbox/sandbox.h"
 
+#define LOAD_MAX_DEFAULT (UINT64_C(16) << 30)
+
 /* Appends to a text, as far as it fits. */
 static void add(char *text, size_t size, const char *format, ...)
 	MOTE_PRINTF(3, 4);
@@ -159,6 +161,9 @@ mote_status mti_engine_new(const struct mti_allocator *allocator,
 	engine->paging = options->memory &&
 			 strcmp(options->memory, "paging") == 0;
 	engine->scratch_bytes = options->scratch_bytes;
+	engine->load_max_bytes = options->load_max_bytes ?
+					 options->load_max_bytes :
+					 LOAD_MAX_DEFAULT;
 	engine->generation = mti_fork_generation();
 	mti_metrics_init(&engine->metrics);
 	status = mti_fork_watch(err);

@@ -66,6 +66,7 @@ struct mote_engine {
 	uint32_t flags;      /* MOTE_ENGINE_* */
 	bool paging; /* page tables copy on write, not the kernel */
 	uint64_t scratch_bytes; /* then: of each sandbox, 0: enough */
+	uint64_t load_max_bytes;
 	uint32_t generation; /* of the process that made it, see fork.c */
 	struct mti_metrics metrics;
 };

@@ -43,6 +43,7 @@ struct mti_load {
 	const struct mti_snap_origin *bare; /* to bare guests; or NULL */
 	bool verify; /* every digest */
 	bool copy;   /* memory is not mapped from the files, but read */
+	uint64_t max_bytes; /* that its memory may have */
 };
 
 struct mti_loaded {

@@ -147,6 +147,21 @@ static mote_status read_manifest(struct loader *loader,
 			     name);
 }
 
+/* Of a bare guest the hole in its memory is none of it. */
+static mote_status check_size(const struct loader *loader, const char *name)
+{
+	const struct mti_layout *layout = &loader->loaded->config.layout;
+	const uint64_t size = layout->memory_size -
+			      (layout->hole_end - layout->hole);
+
+	if (size <= loader->load->max_bytes)
+		return MOTE_OK;
+	return mti_folder_bad(&loader->folder, name, loader->err,
+			      "memory.size: %" PRIu64 " bytes are more than "
+			      "load_max_bytes of the engine, %" PRIu64,
+			      size, loader->load->max_bytes);
+}
+
 static mote_status read_config(struct loader *loader)
 {
 	char name[MTI_BLOB_NAME_BYTES];
@@ -159,6 +174,8 @@ static mote_status read_config(struct loader *loader)
 			      &loader->manifest.program.digest))
 		status = mti_folder_bad(&loader->folder, name, loader->err,
 					"program: is not the manifest's");
+	if (status == MOTE_OK)
+		status = check_size(loader, name);
 	return status;
 }
 

@@ -206,6 +206,27 @@ err_has '--io: the snapshot has '
 err_has ", not 2M${nl}leave out --io$nl"
 run run --heap 16M --snapshot "$layout:five" Count 1
 status 0
+# A large one is only taken if it is meant.
+run snapshot save --heap 20G "$scratch/big:x" "$counter" Count 3
+status 0
+run run --snapshot "$scratch/big:x" Count 1
+status 6
+err_has 'bytes are more than load_max_bytes of the engine, 17179869184'
+hint=${err##*"${nl}with --load-max "}
+hint=${hint%% *}
+run run --load-max "$hint" --snapshot "$scratch/big:x" Count 1
+status 0
+out "4$nl"
+run run --load-max=16G --snapshot "$scratch/big:x" Count 1
+status 6
+run run --load-max x --snapshot "$scratch/big:x" Count 1
+status 2
+err_has "--load-max: 'x' is"
+for command in inspect 'snapshot verify'; do
+	# shellcheck disable=SC2086 # two words
+	run $command "$scratch/big:x"
+	status 0
+done
 # Somebody forgot --snapshot.
 run run "$layout:five" Count 1
 status 6

@@ -171,6 +171,7 @@ mote_status snap_sample_load(const struct snap_sample *sample,
 		.here = &sample->here,
 		.verify = verify,
 		.copy = copy,
+		.max_bytes = UINT64_MAX,
 	};
 	mote_status status = mti_snap_load(&load, loaded, err);
 

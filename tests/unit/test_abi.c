@@ -37,7 +37,7 @@ LAYOUT(mote_error, 896, fault, 536);
 /* mote.h */
 LAYOUT(mote_backend_info, 280, text, 24);
 LAYOUT(mote_allocator, 32, user, 24);
-LAYOUT(mote_engine_options, 72, scratch_bytes, 64);
+LAYOUT(mote_engine_options, 80, load_max_bytes, 72);
 LAYOUT(mote_function, 32, reserved, 28);
 LAYOUT(mote_segment, 40, reserved, 36);
 LAYOUT(mote_image_info, 64, machine, 60);

@@ -610,6 +610,36 @@ static void test_only_looked_at(void **state)
 	mote_engine_unref(engine);
 }
 
+/* What a snapshot may have is limited; that of the default: cli-snapshot. */
+static void test_load_max(void **state)
+{
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+	mote_snapshot_info info = MOTE_SNAPSHOT_INFO_INIT;
+	mote_snapshot *snapshot;
+	mote_engine *engine = NULL;
+	int less;
+
+	(void)state;
+	use_and_save("used");
+	snapshot = load("used", 0);
+	vm_expect(mote_snapshot_describe(snapshot, &info, err), MOTE_OK, err);
+	mote_snapshot_unref(snapshot);
+	options.backend = "none";
+	for (less = 0; less < 2; less++) {
+		options.load_max_bytes = info.memory_size - (uint64_t)less;
+		snapshot = NULL;
+		vm_expect(mote_engine_new(&options, &engine, err), MOTE_OK,
+			  err);
+		vm_expect(mote_snapshot_load(engine, layout, "used", 0,
+					     &snapshot, err),
+			  less ? MOTE_E_SNAPSHOT : MOTE_OK, err);
+		assert_true(less ? !snapshot : !!snapshot);
+		mote_snapshot_unref(snapshot);
+		mote_engine_unref(engine);
+	}
+	vm_expect_text(err, "bytes are more than load_max_bytes of the engine");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -629,6 +659,7 @@ int main(void)
 		TEST(test_memory_of_messages),
 		TEST(test_machine),
 		TEST(test_only_looked_at),
+		TEST(test_load_max),
 	};
 	int skip = vm_require();
 
