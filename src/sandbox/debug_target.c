@@ -88,6 +88,20 @@ static bool can_break(mote_sandbox *box, uint64_t address)
 	       mti_virtual_executable(&access, address);
 }
 
+/*
+ * What is there is written there. Where guests' tables copy pages, it has one
+ * of its own then, or gdb is told now that there is no room for it.
+ */
+static bool can_plant(mote_sandbox *box, uint64_t address)
+{
+	const struct mti_virtual access = mti_inspect_space(box);
+	const size_t size = box->image->arch->debug->breakpoint_size;
+	uint8_t original[MTI_ARCH_BREAKPOINT_MAX];
+
+	return mti_virtual_read(&access, address, original, size) == size &&
+	       mti_virtual_write(&access, address, original, size);
+}
+
 static bool insert(void *context, uint64_t address, unsigned int type)
 {
 	mote_sandbox *box = context;
@@ -99,7 +113,7 @@ static bool insert(void *context, uint64_t address, unsigned int type)
 		return true;
 	}
 	if (debug->breakpoint_count == MTI_DEBUG_BREAKPOINTS_MAX ||
-	    !can_break(box, address))
+	    !can_break(box, address) || !can_plant(box, address))
 		return false;
 	debug->breakpoints[debug->breakpoint_count++] =
 		(struct mti_debug_breakpoint){ .address = address,

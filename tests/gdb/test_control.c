@@ -396,6 +396,52 @@ static void test_restore(void **state)
 	close_all();
 }
 
+/* No page is left to copy the code to: gdb hears that, and says it. */
+static void *break_without_room(void *argument)
+{
+	struct client *client = argument;
+	struct mti_cow *cow = box->memory.cow;
+	const size_t most = cow->most;
+	const size_t free_frame = cow->free;
+	char packet[32];
+
+	snprintf(packet, sizeof(packet), "Z0,%llx,1",
+		 (unsigned long long)gdb_room);
+	client_expect(client_ask(client, "?"), "T05");
+	cow->most = cow->used;
+	cow->free = cow->used;
+	client_expect(client_ask(client, packet), "E");
+	cow->most = most;
+	cow->free = free_frame;
+	client_expect(client_ask(client, packet), "OK");
+	client_expect(client_ask(client, "D"), "OK");
+	client_close(client);
+	return argument;
+}
+
+static void test_no_room(void **state)
+{
+	const mote_sandbox_options options = gdb_options();
+	mote_engine_options engine = MOTE_ENGINE_OPTIONS_INIT;
+	pthread_t thread;
+
+	(void)state;
+	vm_open(&vm, GUEST_gdb_session);
+	mote_image_unref(vm.image);
+	mote_engine_unref(vm.engine);
+	engine.memory = "paging";
+	vm_expect(mote_engine_new(&engine, &vm.engine, &vm.err), MOTE_OK,
+		  &vm.err);
+	vm_open_image(&vm, GUEST_gdb_session);
+	box = gdb_sandbox(&vm, &options);
+	gdb_find_room(box);
+	thread = meet(break_without_room);
+	gdb_expect_sum(&vm, box);
+	gdb_join(thread);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
 /* Is cancelled while breakpoints are in memory. */
 static void *change_and_cancel(void *argument)
 {
@@ -533,6 +579,7 @@ int main(void)
 		cmocka_unit_test(test_from_snapshot),
 		cmocka_unit_test(test_shared_init),
 		cmocka_unit_test(test_restore),
+		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_restore_after_failure),
 		cmocka_unit_test(test_mappings),
 	};
