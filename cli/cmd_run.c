@@ -343,6 +343,17 @@ static bool open_guest(struct cli_run *run)
 	return true;
 }
 
+/* With --json standard error is empty, unless it is all about gdb. */
+static void invite_gdb(void *user, const char *address)
+{
+	const struct cli_run *run = user;
+
+	cli_gdb_listens(address);
+	if (run->options.debug || !run->options.json)
+		cli_gdb_hint(address, run->foreign, run->options.guest,
+			     cli_run_command(run));
+}
+
 static bool make_sandbox(struct cli_run *run)
 {
 	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
@@ -358,8 +369,11 @@ static bool make_sandbox(struct cli_run *run)
 	options.output = cli_output_write;
 	options.output_user = &run->output;
 	options.deadline_ns = run->options.timeout_ns;
-	if (run->gdb.address[0] != '\0')
+	if (run->gdb.address[0] != '\0') {
 		options.gdb = run->gdb.address;
+		options.gdb_ready = invite_gdb;
+		options.gdb_user = run;
+	}
 	cli_observe_options(&run->observe, &options);
 	if (run->options.profile) {
 		options.sample = cli_profile_sample;
@@ -524,23 +538,13 @@ static void use_sandbox(struct cli_run *run)
 		(void)cli_run_save(run);
 }
 
-/* A place for gdb to connect to, if it is wanted, and how. */
+/* A place for gdb to connect to, if it is wanted. */
 static bool open_gdb(struct cli_run *run)
 {
 	const struct cli_run_options *options = &run->options;
 
-	if (!options->debug && !options->gdb)
-		return true;
-	if (!cli_gdb_open(&run->gdb, options->gdb, &run->failure))
-		return false;
-	/* The library says what is wrong, and nobody is to type it for that. */
-	if (!cli_gdb_can_listen(&run->gdb) ||
-	    !cli_hosts_suffice(&run->hosts, run->image))
-		return true;
-	if (options->debug || !options->json)
-		cli_gdb_hint(&run->gdb, run->foreign, options->guest,
-			     cli_run_command(run));
-	return true;
+	return (!options->debug && !options->gdb) ||
+	       cli_gdb_open(&run->gdb, options->gdb, &run->failure);
 }
 
 /*

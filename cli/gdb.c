@@ -4,18 +4,15 @@
 #include "gdb.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "cancel.h"
 #include "text.h"
-#include "units.h"
 
 /* For the signal handler: what is to be removed. */
 static char socket_path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
@@ -70,6 +67,12 @@ bool cli_gdb_open(struct cli_gdb *gdb, const char *wanted,
 	return true;
 }
 
+void cli_gdb_listens(const char *address)
+{
+	if (strncmp(address, "unix:", 5) == 0 && socket_folder[0] == '\0')
+		tidy_up_later(address + strlen("unix:"), "");
+}
+
 void cli_gdb_close(struct cli_gdb *gdb)
 {
 	if (gdb->folder[0] != '\0')
@@ -77,68 +80,11 @@ void cli_gdb_close(struct cli_gdb *gdb)
 	gdb->folder[0] = '\0';
 }
 
-static bool can_bind(int family, const void *address, size_t size)
-{
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int on = 1;
-	bool done;
-
-	if (fd < 0)
-		return false;
-	/* As the library: a connection that ended does not hold a port. */
-	if (family == AF_INET)
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
-				 sizeof(on));
-	done = bind(fd, address, (socklen_t)size) == 0 && listen(fd, 1) == 0;
-	close(fd);
-	return done;
-}
-
-static bool can_listen_path(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t length = strlen(path);
-
-	if (length == 0 || length >= sizeof(address.sun_path))
-		return false;
-	memcpy(address.sun_path, path, length);
-	if (!can_bind(AF_UNIX, &address, sizeof(address)))
-		return false;
-	/* Binding has made it, so it is ours. */
-	(void)unlink(path);
-	if (socket_folder[0] == '\0')
-		tidy_up_later(path, "");
-	return true;
-}
-
-static bool can_listen_port(const char *text)
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	uint64_t port;
-
-	if (cli_parse_count(text, UINT16_MAX, &port))
-		return false;
-	address.sin_port = htons((uint16_t)port);
-	return can_bind(AF_INET, &address, sizeof(address));
-}
-
-bool cli_gdb_can_listen(const struct cli_gdb *gdb)
-{
-	if (strncmp(gdb->address, "unix:", 5) == 0)
-		return can_listen_path(gdb->address + 5);
-	if (strncmp(gdb->address, "tcp:", 4) == 0)
-		return can_listen_port(gdb->address + 4);
-	return false;
-}
-
-void cli_gdb_hint(const struct cli_gdb *gdb, bool foreign, const char *guest,
+void cli_gdb_hint(const char *address, bool foreign, const char *guest,
 		  const char *command)
 {
-	bool path = strncmp(gdb->address, "unix:", 5) == 0;
-	const char *where = strchr(gdb->address, ':');
+	bool path = strncmp(address, "unix:", 5) == 0;
+	const char *where = strchr(address, ':');
 	char line[4096];
 	char remote[160];
 	struct cli_text text;

@@ -22,18 +22,15 @@ bool cli_gdb_open(struct cli_gdb *gdb, const char *wanted,
 		  struct cli_failure *failure);
 void cli_gdb_close(struct cli_gdb *gdb);
 
-/*
- * Whether the library will be able to listen there, by listening there now.
- * If not, it says why when it tries. A signal removes the socket from then on.
- */
-bool cli_gdb_can_listen(const struct cli_gdb *gdb);
+/* The library has made the socket: a signal removes it from now on. */
+void cli_gdb_listens(const char *address);
 
 /*
- * Prints on standard error what to type. foreign: the guest is not for this
- * machine's CPU, so that this machine's gdb is not for the guest. guest: its
- * file, or NULL.
+ * Prints on standard error what to type to come there. foreign: the guest is
+ * not for this machine's CPU, so that this machine's gdb is not for the guest.
+ * guest: its file, or NULL.
  */
-void cli_gdb_hint(const struct cli_gdb *gdb, bool foreign, const char *guest,
+void cli_gdb_hint(const char *address, bool foreign, const char *guest,
 		  const char *command);
 
 #endif

@@ -77,6 +77,7 @@ static const int debugger_allowed[] = {
 	SCMP_SYS(fchmod),
 	SCMP_SYS(bind),
 	SCMP_SYS(listen),
+	SCMP_SYS(getsockname),
 	SCMP_SYS(accept4),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(sendto),

@@ -152,20 +152,6 @@ static bool offered(const struct cli_hosts *hosts, const char *name)
 	return false;
 }
 
-bool cli_hosts_suffice(const struct cli_hosts *hosts, const mote_image *image)
-{
-	mote_image_info info = MOTE_IMAGE_INFO_INIT;
-	mote_function import;
-
-	if (mote_image_describe(image, &info, NULL) != MOTE_OK)
-		return false;
-	for (size_t i = 0; i < info.import_count; i++)
-		if (mote_image_import(image, i, &import, NULL) != MOTE_OK ||
-		    !offered(hosts, import.name))
-			return false;
-	return true;
-}
-
 /* What a person would write for a result of the type. */
 static const char *example(mote_type type)
 {

@@ -35,9 +35,6 @@ bool cli_hosts_init(struct cli_hosts *hosts,
 		    struct cli_failure *failure);
 void cli_hosts_fini(struct cli_hosts *hosts);
 
-/* Whether the guest has all that it imports. */
-bool cli_hosts_suffice(const struct cli_hosts *hosts, const mote_image *image);
-
 /* After MOTE_E_IMPORT: the options that would offer what is missing. */
 void cli_hosts_hint(const struct cli_hosts *hosts, const mote_image *image,
 		    struct cli_failure *failure);

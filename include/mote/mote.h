@@ -464,7 +464,8 @@ typedef struct mote_sandbox_options {
 	 */
 	const char *log_filter;
 	/*
-	 * Where gdb may connect: "unix:PATH" or "tcp:PORT" (loopback only).
+	 * Where gdb may connect: "unix:PATH" or "tcp:PORT" (loopback only;
+	 * port 0: one that is free, which gdb_ready is told).
 	 * The guest waits for it before its first instruction, or that of the
 	 * first call if it is from a snapshot. While one is connected no limit
 	 * of time runs; kill is MOTE_E_CANCELLED. NULL: none.
@@ -492,13 +493,20 @@ typedef struct mote_sandbox_options {
 	 */
 	const mote_mapping *mappings;
 	size_t mapping_count;
+	/*
+	 * Called once, as soon as gdb can connect and before anything waits
+	 * for it, by the thread that makes the sandbox. address is as in the
+	 * option, and lives as long as the call. NULL: nobody is told.
+	 */
+	void (*gdb_ready)(void *user, const char *address);
+	void *gdb_user;
 } mote_sandbox_options;
 
 #define MOTE_SANDBOX_OPTIONS_INIT                                          \
 	{                                                                  \
 		(uint32_t)sizeof(mote_sandbox_options), 0, 0, 0, 0, 0, 0, 0, \
 			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,          \
-			0, 0, 0, 0, 0                                      \
+			0, 0, 0, 0, 0, 0, 0                                \
 	}
 
 /*

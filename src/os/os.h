@@ -209,10 +209,11 @@ int mti_os_load(const char *path, const char *symbol, const void **object,
 
 /*
  * Sockets (socket.c): close-on-exec, and none of these blocks. A path is
- * for the user alone; a port is one of 127.0.0.1.
+ * for the user alone; a port is one of 127.0.0.1, and 0 becomes one that is
+ * free.
  */
 int mti_os_listen_path(const char *path);
-int mti_os_listen_port(uint16_t port);
+int mti_os_listen_port(uint16_t *port);
 void mti_os_remove(const char *path);
 /* A client; -EAGAIN if none waits. */
 int mti_os_accept(int listener);

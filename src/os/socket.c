@@ -44,13 +44,14 @@ int mti_os_listen_path(const char *path)
 			 sizeof(address));
 }
 
-int mti_os_listen_port(uint16_t port)
+int mti_os_listen_port(uint16_t *port)
 {
-	const struct sockaddr_in address = {
+	struct sockaddr_in address = {
 		.sin_family = AF_INET,
-		.sin_port = htons(port),
+		.sin_port = htons(*port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
+	socklen_t size = sizeof(address);
 	int on = 1;
 	int fd = socket(AF_INET, FLAGS, 0);
 
@@ -58,8 +59,11 @@ int mti_os_listen_port(uint16_t port)
 		return -errno;
 	/* A connection that ended a minute ago does not hold the port. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	return listen_at(fd, (const struct sockaddr *)&address,
-			 sizeof(address));
+	fd = listen_at(fd, (const struct sockaddr *)&address, size);
+	if (fd >= 0 &&
+	    getsockname(fd, (struct sockaddr *)&address, &size) == 0)
+		*port = ntohs(address.sin_port);
+	return fd;
 }
 
 void mti_os_remove(const char *path)

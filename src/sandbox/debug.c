@@ -49,6 +49,15 @@ mote_status mti_debug_new(mote_sandbox *box, const char *address,
 	return mti_gdb_link_open(&debug->link, address, err);
 }
 
+void mti_debug_tell(const mote_sandbox *box,
+		    const mote_sandbox_options *options)
+{
+	char address[MTI_GDB_ADDRESS_MAX];
+
+	mti_gdb_link_address(&box->debug->link, address);
+	options->gdb_ready(options->gdb_user, address);
+}
+
 void mti_debug_free(mote_sandbox *box)
 {
 	static const struct mti_gdb_stop stop = { .kind = MTI_GDB_EXITED };

@@ -33,6 +33,9 @@ enum mti_debug_verdict {
 /* listens at options->gdb. box->debug is set, also when it fails. */
 mote_status mti_debug_new(mote_sandbox *box, const char *address,
 			  mote_error *err);
+/* options->gdb_ready, which is not NULL, is called. */
+void mti_debug_tell(const mote_sandbox *box,
+		    const mote_sandbox_options *options);
 void mti_debug_free(mote_sandbox *box);
 
 /*

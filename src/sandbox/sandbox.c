@@ -137,6 +137,8 @@ static mote_status init(mote_sandbox *box, const mote_sandbox_options *options,
 		status = mti_profile_init(box, options, err);
 	if (status != MOTE_OK)
 		return status;
+	if (options->gdb && options->gdb_ready)
+		mti_debug_tell(box, options);
 	if (!snapshot)
 		return start(box, options, err);
 	status = mti_sandbox_begin(box, snapshot->template, &snapshot->snap,

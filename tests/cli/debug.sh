@@ -13,7 +13,8 @@ if [ $? -eq 5 ]; then
 	exit 77
 fi
 
-# Starts mote in the background and waits until it listens at $socket.
+# Starts mote in the background and waits until it says that it listens, at
+# $socket. Nothing is tried again: that must be so.
 begin()
 {
 	ran="mote $*"
@@ -23,11 +24,9 @@ begin()
 	pid=$!
 	socket=
 	while kill -0 "$pid" 2>/dev/null; do
-		# 00010000: somebody listens there
 		socket=$(sed -n "s/.*'*target remote \([^']*\)'.*/\1/p" \
 			"$scratch/err")
-		[ -n "$socket" ] &&
-			grep -q " 00010000 .* $socket\$" /proc/net/unix && break
+		[ -n "$socket" ] && break
 		sleep 0.01
 	done
 }
@@ -93,7 +92,7 @@ ran='mote debug, ended by a signal'
 "$MOTE" debug cli-program.elf -- >"$scratch/out" 2>"$scratch/err" &
 pid=$!
 socket=
-while [ -z "$socket" ] || [ ! -S "$socket" ]; do
+while [ -z "$socket" ]; do
 	socket=$(sed -n "s/.*target remote \([^']*\)'.*/\1/p" "$scratch/err")
 	kill -0 "$pid" || break
 	sleep 0.01
@@ -124,7 +123,7 @@ status 2
 err 'mote run: gdb: "nowhere" is neither unix:PATH nor tcp:PORT'"$nl"
 run run --gdb tcp:0x10 cli-program.elf
 status 2
-err 'mote run: gdb: "tcp:0x10": a port is 1 to 65535'"$nl"
+err 'mote run: gdb: "tcp:0x10": a port is 0 to 65535'"$nl"
 run run --gdb "unix:$scratch" cli-program.elf
 status 5
 err "mote run: gdb: unix:$scratch: Address already in use$nl"

@@ -17,13 +17,18 @@ static void check(bool holds, const char *what)
 	abort();
 }
 
+void client_init(struct client *client, int fd)
+{
+	memset(client, 0, sizeof(*client));
+	client->fd = fd;
+}
+
 void client_connect(struct client *client, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	memset(client, 0, sizeof(*client));
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	client_init(client, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	check(client->fd >= 0, "socket");
 	/* The sandbox is being made by another thread. */
 	while (connect(client->fd, (struct sockaddr *)&address,

@@ -16,6 +16,8 @@ struct client {
 	struct mti_gdb_parser parser;
 };
 
+/* Of a connection, which is the client's from now on. */
+void client_init(struct client *client, int fd);
 /* Waits until somebody listens at path. */
 void client_connect(struct client *client, const char *path);
 void client_close(struct client *client);

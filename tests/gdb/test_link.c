@@ -5,9 +5,11 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "harness/random.h"
@@ -41,12 +43,11 @@ static void test_addresses(void **state)
 		{ "", MOTE_E_INVALID, "\"\" is neither unix:PATH nor" },
 		{ "/tmp/x", MOTE_E_INVALID, "is neither unix:PATH nor" },
 		{ "unix:", MOTE_E_INVALID, "the path has 0 bytes" },
-		{ "tcp:", MOTE_E_INVALID, "a port is 1 to 65535" },
-		{ "tcp:0", MOTE_E_INVALID, "a port is 1 to 65535" },
-		{ "tcp:65536", MOTE_E_INVALID, "a port is 1 to 65535" },
-		{ "tcp:4294967297", MOTE_E_INVALID, "a port is 1 to" },
-		{ "tcp:-1", MOTE_E_INVALID, "a port is 1 to 65535" },
-		{ "tcp:1 ", MOTE_E_INVALID, "a port is 1 to 65535" },
+		{ "tcp:", MOTE_E_INVALID, "a port is 0 to 65535" },
+		{ "tcp:65536", MOTE_E_INVALID, "a port is 0 to 65535" },
+		{ "tcp:4294967297", MOTE_E_INVALID, "a port is 0 to" },
+		{ "tcp:-1", MOTE_E_INVALID, "a port is 0 to 65535" },
+		{ "tcp:1 ", MOTE_E_INVALID, "a port is 0 to 65535" },
 		{ "unix:/there/is/no/such/folder", MOTE_E_OS,
 		  "unix:/there/is/no/such/folder: No such file" },
 	};
@@ -121,6 +122,66 @@ static void test_port_in_use(void **state)
 	refuse(&vm, &options, MOTE_E_OS, text);
 	vm_expect_text(&vm.err, "Address already in use");
 	close(fd);
+	vm_close(&vm);
+}
+
+struct caller {
+	struct client client;
+	char address[128];
+	int times;
+};
+
+/* Nothing is tried twice: somebody listens when this is called. */
+static void connect_at_once(void *user, const char *address)
+{
+	struct caller *caller = user;
+	struct sockaddr_un path = { .sun_family = AF_UNIX };
+	struct sockaddr_in port = { .sin_family = AF_INET };
+	bool is_path = strncmp(address, "unix:", 5) == 0;
+	int fd = socket(is_path ? AF_UNIX : AF_INET,
+			SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	caller->times++;
+	snprintf(caller->address, sizeof(caller->address), "%s", address);
+	snprintf(path.sun_path, sizeof(path.sun_path), "%s", gdb_path);
+	port.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	port.sin_port = htons((uint16_t)strtoul(address + 4, NULL, 10));
+	assert_int_equal(
+		is_path ? connect(fd, (struct sockaddr *)&path, sizeof(path)) :
+			  connect(fd, (struct sockaddr *)&port, sizeof(port)),
+		0);
+	client_init(&caller->client, fd);
+	client_send(&caller->client, "D");
+}
+
+static void test_ready(void **state)
+{
+	const char *const wanted[] = { gdb_address, "tcp:0" };
+	mote_sandbox_options options = gdb_options();
+	struct vm vm;
+	mote_sandbox *box;
+	size_t i;
+
+	(void)state;
+	vm_open(&vm, GUEST_gdb_session);
+	options.gdb_ready = connect_at_once;
+	for (i = 0; i < 2; i++) {
+		struct caller caller = { .times = 0 };
+
+		options.gdb = wanted[i];
+		options.gdb_user = &caller;
+		box = vm_sandbox(&vm, &options);
+		client_expect(client_receive(&caller.client), "OK");
+		client_close(&caller.client);
+		assert_int_equal(caller.times, 1);
+		if (i == 0)
+			assert_string_equal(caller.address, gdb_address);
+		else
+			assert_true(strncmp(caller.address, "tcp:", 4) == 0 &&
+				    strcmp(caller.address, "tcp:0") != 0);
+		gdb_expect_sum(&vm, box);
+		mote_sandbox_free(box);
+	}
 	vm_close(&vm);
 }
 
@@ -464,6 +525,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_socket),
 		cmocka_unit_test(test_port_in_use),
+		cmocka_unit_test(test_ready),
 		cmocka_unit_test(test_no_deadline),
 		cmocka_unit_test(test_deadline_after_detach),
 		cmocka_unit_test(test_one_client),

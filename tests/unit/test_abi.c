@@ -44,7 +44,7 @@ LAYOUT(mote_image_info, 64, machine, 60);
 LAYOUT(mote_host_function, 32, user, 24);
 LAYOUT(mote_log_record, 64, file, 48);
 LAYOUT(mote_mapping, 40, address, 32);
-LAYOUT(mote_sandbox_options, 208, mapping_count, 200);
+LAYOUT(mote_sandbox_options, 224, gdb_user, 216);
 LAYOUT(mote_sandbox_stats, 48, output_bytes, 40);
 LAYOUT(mote_batch_item, 72, error_text, 56);
 

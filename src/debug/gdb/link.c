@@ -1,6 +1,7 @@
 #include "debug/gdb/link.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -26,35 +27,33 @@ static mote_status open_path(struct mti_gdb_link *link, const char *path,
 	return MOTE_OK;
 }
 
-/* 1 to 65535, nothing else; 0 if it is not. */
-static uint16_t read_port(const char *text)
+static bool read_port(const char *text, uint16_t *port)
 {
-	uint32_t port = 0;
+	uint32_t number = 0;
 
 	if (*text == '\0' || strlen(text) > 5)
-		return 0;
+		return false;
 	for (; *text; text++) {
 		if (*text < '0' || *text > '9')
-			return 0;
-		port = port * 10 + (uint32_t)(*text - '0');
+			return false;
+		number = number * 10 + (uint32_t)(*text - '0');
 	}
-	return port <= UINT16_MAX ? (uint16_t)port : 0;
+	*port = (uint16_t)number;
+	return number <= UINT16_MAX;
 }
 
 static mote_status open_port(struct mti_gdb_link *link, const char *text,
 			     mote_error *err)
 {
-	uint16_t port = read_port(text);
-
-	if (port == 0)
+	if (!read_port(text, &link->port))
 		return mti_error_set(err, MOTE_E_INVALID, operation,
-				     "gdb: \"tcp:%.20s\": a port is 1 to "
+				     "gdb: \"tcp:%.20s\": a port is 0 to "
 				     "65535",
 				     text);
-	link->listener = mti_os_listen_port(port);
+	link->listener = mti_os_listen_port(&link->port);
 	if (link->listener < 0)
 		return mti_error_os(err, MOTE_E_OS, operation, -link->listener,
-				    "gdb: tcp:%u", port);
+				    "gdb: tcp:%u", link->port);
 	return MOTE_OK;
 }
 
@@ -72,6 +71,15 @@ mote_status mti_gdb_link_open(struct mti_gdb_link *link, const char *address,
 			     "gdb: \"%.40s\" is neither unix:PATH nor "
 			     "tcp:PORT",
 			     address);
+}
+
+void mti_gdb_link_address(const struct mti_gdb_link *link,
+			  char address[MTI_GDB_ADDRESS_MAX])
+{
+	if (link->path[0] != '\0')
+		snprintf(address, MTI_GDB_ADDRESS_MAX, "unix:%s", link->path);
+	else
+		snprintf(address, MTI_GDB_ADDRESS_MAX, "tcp:%u", link->port);
 }
 
 void mti_gdb_link_close(struct mti_gdb_link *link, bool ours)

@@ -11,11 +11,13 @@
 #include <mote/error.h>
 
 #define MTI_GDB_PATH_MAX 108
+#define MTI_GDB_ADDRESS_MAX (MTI_GDB_PATH_MAX + 8)
 
 struct mti_gdb_link {
 	int listener; /* owned, -1: none */
 	int client;   /* owned, -1: none */
 	char path[MTI_GDB_PATH_MAX]; /* of a unix socket, else "" */
+	uint16_t port;
 };
 
 /*
@@ -24,6 +26,9 @@ struct mti_gdb_link {
  */
 mote_status mti_gdb_link_open(struct mti_gdb_link *link, const char *address,
 			      mote_error *err);
+/* Where it listens, as mti_gdb_link_open reads it; of port 0 which it is. */
+void mti_gdb_link_address(const struct mti_gdb_link *link,
+			  char address[MTI_GDB_ADDRESS_MAX]);
 /* ours: this process has made it, so the file goes too. */
 void mti_gdb_link_close(struct mti_gdb_link *link, bool ours);
 
