@@ -1,6 +1,7 @@
 /*
  * `mote snapshot`: states of guests in files.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,14 @@
 #include "near.h"
 #include "options.h"
 #include "text.h"
+#include "units.h"
 
 const char cli_snapshot_help[] =
 	"usage: mote snapshot save [options] DIR:TAG GUEST [FUNCTION [ARG...]]\n"
 	"       mote snapshot list [--json] DIR\n"
 	"       mote snapshot rm [--json] DIR:TAG\n"
 	"       mote snapshot verify [--json] DIR:TAG\n"
+	"       mote snapshot prune [--json] DIR\n"
 	"\n"
 	"Keeps the state of a guest in DIR, an OCI image layout that may hold\n"
 	"many, by TAG. 'mote run --snapshot DIR:TAG' goes on from there, and\n"
@@ -32,6 +35,8 @@ const char cli_snapshot_help[] =
 	"  list    the snapshots in DIR: tag, size, digest\n"
 	"  rm      removes one, and what no other one needs\n"
 	"  verify  reads all of one and compares it with its digests\n"
+	"  prune   removes what no snapshot in DIR needs: a tag that was saved\n"
+	"          again leaves what it named before\n"
 	"\n"
 	"  -j, --json  print one JSON object, errors included\n"
 	"  -h, --help  print this\n"
@@ -45,6 +50,10 @@ struct request {
 	const char *text; /* the operand */
 	struct cli_failure failure;
 	struct cli_layout_name name;
+	bool prunes;
+	uint64_t blobs; /* that went */
+	uint64_t bytes;
+	char done[64]; /* to be printed */
 };
 
 static void read_options(struct request *request, int argc, char **argv)
@@ -83,6 +92,7 @@ static void remove_tag(struct request *request)
 				 request->name.reference,
 				 &request->failure.error) != MOTE_OK)
 		(void)cli_fail_layout_write(&request->failure);
+	snprintf(request->done, sizeof(request->done), "removed");
 }
 
 static void verify(struct request *request)
@@ -102,9 +112,26 @@ static void verify(struct request *request)
 		(void)cli_fail_layout(&request->failure);
 	mote_snapshot_unref(snapshot);
 	mote_engine_unref(engine);
+	snprintf(request->done, sizeof(request->done),
+		 "all digests are right");
 }
 
-static int report(const struct request *request, const char *done)
+static void prune(struct request *request)
+{
+	char size[32];
+
+	request->prunes = true;
+	if (mote_layout_prune(request->name.directory, &request->blobs,
+			      &request->bytes,
+			      &request->failure.error) != MOTE_OK)
+		(void)cli_fail_layout_write(&request->failure);
+	cli_format_size(request->bytes, size, sizeof(size));
+	snprintf(request->done, sizeof(request->done),
+		 "removed %" PRIu64 " blob%s, %s", request->blobs,
+		 request->blobs == 1 ? "" : "s", size);
+}
+
+static int report(const struct request *request)
 {
 	char name[1024];
 	struct cli_text text;
@@ -119,6 +146,12 @@ static int report(const struct request *request, const char *done)
 							 : 0));
 		cli_json_set(object, "error",
 			     cli_json_failure(&request->failure));
+		if (request->prunes) {
+			cli_json_set(object, "blobs",
+				     json_integer((json_int_t)request->blobs));
+			cli_json_set(object, "bytes",
+				     json_integer((json_int_t)request->bytes));
+		}
 		error = cli_json_print(object, NULL);
 		json_decref(object);
 	} else if (request->failure.exit != CLI_EXIT_DONE) {
@@ -126,14 +159,30 @@ static int report(const struct request *request, const char *done)
 	} else {
 		cli_text_init(&text, name, sizeof(name));
 		cli_text_clean(&text, request->text, strlen(request->text));
-		printf("%s: %s\n", name, done);
+		printf("%s: %s\n", name, request->done);
 	}
 	return cli_end(&request->failure, "snapshot", error);
 }
 
-/* rm and verify: one snapshot. */
+static bool read_name(struct request *request, bool wants_tag)
+{
+	char quoted[512];
+	struct cli_text text;
+
+	if (!cli_layout_name_read(request->text, wants_tag, &request->name,
+				  &request->failure))
+		return false;
+	if (wants_tag || request->name.reference[0] == '\0')
+		return true;
+	cli_text_init(&text, quoted, sizeof(quoted));
+	cli_text_quote(&text, request->text);
+	return cli_fail(&request->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			"%s has a tag; write DIR", quoted);
+}
+
+/* One operand: a snapshot, or a layout. */
 static int on_one(int argc, char **argv, void (*act)(struct request *request),
-		  const char *done)
+		  bool wants_tag)
 {
 	struct request *request = calloc(1, sizeof(*request));
 	int status;
@@ -149,22 +198,26 @@ static int on_one(int argc, char **argv, void (*act)(struct request *request),
 		return cli_print_help(cli_snapshot_help);
 	}
 	if (request->failure.exit == CLI_EXIT_DONE &&
-	    cli_layout_name_read(request->text, true, &request->name,
-				 &request->failure))
+	    read_name(request, wants_tag))
 		act(request);
-	status = report(request, done);
+	status = report(request);
 	free(request);
 	return status;
 }
 
 static int cmd_rm(int argc, char **argv)
 {
-	return on_one(argc, argv, remove_tag, "removed");
+	return on_one(argc, argv, remove_tag, true);
 }
 
 static int cmd_verify(int argc, char **argv)
 {
-	return on_one(argc, argv, verify, "all digests are right");
+	return on_one(argc, argv, verify, true);
+}
+
+static int cmd_prune(int argc, char **argv)
+{
+	return on_one(argc, argv, prune, false);
 }
 
 static int cmd_list(int argc, char **argv)
@@ -179,7 +232,7 @@ static int cmd_list(int argc, char **argv)
 	cli_failure_init(&request->failure);
 	read_options(request, argc, argv);
 	if (request->failure.exit != CLI_EXIT_DONE)
-		status = report(request, "");
+		status = report(request);
 	else if (request->help)
 		status = cli_print_help(cli_snapshot_help);
 	else
@@ -197,6 +250,7 @@ static const struct action {
 	{ "list", cmd_list },
 	{ "rm", cmd_rm },
 	{ "verify", cmd_verify },
+	{ "prune", cmd_prune },
 };
 
 #define ACTION_COUNT (sizeof(actions) / sizeof(actions[0]))
@@ -226,7 +280,7 @@ int cli_cmd_snapshot(int argc, char **argv)
 				actions[i].name);
 			return CLI_EXIT_USAGE;
 		}
-	fputs("; there are save, list, rm and verify\n", stderr);
+	fputs("; there are save, list, rm, verify and prune\n", stderr);
 	if (strcmp(name, "inspect") == 0)
 		fputs("'mote inspect DIR:TAG' shows one\n", stderr);
 	else if (strcmp(name, "run") == 0)

@@ -305,6 +305,19 @@ MOTE_API MOTE_MUST_USE mote_status
 mote_layout_list(const char *directory, mote_layout_fn found, void *user,
 		 mote_error *err);
 
+/*
+ * Deletes the blobs that nothing in the index leads to: what tags named before
+ * they were saved again, and what saves left that were killed. *blobs is their
+ * number, *bytes what they took; either may be NULL. Snapshots that are loaded
+ * go on. MOTE_E_SNAPSHOT, and nothing is deleted: an entry of the index cannot
+ * be read, or is an index itself. Not while a program that does not lock the
+ * directory, as skopeo, writes there.
+ */
+MOTE_API MOTE_MUST_USE mote_status mote_layout_prune(const char *directory,
+						     uint64_t *blobs,
+						     uint64_t *bytes,
+						     mote_error *err);
+
 #ifdef __cplusplus
 }
 #endif

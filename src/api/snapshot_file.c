@@ -254,6 +254,24 @@ mote_status mote_snapshot_remove(const char *directory, const char *tag,
 	return mti_snap_remove(&mti_allocator_libc, directory, tag, err);
 }
 
+mote_status mote_layout_prune(const char *directory, uint64_t *blobs,
+			      uint64_t *bytes, mote_error *err)
+{
+	struct mti_pruned pruned;
+	mote_status status;
+
+	if (!directory)
+		return null("prune layout", "directory", err);
+	status = mti_snap_prune(&mti_allocator_libc, directory, &pruned, err);
+	if (status != MOTE_OK)
+		return status;
+	if (blobs)
+		*blobs = pruned.blobs;
+	if (bytes)
+		*bytes = pruned.bytes;
+	return MOTE_OK;
+}
+
 struct listing {
 	mote_layout_fn found;
 	void *user;

@@ -53,40 +53,40 @@ int mti_os_make_folder_at(int dir, const char *name)
 	return result(mkdirat(dir, name, FOLDER_MODE));
 }
 
-static int first_other(DIR *entries, const char *except, char *name,
-		       size_t size)
+static int each_entry(DIR *entries, mti_os_name_fn found, void *user)
 {
 	const struct dirent *entry;
+	int status;
 
 	for (errno = 0; (entry = readdir(entries)) != NULL; errno = 0) {
 		if (strcmp(entry->d_name, ".") == 0 ||
-		    strcmp(entry->d_name, "..") == 0 ||
-		    strcmp(entry->d_name, except) == 0)
+		    strcmp(entry->d_name, "..") == 0)
 			continue;
-		snprintf(name, size, "%s", entry->d_name);
-		return 1;
+		status = found(user, entry->d_name);
+		if (status != 0)
+			return status;
 	}
 	return -errno;
 }
 
-int mti_os_folder_other(int dir, const char *except, char *name, size_t size)
+int mti_os_folder_each(int dir, mti_os_name_fn found, void *user)
 {
 	/* A descriptor of its own: where it stands is not shared with dir. */
 	int fd = openat(dir, ".", FOLDER);
 	DIR *entries;
-	int found;
+	int status;
 
 	if (fd < 0)
 		return -errno;
 	entries = fdopendir(fd);
 	if (!entries) {
-		found = -errno;
+		status = -errno;
 		close(fd);
-		return found;
+		return status;
 	}
-	found = first_other(entries, except, name, size);
+	status = each_entry(entries, found, user);
 	closedir(entries);
-	return found;
+	return status;
 }
 
 int mti_os_open_at(int dir, const char *name)

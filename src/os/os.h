@@ -55,8 +55,9 @@ int mti_os_make_folder(const char *path);
 int mti_os_open_folder_at(int dir, const char *name);
 int mti_os_make_folder_at(int dir, const char *name);
 int mti_os_open_at(int dir, const char *name);
-/* 1 and the name of an entry that is not except, or 0: there is none. */
-int mti_os_folder_other(int dir, const char *except, char *name, size_t size);
+/* Calls found for each entry until it does not give 0; what it gave last. */
+typedef int (*mti_os_name_fn)(void *user, const char *name);
+int mti_os_folder_each(int dir, mti_os_name_fn found, void *user);
 /* For writing; -EEXIST if anything of that name is there. */
 int mti_os_create_at(int dir, const char *name);
 /* Replaces what is at the new name. */

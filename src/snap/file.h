@@ -67,6 +67,16 @@ mote_status mti_snap_remove(const struct mti_allocator *allocator,
 			    const char *directory, const char *tag,
 			    mote_error *err);
 
+struct mti_pruned {
+	uint64_t blobs;
+	uint64_t bytes; /* that they took */
+};
+
+/* MOTE_E_SNAPSHOT, and nothing is deleted, if an entry cannot be read. */
+mote_status mti_snap_prune(const struct mti_allocator *allocator,
+			   const char *directory, struct mti_pruned *pruned,
+			   mote_error *err);
+
 /* bytes is 0 if the manifest cannot be read; tag is "" if it is none. */
 typedef int (*mti_entry_fn)(void *user, const char *tag,
 			    const struct mti_digest *digest, uint64_t bytes);

@@ -293,14 +293,24 @@ static mote_status make_blobs(struct mti_folder *folder, mote_error *err)
 	return open_blobs(folder, err);
 }
 
+/* 1 and a copy of the name of what a writer does not leave. */
+static int find_other(void *user, const char *name)
+{
+	char(*other)[256] = user;
+
+	if (strcmp(name, MTI_FILE_PARTIAL) == 0)
+		return 0;
+	snprintf(*other, sizeof(*other), "%s", name);
+	return 1;
+}
+
 /* In a folder that is empty, or in which this was broken off before. */
 static mote_status make_layout(const struct mti_folder *folder,
 			       mote_error *err)
 {
 	char other[256];
 	bool replaced;
-	int os = mti_os_folder_other(folder->dir, MTI_FILE_PARTIAL, other,
-				     sizeof(other));
+	int os = mti_os_folder_each(folder->dir, find_other, &other);
 
 	if (os < 0)
 		return os_error(folder, MTI_FILE_LAYOUT, os, err);

@@ -1,17 +1,11 @@
 /*
  * Listing a layout, and taking snapshots out of it.
- *
- * A blob is deleted if the snapshot that goes names it and nothing that
- * remains does. What remains may be of any kind: whatever in it looks like a
- * digest counts, and if something there cannot be read no blob is deleted.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "os/os.h"
+#include "snap/doomed.h"
 #include "snap/file.h"
 
 /* Of a snapshot: manifest, config, program, memory. */
@@ -119,117 +113,15 @@ mote_status mti_snap_list(const struct mti_allocator *allocator,
 
 /* ---------------------------------------------------------------- remove */
 
-struct doomed {
-	struct mti_digest blobs[BLOBS_MAX];
-	size_t count;
-};
-
-static void doom(struct doomed *doomed, const struct mti_digest *digest)
+static void doom(struct mti_doomed *doomed, const struct mti_digest *digest)
 {
 	doomed->blobs[doomed->count++] = *digest;
-}
-
-static void spare(struct doomed *doomed, const struct mti_digest *digest)
-{
-	size_t i = 0;
-
-	while (i < doomed->count) {
-		if (mti_digest_equal(&doomed->blobs[i], digest))
-			doomed->blobs[i] = doomed->blobs[--doomed->count];
-		else
-			i++;
-	}
-}
-
-/* Depth is bounded by mti_json_parse. */
-static void spare_all_in(struct doomed *doomed, const json_t *value)
-{
-	struct mti_digest digest;
-	const char *key;
-	json_t *member;
-	size_t i;
-
-	switch (json_typeof(value)) {
-	case JSON_STRING:
-		if (mti_digest_parse(json_string_value(value), &digest))
-			spare(doomed, &digest);
-		return;
-	case JSON_ARRAY:
-		for (i = 0; i < json_array_size(value); i++)
-			spare_all_in(doomed, json_array_get(value, i));
-		return;
-	case JSON_OBJECT:
-		/* The iteration does not change the object. */
-		json_object_foreach((json_t *)(uintptr_t)value, key, member)
-			spare_all_in(doomed, member);
-		return;
-	default:
-		return;
-	}
-}
-
-/* false if what an entry names cannot be found out. */
-static bool spare_entry(const struct mti_folder *folder,
-			const struct mti_index *index, size_t entry,
-			struct doomed *doomed)
-{
-	struct mti_json_reader reader = { .operation = "", .document = "" };
-	struct mti_descriptor descriptor;
-	struct mti_content bytes;
-	json_t *document;
-
-	/* Another index, say: what that leads to is not followed. */
-	if (!mti_index_descriptor(index, entry, &descriptor) ||
-	    mti_blob_read(folder, "manifest", &descriptor, MTI_JSON_MAX,
-			  &bytes, NULL) != MOTE_OK)
-		return false;
-	document = mti_json_parse(&reader, bytes.data, bytes.size);
-	mti_free(folder->allocator, bytes.data);
-	if (!document)
-		return false;
-	spare_all_in(doomed, document);
-	json_decref(document);
-	return true;
-}
-
-static void spare_remaining(const struct mti_folder *folder,
-			    const struct mti_index *index,
-			    struct doomed *doomed)
-{
-	size_t count = mti_index_count(index);
-	size_t i;
-
-	spare_all_in(doomed, index->root);
-	for (i = 0; i < count; i++)
-		if (!spare_entry(folder, index, i, doomed))
-			doomed->count = 0;
-}
-
-static mote_status delete_blobs(const struct mti_folder *folder,
-				const struct doomed *doomed, mote_error *err)
-{
-	mote_status status = MOTE_OK;
-	size_t i;
-
-	for (i = 0; i < doomed->count; i++) {
-		char hex[MTI_DIGEST_HEX_BYTES];
-		int os;
-
-		mti_digest_hex(&doomed->blobs[i], hex);
-		os = mti_os_unlink_at(folder->blobs, hex);
-		if (os < 0 && os != -ENOENT && status == MOTE_OK)
-			status = mti_error_os(
-				err, MOTE_E_OS, folder->operation, -os,
-				"%.200s: the tag is gone, but blob %s is not",
-				folder->path, hex);
-	}
-	return status;
 }
 
 /* What goes with the snapshot if nothing else wants it. */
 static mote_status doom_entry(const struct mti_folder *folder,
 			      const struct mti_descriptor *descriptor,
-			      const char *tag, struct doomed *doomed,
+			      const char *tag, struct mti_doomed *doomed,
 			      mote_error *err)
 {
 	struct mti_manifest manifest;
@@ -258,7 +150,8 @@ static mote_status remove_from(const struct mti_folder *folder,
 	struct mti_json_reader reader = { .operation = folder->operation,
 					  .document = MTI_FILE_INDEX,
 					  .err = err };
-	struct doomed doomed = { .count = 0 };
+	struct mti_digest blobs[BLOBS_MAX];
+	struct mti_doomed doomed = { .blobs = blobs };
 	struct mti_descriptor descriptor;
 	mote_status status;
 	bool replaced;
@@ -279,8 +172,14 @@ static mote_status remove_from(const struct mti_folder *folder,
 	status = mti_index_store(folder, index, &replaced, err);
 	if (status != MOTE_OK)
 		return status;
-	spare_remaining(folder, index, &doomed);
-	return delete_blobs(folder, &doomed, err);
+	/* What cannot be read may name any of them. */
+	if (mti_doomed_spare(&doomed, folder, index) !=
+	    mti_index_count(index))
+		return MOTE_OK;
+	status = mti_doomed_delete(&doomed, folder, NULL, err);
+	if (status != MOTE_OK)
+		mti_error_prefix(err, "the tag is gone: ");
+	return status;
 }
 
 mote_status mti_snap_remove(const struct mti_allocator *allocator,

@@ -227,6 +227,24 @@ for command in inspect 'snapshot verify'; do
 	run $command "$scratch/big:x"
 	status 0
 done
+# What a tag named before goes.
+run snapshot prune "$scratch/big"
+status 0
+out "$scratch/big: removed 0 blobs, 0 B$nl"
+run snapshot save "$scratch/big:x" "$counter" Count 4
+run snapshot prune --json "$scratch/big"
+status 0
+json null error
+json 4 blobs
+before=$("$JSONGET" bytes <"$scratch/out")
+[ "$before" -gt 4096 ] || complain 'bytes' 'some' "$before"
+run run --snapshot "$scratch/big:x" Count 1
+out "5$nl"
+run snapshot prune "$scratch/big:x"
+status 2
+err_has "has a tag; write DIR$nl"
+run snapshot prune "$scratch/none"
+status 6
 # Somebody forgot --snapshot.
 run run "$layout:five" Count 1
 status 6

@@ -355,6 +355,64 @@ static void test_load_fails(void **state)
 	}
 }
 
+static mote_status prune(void)
+{
+	struct mti_pruned pruned;
+
+	return mti_snap_prune(&sample.memory.allocator, sample.layout, &pruned,
+			      &err);
+}
+
+/* "b" twice: of the first one three blobs are left. */
+static void save_again(void)
+{
+	snap_sample_set_delta(&sample, next_byte++);
+	snap_sample_saved(&sample, "b");
+	snap_sample_set_delta(&sample, next_byte++);
+	snap_sample_saved(&sample, "b");
+}
+
+static bool prune_with_failure(const char *function, size_t number, int error)
+{
+	size_t descriptors = snap_descriptors();
+	size_t live = sample.memory.live;
+	mote_status status;
+
+	inject(function, number, error);
+	status = prune();
+	inject_nothing();
+	if (!is_expected(status))
+		fail_msg("%s %zu, errno %d: %s: %s", function, number, error,
+			 mote_status_name(status), err.text);
+	assert_int_equal(snap_descriptors(), descriptors);
+	assert_int_equal(sample.memory.live, live);
+	assert_true(is_there("a") && is_there("b"));
+	return injected.failed > 0;
+}
+
+static void test_prune_fails(void **state)
+{
+	struct files_count two;
+	size_t number;
+	size_t i;
+
+	(void)state;
+	snap_sample_set_delta(&sample, 0);
+	snap_sample_saved(&sample, "a");
+	snap_sample_set_delta(&sample, 1);
+	snap_sample_saved(&sample, "b");
+	two = files_blobs(sample.layout);
+	for (i = 0; i < COUNT(functions); i++) {
+		for (number = 1; number < NUMBERS_MAX; number++) {
+			save_again();
+			if (!prune_with_failure(functions[i], number, EIO))
+				break;
+		}
+		assert_int_equal(prune(), MOTE_OK);
+		assert_int_equal(files_blobs(sample.layout).files, two.files);
+	}
+}
+
 /* The files of a snapshot that is loaded are cut short. */
 static void test_file_shrinks(void **state)
 {
@@ -510,6 +568,59 @@ static void test_removal_is_killed(void **state)
 	assert_true(number > 10);
 }
 
+/* Of a save that was killed nothing is left then, or all of it is there. */
+static void test_prune_after_kill(void **state)
+{
+	struct files_count one;
+	bool killed = true;
+	size_t left = 0;
+	size_t number;
+
+	(void)state;
+	snap_sample_set_delta(&sample, 0);
+	snap_sample_saved(&sample, "a");
+	one = files_blobs(sample.layout);
+	for (number = 1; killed; number++) {
+		size_t count;
+		bool there;
+
+		assert_true(number < NUMBERS_MAX);
+		snap_sample_set_delta(&sample, (uint8_t)number);
+		killed = killed_at(number, save_b);
+		there = is_there("b");
+		count = files_blobs(sample.layout).files;
+		assert_int_equal(prune(), MOTE_OK);
+		left += count - files_blobs(sample.layout).files;
+		assert_int_equal(is_there("b"), there);
+		if (there)
+			assert_int_equal(remove_b(), MOTE_OK);
+		assert_int_equal(files_blobs(sample.layout).files, one.files);
+	}
+	assert_true(left > 10);
+}
+
+static void test_prune_is_killed(void **state)
+{
+	struct files_count two;
+	bool killed = true;
+	size_t number;
+
+	(void)state;
+	snap_sample_set_delta(&sample, 0);
+	snap_sample_saved(&sample, "a");
+	snap_sample_set_delta(&sample, 1);
+	snap_sample_saved(&sample, "b");
+	two = files_blobs(sample.layout);
+	for (number = 1; killed; number++) {
+		assert_true(number < NUMBERS_MAX);
+		save_again();
+		killed = killed_at(number, prune);
+		assert_true(is_there("a") && is_there("b"));
+	}
+	assert_int_equal(files_blobs(sample.layout).files, two.files);
+	assert_true(number > 10);
+}
+
 /* ------------------------------------------------------------- full disk */
 
 /* In a child: a file system of its own, and too small. */
@@ -635,6 +746,9 @@ int main(void)
 		TEST(test_order),
 		TEST(test_save_is_killed),
 		TEST(test_removal_is_killed),
+		TEST(test_prune_fails),
+		TEST(test_prune_after_kill),
+		TEST(test_prune_is_killed),
 		TEST(test_full_disk),
 		TEST(test_no_json_memory),
 	};

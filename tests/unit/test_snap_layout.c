@@ -553,6 +553,113 @@ static void test_remove_is_careful(void **state)
 	assert_int_equal(file_count(), count);
 }
 
+/* others: bytes that go and are no blob's. */
+static void expect_pruned(uint64_t blobs, uint64_t others)
+{
+	struct files_count before = files_blobs(sample.layout);
+	struct mti_pruned pruned;
+
+	assert_int_equal(mti_snap_prune(&sample.memory.allocator, sample.layout,
+					&pruned, &err),
+			 MOTE_OK);
+	assert_int_equal(pruned.blobs, blobs);
+	assert_int_equal(pruned.bytes + others,
+			 before.bytes - files_blobs(sample.layout).bytes);
+}
+
+static void put_blob(const char *name)
+{
+	char *path = files_path(sample.layout, "blobs/sha256/%s", name);
+
+	files_write(path, "left", 4);
+	free(path);
+}
+
+/* What tags named before, and what others and killed saves have left. */
+static void test_prune(void **state)
+{
+	static const char digest[] = "00112233445566778899aabbccddeeff"
+				     "00112233445566778899aabbccddeeff";
+	struct mti_loaded loaded;
+	struct files_count both;
+	char name[MTI_DIGEST_HEX_BYTES];
+	int i;
+
+	(void)state;
+	snap_sample_saved(&sample, "base");
+	expect_pruned(0, 0);
+	snap_sample_set_delta(&sample, 0x10);
+	snap_sample_saved(&sample, "delta");
+	both = files_blobs(sample.layout);
+	snap_sample_set_delta(&sample, 0x20);
+	snap_sample_saved(&sample, "delta");
+	/* Manifest and delta: the config is as it was. */
+	expect_pruned(2, 0);
+	assert_int_equal(files_blobs(sample.layout).bytes, both.bytes);
+	snap_sample_expect(&sample, "delta");
+	assert_int_equal(snap_sample_load(&sample, "base", true, false,
+					  &loaded, &err),
+			 MOTE_OK);
+	mti_loaded_fini(&loaded);
+	/* More than there is room for at once; and what is nobody's. */
+	for (i = 0; i < 150; i++) {
+		snprintf(name, sizeof(name), "%s", digest);
+		snprintf(name, sizeof(name), "%03d%s", i, digest + 3);
+		put_blob(name);
+	}
+	put_blob(".mote-partial");
+	put_blob("README");
+	put_blob("00112233445566778899AABBCCDDEEFF00112233445566778899aabbccdd");
+	expect_pruned(150, 4);
+	assert_int_equal(files_blobs(sample.layout).files, both.files + 2);
+	snap_sample_expect(&sample, "delta");
+}
+
+static void expect_not_pruned(const char *text)
+{
+	struct mti_pruned pruned;
+	size_t count = file_count();
+
+	assert_int_equal(mti_snap_prune(&sample.memory.allocator, sample.layout,
+					&pruned, &err),
+			 MOTE_E_SNAPSHOT);
+	assert_non_null(strstr(err.text, text));
+	assert_int_equal(file_count(), count);
+}
+
+/* A manifest that is missing or changed may lead anywhere. */
+static void test_prune_is_careful(void **state)
+{
+	struct documents documents;
+	char *path;
+
+	(void)state;
+	snap_sample_saved(&sample, "a");
+	snap_sample_set_delta(&sample, 0x10);
+	snap_sample_saved(&sample, "b");
+	documents_open(&documents, sample.layout, "b");
+	path = files_blob(sample.layout,
+			  documents_at(documents.index, "manifests[1]"));
+	documents_close(&documents);
+	/* As long as it was, and no word of its layers. */
+	{
+		size_t size;
+		char *text = files_read(path, &size);
+		char *layers = strstr(text, "\"layers\"");
+
+		assert_non_null(layers);
+		memcpy(strstr(layers, "sha256:"), "sha257:", 7);
+		files_write(path, text, size);
+		free(text);
+	}
+	expect_not_pruned("index.json: manifests[1] cannot be read");
+	assert_int_equal(unlink(path), 0);
+	expect_not_pruned("index.json: manifests[1] cannot be read");
+	free(path);
+	assert_int_equal(drop("b"), MOTE_OK);
+	expect_pruned(2, 0);
+}
+
 /* A snapshot that is in use goes on, whatever becomes of its files. */
 static void test_live_mapping(void **state)
 {
@@ -627,6 +734,8 @@ int main(void)
 		TEST(test_list),
 		TEST(test_remove),
 		TEST(test_remove_is_careful),
+		TEST(test_prune),
+		TEST(test_prune_is_careful),
 		TEST(test_live_mapping),
 		TEST(test_save_loaded),
 	};
