@@ -38,9 +38,20 @@ static size_t put_code(char *out, uint32_t code)
 	return length;
 }
 
-/* One character or broken byte; 0 if the rest of a character is to come. */
-static size_t take(const char *data, size_t size, char *out, size_t *made)
+/* Newline and tab, as C writes them. */
+static size_t put_blank(char *out, uint32_t code)
 {
+	out[0] = '\\';
+	out[1] = code == '\n' ? 'n' : 't';
+	return 2;
+}
+
+/* One character or broken byte; 0 if the rest of a character is to come. */
+static size_t take(const struct cli_filter *filter, const char *data,
+		   size_t size, char *out, size_t *made)
+{
+	bool blank;
+
 	uint32_t code = 0;
 	int length = cli_utf8_next(data, size, &code);
 
@@ -50,7 +61,10 @@ static size_t take(const char *data, size_t size, char *out, size_t *made)
 		*made = put_byte(out, data[0]);
 		return 1;
 	}
-	if (cli_code_unsafe(code) && code != '\n' && code != '\t') {
+	blank = code == '\n' || code == '\t';
+	if (blank && filter->one_line) {
+		*made = put_blank(out, code);
+	} else if (cli_code_unsafe(code) && !blank) {
 		*made = put_code(out, code);
 	} else {
 		memcpy(out, data, (size_t)length);
@@ -70,8 +84,8 @@ static size_t take_partial(struct cli_filter *filter, const char *data,
 
 	while (filter->partial_size > 0) {
 		size_t length = 0;
-		size_t taken = take(filter->partial, filter->partial_size,
-				    out + *made, &length);
+		size_t taken = take(filter, filter->partial,
+				    filter->partial_size, out + *made, &length);
 
 		if (taken == 0) {
 			if (used == size)
@@ -95,8 +109,8 @@ size_t cli_filter_run(struct cli_filter *filter, const char *data, size_t size,
 
 	while (done < size) {
 		size_t length = 0;
-		size_t taken =
-			take(data + done, size - done, out + made, &length);
+		size_t taken = take(filter, data + done, size - done,
+				    out + made, &length);
 
 		if (taken == 0) {
 			filter->partial_size = size - done;

@@ -61,25 +61,6 @@ static void start_line(struct cli_output *output, struct cli_text *line)
 	output->out.mid_line = false;
 }
 
-/* One line, whatever is in it. */
-static void add_span(struct cli_text *line, mote_span span)
-{
-	const char *at = span.data;
-	size_t size = span.size;
-
-	while (size > 0) {
-		const char *end = memchr(at, '\n', size);
-		size_t part = end ? (size_t)(end - at) : size;
-
-		cli_text_clean(line, at, part);
-		if (end)
-			cli_text_add(line, "\\n");
-		part += end != NULL;
-		at += part;
-		size -= part;
-	}
-}
-
 static const char *paint(const struct cli_observe *observe, const char *colour)
 {
 	return observe->colour ? colour : "";
@@ -108,12 +89,12 @@ static void show(void *user, const mote_log_record *record)
 		     paint(observe, levels[record->level].colour),
 		     levels[record->level].name, paint(observe, CLI_PLAIN),
 		     paint(observe, CLI_BOLD));
-	add_span(&line, record->module);
+	cli_text_clean(&line, record->module.data, record->module.size);
 	cli_text_add(&line, "%s: ", paint(observe, CLI_PLAIN));
-	add_span(&line, record->text);
+	cli_text_clean(&line, record->text.data, record->text.size);
 	if (record->file.size > 0) {
 		cli_text_add(&line, " (");
-		add_span(&line, record->file);
+		cli_text_clean(&line, record->file.data, record->file.size);
 		cli_text_add(&line, ":%u)", record->line);
 	}
 	buffer[line.used] = '\n';

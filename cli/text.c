@@ -52,6 +52,7 @@ void cli_text_clean(struct cli_text *text, const char *data, size_t size)
 	char out[CLI_FILTER_OUT(CLI_FILTER_CHUNK)];
 	size_t length;
 
+	filter.one_line = true;
 	while (size > 0) {
 		size_t part = size < CLI_FILTER_CHUNK ? size : CLI_FILTER_CHUNK;
 

@@ -21,8 +21,9 @@ void cli_text_add(struct cli_text *text, const char *format, ...)
 	MOTE_PRINTF(2, 3);
 
 /*
- * Adds untrusted bytes as something safe to show: what could steer a
- * terminal and what is not UTF-8 becomes "\x1b" or "\u202e".
+ * Adds untrusted bytes as something safe to show within a line: what could
+ * steer a terminal and what is not UTF-8 becomes "\x1b" or "\u202e", a newline
+ * "\n".
  */
 void cli_text_clean(struct cli_text *text, const char *data, size_t size);
 

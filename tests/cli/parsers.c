@@ -529,8 +529,9 @@ static void test_text(void **state)
 	cli_text_quote(&text, longer);
 	assert_int_equal(text.used, 1 + 64 + 3 + 1);
 	cli_text_init(&text, quoted, sizeof(quoted));
-	cli_text_quote(&text, "a\nb\033");
-	assert_string_equal(quoted, "'a\nb\\x1b'");
+	/* Not on a line of its own, whoever named it. */
+	cli_text_quote(&text, "a\nb\tc\033");
+	assert_string_equal(quoted, "'a\\nb\\tc\\x1b'");
 }
 
 static void test_spread(void **state)

@@ -212,7 +212,7 @@ for command in run inspect; do
 	esac
 	run $command "$(printf 'no\nfile\033')"
 	status 6
-	err "mote $command: no${nl}file\\x1b: No such file or directory$nl"
+	err "mote $command: no\\nfile\\x1b: No such file or directory$nl"
 done
 echo 'int main(void) { return 0; }' >"$scratch/text"
 run inspect "$scratch/text"
