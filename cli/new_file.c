@@ -72,7 +72,9 @@ bool cli_new_file_open(struct cli_new_file *file, const char *option,
 		return cannot(option, path, "not a regular file", failure);
 	if (same_file(&st, guest))
 		return cannot(option, path, "that is the guest", failure);
-	if (fcntl(file->fd, F_SETFL, 0) < 0)
+	/* It has the guest's secrets; one that is there may be anybody's. */
+	if (fcntl(file->fd, F_SETFL, 0) < 0 ||
+	    (is_core && fchmod(file->fd, 0600) < 0))
 		return cannot(option, path, strerror(errno), failure);
 	return true;
 }

@@ -146,10 +146,12 @@ mote_status mti_sandbox_call(mote_sandbox *box, const char *name,
 	if (message.head.kind == MOTE_MESSAGE_ERROR) {
 		mti_metric_count(&box->observe, MTI_METRIC_GUEST_ERRORS, 1);
 		mti_usage_correct(box, MOTE_E_GUEST_ERROR);
-		return mti_error_guest(err, MOTE_E_GUEST_ERROR,
-				       message.head.code,
-				       message.values[0].as.string.data,
-				       message.values[0].as.string.size);
+		status = mti_error_guest(&box->last.error, MOTE_E_GUEST_ERROR,
+					 message.head.code,
+					 message.values[0].as.string.data,
+					 message.values[0].as.string.size);
+		mti_error_copy(err, &box->last.error);
+		return status;
 	}
 	if (result)
 		*result = message.values[0];

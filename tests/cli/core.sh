@@ -42,6 +42,13 @@ run core --json "$core"
 json ABORT fault kind
 json Abort backtrace 0 function
 
+# It is for its owner alone, also where there was one for all.
+chmod 644 "$core"
+run run --core "$core" "$trouble" Abort
+checks=$((checks + 1))
+mode=$(stat -c %a "$core")
+[ "$mode" = 600 ] || complain 'the mode of the core' 600 "$mode"
+
 # What to type is there for a shell to read, whatever the name.
 run run --core "$scratch/a core's" "$trouble" WriteNull
 err_has "to see it: mote core '$scratch/a core'\\''s'$nl"

@@ -247,6 +247,13 @@ static void test_ready(void **state)
 	assert_string_equal(info.function, "Add");
 	compare_memory(core, box, &info);
 	mote_core_close(core);
+	vm_expect(mote_call(box, "Refuse", NULL, 0, NULL, &vm.err),
+		  MOTE_E_GUEST_ERROR, &vm.err);
+	core = dump(box, &file, &info);
+	assert_int_equal(info.status, MOTE_E_GUEST_ERROR);
+	assert_int_equal(info.signal, 0);
+	assert_string_equal(info.text, "no such item");
+	mote_core_close(core);
 	/* It can still be kept, broken, and put back. */
 	vm_expect(mote_snapshot_take(box, &snapshot, &vm.err), MOTE_OK,
 		  &vm.err);

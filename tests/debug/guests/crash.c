@@ -244,3 +244,9 @@ MOTE_EXPORT(i32, Add, (i32, a), (i32, b))
 {
 	return a + b;
 }
+
+MOTE_EXPORT(i32, Refuse, void)
+{
+	mote_fail(7, "no such item");
+	return 0;
+}
