@@ -470,6 +470,11 @@ void mti_debug_end(mote_sandbox *box, mote_status status)
 	};
 
 	mti_debug_lift(box);
+	/* A core shows what gdb did: not a guest's that failed by itself. */
+	if (debug->changed && debug->fatal == MTI_GDB_SIGNONE)
+		(void)mti_ops_of(box)->machine_set(box->vm, &debug->machine,
+						   NULL);
+	debug->changed = false;
 	if (status == MOTE_OK && !exited)
 		return;
 	if (exited)

@@ -105,7 +105,8 @@ gone
 # One that the user has named is not left, either.
 for number in INT TERM; do
 	begin run --gdb "unix:$scratch/here" cli-program.elf -- one
-	kill -"$number" "$pid"
+	# timeout may be in fork() still, for all it knows, and would go alone.
+	kill -"$number" "$(pgrep -P "$pid")"
 	end
 	checks=$((checks + 1))
 	[ ! -e "$scratch/here" ] || complain 'the socket is' gone 'there'

@@ -18,7 +18,8 @@
 
 #include "client.h"
 #include "place.h"
-#include "sandbox/types.h"
+#include "arch/amd64/trap.h"
+#include "sandbox/sandbox.h"
 
 #define PAGE 4096
 
@@ -99,6 +100,9 @@ static void *cancel_stopped(void *argument)
 	struct client *client = argument;
 
 	client_expect(client_ask(client, "?"), "T05");
+	/* RBX, after a step. */
+	client_expect(client_ask(client, "s"), "T05");
+	client_expect(client_ask(client, "P1=3412000000000000"), "OK");
 	cancel();
 	client_expect(client_receive(client), NULL);
 	client_close(client);
@@ -108,6 +112,7 @@ static void *cancel_stopped(void *argument)
 static void test_cancel_stopped(void **state)
 {
 	const mote_sandbox_options options = gdb_options();
+	uint64_t general[MOTE_FAULT_REGISTERS_MAX];
 	pthread_t thread;
 
 	(void)state;
@@ -116,6 +121,11 @@ static void test_cancel_stopped(void **state)
 	vm_expect(call_sum(), MOTE_E_CANCELLED, &vm.err);
 	vm_expect_text(&vm.err, "the call was cancelled");
 	gdb_join(thread);
+	/* As gdb left it, but for the flag of the step. */
+	vm_expect(mti_inspect_registers(box, general, &vm.err), MOTE_OK,
+		  &vm.err);
+	assert_int_equal(general[MTI_RBX], 0x1234);
+	assert_int_equal(general[MTI_RFLAGS] & 0x100, 0);
 	assert_int_equal(mote_interrupt_cancel(handle), 0);
 	restore();
 	gdb_expect_sum(&vm, box);
