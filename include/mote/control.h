@@ -40,7 +40,8 @@ MOTE_API int mote_host_call_cancelled(const mote_host_call *call);
 
 /*
  * What the last call, or the call in progress, used. cpu_ns, host_ns and
- * pages_written are 0 without MOTE_SANDBOX_CALL_STATS.
+ * pages_written are 0 without MOTE_SANDBOX_CALL_STATS, but for pages_written
+ * with a limit of growth, and cpu_ns after MOTE_E_CPU_TIME.
  */
 typedef struct mote_call_stats {
 	uint32_t struct_size;

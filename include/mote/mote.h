@@ -446,11 +446,12 @@ typedef struct mote_sandbox_options {
 	uint64_t max_log_bytes; /* per call; default 1 MiB */
 	/*
 	 * Memory that a call may take: whole pages that the sandbox has not
-	 * written before, also of private mappings. A restore keeps pages,
-	 * unless this limit was passed. Default: all that there is. Looked at
-	 * when the guest exits and when it has written to some thousand new
-	 * pages, or where the hypervisor does not report these and with
-	 * private mappings, every few milliseconds.
+	 * written before, also of private mappings. With this limit restores
+	 * give pages back, as with MOTE_SANDBOX_FRESH_PAGES: else a call would
+	 * have those of earlier ones for nothing. Default: all that there is.
+	 * Looked at when the guest exits and when it has written to some
+	 * thousand new pages, or where the hypervisor does not report these and
+	 * with private mappings, every few milliseconds.
 	 */
 	uint64_t max_growth_bytes;
 	mote_log_fn log; /* NULL: records are dropped */

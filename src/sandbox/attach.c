@@ -8,6 +8,7 @@
 #include "mem/check.h"
 #include "sandbox/mapping.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/usage.h"
 
 /* Of restores: see put_back. */
 #define SETTLE_PAGES 256u
@@ -44,6 +45,16 @@ static void make_settings(mote_sandbox *box)
 	mti_observe_control(box);
 }
 
+/*
+ * Where growth is limited, what calls before a restore have written is not to
+ * be had for nothing by those after it.
+ */
+static bool wants_fresh_pages(const mote_sandbox *box)
+{
+	return (box->flags & MOTE_SANDBOX_FRESH_PAGES) ||
+	       mti_growth_is_limited(box);
+}
+
 mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 			       struct mti_store *store, mote_error *err)
 {
@@ -51,8 +62,7 @@ mote_status mti_sandbox_attach(mote_sandbox *box, struct mti_template *template,
 	mote_status status;
 
 	status = mti_seat_get(box->image->engine, template, store,
-			      box->flags & MOTE_SANDBOX_FRESH_PAGES, &seat,
-			      err);
+			      wants_fresh_pages(box), &seat, err);
 	if (status != MOTE_OK)
 		return status;
 	mti_metric_count(&box->observe,
@@ -201,7 +211,7 @@ mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 
 	mti_sandbox_changed(box);
 	if (!box->memory.mapped || store != box->store ||
-	    (box->flags & MOTE_SANDBOX_FRESH_PAGES) ||
+	    wants_fresh_pages(box) ||
 	    (box->memory.cow && box->memory.cow->edited) ||
 	    mti_sandbox_collect(box, NULL) != MOTE_OK) {
 		status = remap(box, store, err);

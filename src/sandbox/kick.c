@@ -156,6 +156,13 @@ static uint64_t guess_cpu_clock(uint64_t now_ns, uint64_t slack_ns)
 	return self.cpu_ns + (now_ns - self.cpu_at_ns);
 }
 
+uint64_t mti_kick_cpu_ns(const struct mti_kick *call)
+{
+	return call->cpu_start_ns != 0 && self.cpu_ns > call->cpu_start_ns ?
+		       self.cpu_ns - call->cpu_start_ns :
+		       0;
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -290,11 +297,11 @@ static void set_limits(struct mti_kick *call, uint64_t now_ns,
 	call->deadline_ns = call->own_deadline_ns;
 	call->check_ns = call->own_deadline_ns;
 	call->cpu_end_ns = UINT64_MAX;
+	call->cpu_start_ns = 0;
 	if (limits->cpu_ns < limits->deadline_ns) {
-		call->cpu_end_ns =
-			guess_cpu_clock(now_ns,
-					limits->cpu_ns / CPU_SLACK_PART) +
-			limits->cpu_ns;
+		call->cpu_start_ns = guess_cpu_clock(
+			now_ns, limits->cpu_ns / CPU_SLACK_PART);
+		call->cpu_end_ns = call->cpu_start_ns + limits->cpu_ns;
 		call->check_ns = now_ns + limits->cpu_ns;
 	}
 	if (!outer)

@@ -95,6 +95,7 @@ struct mti_kick {
 
 	struct mti_kick_limits limits;
 	uint64_t own_deadline_ns; /* monotonic */
+	uint64_t cpu_start_ns; /* about; 0: CPU time has no own limit */
 	/* These: also those of the calls around it, on the same thread. */
 	uint64_t deadline_ns;
 	uint64_t cpu_end_ns; /* of the thread's CPU clock */
@@ -113,6 +114,12 @@ struct mti_kick {
 mote_status mti_kick_begin(struct mti_kick *call, uint64_t now_ns,
 			   const struct mti_kick_limits *limits,
 			   mote_error *err);
+
+/*
+ * The CPU time that it had used when a limit of that was last looked at; 0 if
+ * it has none of its own.
+ */
+uint64_t mti_kick_cpu_ns(const struct mti_kick *call);
 
 /* Whether it was cancelled. It cannot be from now on. */
 bool mti_kick_end(struct mti_kick *call);

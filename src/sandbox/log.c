@@ -51,15 +51,20 @@ static void take(mote_sandbox *box, const struct mote_abi_log *head,
 		.line = head->line,
 	};
 
+	uint64_t begun_ns;
+
 	record.text = take_text(&data, head->text_size, text, sizeof(text));
 	record.module =
 		take_text(&data, head->module_size, module, sizeof(module));
 	record.file = take_text(&data, head->file_size, file, sizeof(file));
-	if (wants(box, record.level, module, record.module.size) &&
-	    mti_rate_take(&box->observe.rate, box->observe.now_ns))
-		deliver(box, &record);
-	else
+	if (!wants(box, record.level, module, record.module.size) ||
+	    !mti_rate_take(&box->observe.rate, box->observe.now_ns)) {
 		mti_metric_count(&box->observe, MTI_METRIC_LOG_DROPPED, 1);
+		return;
+	}
+	begun_ns = mti_usage_host_begin(box);
+	deliver(box, &record);
+	mti_usage_host_end(box, begun_ns);
 }
 
 mote_status mti_log_take(mote_sandbox *box, const uint8_t *data, size_t size,

@@ -12,11 +12,6 @@
 /* Looking takes this part of the time at most. */
 #define LOOK_PART 4
 
-static bool growth_is_limited(const mote_sandbox *box)
-{
-	return box->limits.growth_bytes != UINT64_MAX;
-}
-
 /*
  * Pages that were written, but for page tables: with nested paging the CPU
  * counts as writing to those it walks, with shadow paging it does not.
@@ -43,7 +38,7 @@ static bool has_copies(const mote_sandbox *box)
 /* No hypervisor reports pages of mappings. */
 static bool must_look(const mote_sandbox *box)
 {
-	return growth_is_limited(box) &&
+	return mti_growth_is_limited(box) &&
 	       (!mti_ops_of(box)->tracks(box->vm) || has_copies(box));
 }
 
@@ -111,7 +106,7 @@ void mti_usage_begin(mote_sandbox *box, uint64_t now_ns)
 	box->usage.output_left = box->limits.output_bytes;
 	box->usage.log_left = box->limits.log_bytes;
 	box->usage.pages_written = 0;
-	if (box->usage.measured || growth_is_limited(box))
+	if (box->usage.measured || mti_growth_is_limited(box))
 		box->usage.pages_before = count_written(box) + mapped(box);
 	box->usage.before = box->stats;
 	box->usage.record = (mote_call_stats){
@@ -165,8 +160,6 @@ static mote_status check_growth(mote_sandbox *box, mote_error *err)
 
 	if (bytes <= box->limits.growth_bytes)
 		return MOTE_OK;
-	/* Restored, it starts without what it was not allowed to take. */
-	box->memory.dirty.lost = true;
 	return mti_error_set(err, MOTE_E_GROWTH, "run guest",
 			     "the call took %llu bytes of memory, more than "
 			     "max_growth_bytes, %llu",
@@ -179,7 +172,7 @@ mote_status mti_usage_growth(mote_sandbox *box, mote_error *err)
 	mote_status status;
 	uint64_t start_ns;
 
-	if (!growth_is_limited(box))
+	if (!mti_growth_is_limited(box))
 		return MOTE_OK;
 	if (must_look(box)) {
 		start_ns = mti_os_monotonic_ns();
@@ -194,11 +187,14 @@ mote_status mti_usage_growth(mote_sandbox *box, mote_error *err)
 mote_status mti_usage_end(mote_sandbox *box, mote_status status,
 			  mote_error *err)
 {
-	bool limited = status == MOTE_OK && growth_is_limited(box);
+	bool limited = status == MOTE_OK && mti_growth_is_limited(box);
 	mote_status counted = MOTE_OK;
 
 	box->observe.now_ns = mti_os_monotonic_ns();
 	read_clocks(box, box->observe.now_ns, &box->usage.record);
+	/* The clock is not read for it, but it has been. */
+	if (status == MOTE_E_CPU_TIME && !box->usage.measured)
+		box->usage.record.cpu_ns = mti_kick_cpu_ns(&box->kick);
 	/* If it fails, and nothing is limited, only a restore takes longer. */
 	if (limited || box->usage.measured)
 		counted = count_pages(box, limited ? err : NULL);

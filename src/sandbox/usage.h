@@ -7,6 +7,11 @@
 
 #include "sandbox/types.h"
 
+static inline bool mti_growth_is_limited(const mote_sandbox *box)
+{
+	return box->limits.growth_bytes != UINT64_MAX;
+}
+
 /*
  * Before mti_kick_begin. Where the hypervisor does not report pages, a guest
  * whose growth is limited leaves every few milliseconds, to be looked at.

@@ -106,6 +106,8 @@ static void test_cpu_time(void **state)
 		begun = cpu_ns();
 		expect_cpu_time(call(loops[i]));
 		vm_expect_text(&vm.err, "40 ms");
+		/* Also without MOTE_SANDBOX_CALL_STATS. */
+		assert_true(call_stats().cpu_ns >= 40 * MS);
 		assert_true(cpu_ns() - begun >= 40 * MS);
 		close_box();
 	}
@@ -533,6 +535,10 @@ static void test_growth(void **state)
 			  &vm.err);
 		vm_expect(fill(600, 80), MOTE_OK, &vm.err);
 	}
+	/* What was written before a restore is not had for nothing. */
+	vm_expect(mote_sandbox_restore(box, snapshot, &vm.err), MOTE_OK,
+		  &vm.err);
+	vm_expect(fill(600, 160), MOTE_E_GROWTH, &vm.err);
 	mote_snapshot_unref(snapshot);
 	close_box();
 }

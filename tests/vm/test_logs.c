@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mote/control.h>
 #include <mote/observe.h>
 
 #include "harness/unit.h"
 #include "harness/vm.h"
+#include "os/os.h"
 #include "vm/villain.h"
 
 #define RECORDS_MAX 4096
@@ -417,6 +419,34 @@ static void use_box(void *user, const mote_log_record *record)
 			 MOTE_E_STATE);
 }
 
+/* So long that a coarse clock sees it. */
+static void dawdle(void *user, const mote_log_record *record)
+{
+	uint64_t end = mti_os_monotonic_ns() + 5000000;
+
+	(void)record;
+	(void)user;
+	while (mti_os_monotonic_ns() < end)
+		;
+}
+
+/* As any other callback. */
+static void test_callback_time(void **state)
+{
+	mote_sandbox_options options = options_for("watched=error,off");
+	mote_call_stats stats = MOTE_CALL_STATS_INIT;
+
+	(void)state;
+	options.log = dawdle;
+	options.flags = MOTE_SANDBOX_CALL_STATS;
+	open_box(&options);
+	call("LogLevels", MOTE_OK);
+	vm_expect(mote_sandbox_get_call_stats(box, &stats, &vm.err), MOTE_OK,
+		  &vm.err);
+	assert_in_range(stats.host_ns, 5000000, stats.wall_ns);
+	close_box();
+}
+
 static void free_box(void *user, const mote_log_record *record)
 {
 	(void)record;
@@ -550,6 +580,7 @@ int main(void)
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_callback),
+		cmocka_unit_test(test_callback_time),
 		cmocka_unit_test(test_lies),
 	};
 	int skip = vm_require();
