@@ -145,3 +145,8 @@ int mti_os_lock(int fd)
 	} while (status < 0 && errno == EINTR);
 	return result(status);
 }
+
+void mti_os_unlock(int fd)
+{
+	(void)flock(fd, LOCK_UN);
+}

@@ -46,7 +46,7 @@ int64_t mti_os_pread(int fd, void *buffer, size_t size, uint64_t offset);
 int64_t mti_os_next_data(int fd, uint64_t offset, uint64_t size);
 
 /*
- * The next eleven: files.c. Names are single components below the folder dir.
+ * The next twelve: files.c. Names are single components below the folder dir.
  */
 /* A folder that is there; links in the path are followed. */
 int mti_os_open_folder(const char *path);
@@ -67,6 +67,8 @@ int mti_os_unlink_at(int dir, const char *name);
 int mti_os_sync(int fd);
 /* Waits until no other open file of that folder holds the lock. */
 int mti_os_lock(int fd);
+/* Also if other processes have the same open file, or if fd is negative. */
+void mti_os_unlock(int fd);
 
 /* An anonymous file of that size, close-on-exec, that may be sealed. */
 int mti_os_memfd(const char *name, uint64_t size);

@@ -73,7 +73,8 @@ void mti_folder_init(struct mti_folder *folder, const char *path,
 void mti_folder_fini(struct mti_folder *folder)
 {
 	mti_os_close(folder->blobs);
-	/* Gives the lock up. */
+	/* Closing would not do: a child of fork() may have it, too. */
+	mti_os_unlock(folder->dir);
 	mti_os_close(folder->dir);
 	folder->blobs = -1;
 	folder->dir = -1;

@@ -308,8 +308,12 @@ static mote_status open_memory(struct loader *loader, uint32_t layer,
 		mti_os_close(fd);
 		return status;
 	}
-	return mti_backing_new(loader->load->allocator, fd, descriptor->size,
-			       backing, loader->err);
+	status = mti_backing_new(loader->load->allocator, fd, descriptor->size,
+				 backing, loader->err);
+	if (status == MOTE_OK)
+		/* A save finds out if it has been changed. */
+		mti_digest_note(*backing, &descriptor->digest);
+	return status;
 }
 
 /* The layers are there, so that extents can be held against them. */

@@ -65,7 +65,10 @@ static enum found read_manifest(const struct mti_folder *folder,
 	if (mti_blob_read(folder, "manifest", descriptor, MTI_JSON_MAX, &bytes,
 			  NULL) != MOTE_OK)
 		return FOUND_BROKEN;
-	found = look_at(&bytes, manifest);
+	found = mti_blob_check(folder, "manifest", descriptor, &bytes, NULL) ==
+				MOTE_OK ?
+			look_at(&bytes, manifest) :
+			FOUND_BROKEN;
 	mti_free(folder->allocator, bytes.data);
 	return found;
 }

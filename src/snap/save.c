@@ -125,8 +125,8 @@ static bool known_digest(struct mti_backing *backing, struct mti_digest *digest)
 	return true;
 }
 
-static void note_digest(struct mti_backing *backing,
-			const struct mti_digest *digest)
+void mti_digest_note(struct mti_backing *backing,
+		     const struct mti_digest *digest)
 {
 	uint32_t expected = MTI_DIGEST_UNKNOWN;
 
@@ -150,7 +150,7 @@ static mote_status describe(struct saver *saver, const struct source *source,
 		return MOTE_OK;
 	status = hash_source(saver, source, &descriptor->digest);
 	if (status == MOTE_OK && source->backing)
-		note_digest(source->backing, &descriptor->digest);
+		mti_digest_note(source->backing, &descriptor->digest);
 	return status;
 }
 

@@ -627,13 +627,17 @@ static void expect_not_pruned(const char *text)
 	assert_int_equal(file_count(), count);
 }
 
-/* A manifest that is missing or changed may lead anywhere. */
-static void test_prune_is_careful(void **state)
+/*
+ * "a", and "b" whose manifest is as long as it was, and says of a blob of both
+ * nothing. Its path; free it.
+ */
+static char *save_changed_manifest(void)
 {
 	struct documents documents;
 	char *path;
+	char *text;
+	size_t size;
 
-	(void)state;
 	snap_sample_saved(&sample, "a");
 	snap_sample_set_delta(&sample, 0x10);
 	snap_sample_saved(&sample, "b");
@@ -641,17 +645,37 @@ static void test_prune_is_careful(void **state)
 	path = files_blob(sample.layout,
 			  documents_at(documents.index, "manifests[1]"));
 	documents_close(&documents);
-	/* As long as it was, and no word of its layers. */
-	{
-		size_t size;
-		char *text = files_read(path, &size);
-		char *layers = strstr(text, "\"layers\"");
+	text = files_read(path, &size);
+	assert_non_null(strstr(text, "\"layers\""));
+	memcpy(strstr(strstr(text, "\"layers\""), "sha256:"), "sha257:", 7);
+	files_write(path, text, size);
+	free(text);
+	return path;
+}
 
-		assert_non_null(layers);
-		memcpy(strstr(layers, "sha256:"), "sha257:", 7);
-		files_write(path, text, size);
-		free(text);
-	}
+/* It may lead anywhere. */
+static void test_changed_manifest(void **state)
+{
+	size_t count;
+
+	(void)state;
+	free(save_changed_manifest());
+	expect_list("a b? ");
+	count = file_count();
+	assert_int_equal(drop("a"), MOTE_OK);
+	assert_int_equal(file_count(), count);
+	expect_list("b? ");
+	/* That goes, and what it named stays. */
+	assert_int_equal(drop("b"), MOTE_OK);
+	assert_int_equal(file_count(), count - 1);
+}
+
+static void test_prune_is_careful(void **state)
+{
+	char *path;
+
+	(void)state;
+	path = save_changed_manifest();
 	expect_not_pruned("index.json: manifests[1] cannot be read");
 	assert_int_equal(unlink(path), 0);
 	expect_not_pruned("index.json: manifests[1] cannot be read");
@@ -714,6 +738,42 @@ static void test_save_loaded(void **state)
 	free(other);
 }
 
+/* Memory that is not what its digest says does not get another one. */
+static void test_save_changed(void **state)
+{
+	char *other = files_path(sample.folder, "other");
+	struct documents documents;
+	struct mti_loaded loaded;
+	struct mti_digest digest;
+	struct mti_save save;
+	char *blob;
+	char *bytes;
+	size_t size;
+
+	(void)state;
+	snap_sample_saved(&sample, "a");
+	documents_open(&documents, sample.layout, "a");
+	blob = files_blob(sample.layout,
+			  documents_at(documents.manifest, "layers[1]"));
+	documents_close(&documents);
+	bytes = files_read(blob, &size);
+	bytes[100] ^= 1;
+	files_write(blob, bytes, size);
+	assert_int_equal(snap_sample_load(&sample, "a", false, false, &loaded,
+					  &err),
+			 MOTE_OK);
+	save = snap_sample_save_request(&sample, "b");
+	save.snap = &loaded.snap;
+	save.program.data = loaded.program.data;
+	save.directory = other;
+	assert_int_equal(mti_snap_save(&save, &digest, &err), MOTE_E_SNAPSHOT);
+	assert_non_null(strstr(err.text, "has been changed since"));
+	mti_loaded_fini(&loaded);
+	free(bytes);
+	free(blob);
+	free(other);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -734,10 +794,12 @@ int main(void)
 		TEST(test_list),
 		TEST(test_remove),
 		TEST(test_remove_is_careful),
+		TEST(test_changed_manifest),
 		TEST(test_prune),
 		TEST(test_prune_is_careful),
 		TEST(test_live_mapping),
 		TEST(test_save_loaded),
+		TEST(test_save_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

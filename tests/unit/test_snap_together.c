@@ -144,6 +144,55 @@ static void test_together(void **state)
 	assert_true(files_blobs(sample.layout).files <= 2 + 3 * PROCESSES);
 }
 
+struct forking {
+	pid_t child;
+	int pipe[2];
+};
+
+/* The first time: a child that lives until the other end is closed. */
+static int fork_once(void *user, uint64_t done, uint64_t total)
+{
+	struct forking *forking = user;
+	char byte;
+
+	(void)done;
+	(void)total;
+	if (forking->child > 0)
+		return 0;
+	forking->child = fork();
+	assert_true(forking->child >= 0);
+	if (forking->child == 0) {
+		close(forking->pipe[1]);
+		_exit(read(forking->pipe[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	return 0;
+}
+
+/* It has the open folder, and the lock is given up all the same. */
+static void test_fork_during_save(void **state)
+{
+	mote_error err = MOTE_ERROR_INIT;
+	struct forking forking = { .child = 0 };
+	struct mti_save save = snap_sample_save_request(&sample, "a");
+	struct mti_digest digest;
+	int status;
+
+	(void)state;
+	assert_int_equal(pipe(forking.pipe), 0);
+	save.progress = fork_once;
+	save.user = &forking;
+	assert_int_equal(mti_snap_save(&save, &digest, &err), MOTE_OK);
+	assert_true(forking.child > 0);
+	/* If not, for ever. */
+	alarm(60);
+	assert_int_equal(mti_snap_save(&save, &digest, &err), MOTE_OK);
+	alarm(0);
+	close(forking.pipe[1]);
+	assert_int_equal(waitpid(forking.child, &status, 0), forking.child);
+	assert_int_equal(status, 0);
+	close(forking.pipe[0]);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -162,6 +211,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_together, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_fork_during_save, set_up,
 						tear_down),
 	};
 
