@@ -16,6 +16,8 @@ struct walk {
 	struct registers now;
 	uint64_t pc;
 	bool returns;
+	/* It has not called: a register may have its return address. */
+	bool linked;
 	unsigned int detours; /* that may still be looked at */
 };
 
@@ -133,7 +135,8 @@ static bool apply(struct walk *walk, const struct mti_cfi_rule *rule,
 static enum outcome by_cfi(struct walk *walk)
 {
 	const struct mti_debug_info *info = walk->guest->info;
-	const uint32_t stack = walk->guest->arch->dwarf_stack;
+	const struct mti_arch *arch = walk->guest->arch;
+	const uint32_t stack = arch->dwarf_stack;
 	struct registers caller;
 	struct mti_cfi_row row;
 	uint64_t pc;
@@ -144,9 +147,12 @@ static enum outcome by_cfi(struct walk *walk)
 		return LOST;
 	if (row.rules[row.return_register].kind == MTI_CFI_UNDEFINED)
 		return NONE;
-	/* A caller has called, and so its own return address is elsewhere. */
+	/*
+	 * A caller has called, and so its own return address is elsewhere;
+	 * nor is it where the CPU is.
+	 */
 	if (row.rules[row.return_register].kind == MTI_CFI_SAME &&
-	    walk->returns)
+	    (!walk->linked || row.return_register == arch->dwarf_count - 1))
 		return LOST;
 	if (!find_cfa(walk, &row, &cfa) || cfa < stack_pointer(walk))
 		return LOST;
@@ -168,6 +174,9 @@ static enum outcome by_cfi(struct walk *walk)
 	walk->now = caller;
 	walk->pc = pc;
 	walk->returns = !row.signal;
+	/* It has not called either if the handler of its SVC kept that. */
+	walk->linked = row.signal || (arch->dwarf_link != 0 &&
+				      row.return_register != arch->dwarf_link);
 	return FOUND;
 }
 
@@ -176,6 +185,7 @@ static void leave(struct walk *walk, uint64_t pc, uint64_t stack)
 	walk->now.value[walk->guest->arch->dwarf_stack] = stack;
 	walk->pc = pc;
 	walk->returns = true;
+	walk->linked = false;
 }
 
 /* The frame of a function that saves the frame pointer first. */
@@ -197,14 +207,14 @@ static enum outcome by_frame_pointer(struct walk *walk)
 	return FOUND;
 }
 
-/* The innermost function, if it has not called: a register says who did. */
+/* A function that has not called: a register says who called it. */
 static enum outcome by_link(struct walk *walk)
 {
 	const uint32_t number = walk->guest->arch->dwarf_link;
 	uint64_t pc = walk->now.value[number];
 	uint64_t unused;
 
-	if (number == 0 || walk->returns || !behind_call(walk, pc, &unused))
+	if (number == 0 || !walk->linked || !behind_call(walk, pc, &unused))
 		return LOST;
 	leave(walk, pc, stack_pointer(walk));
 	return FOUND;
@@ -442,7 +452,7 @@ size_t mti_unwind(const struct mti_unwind_guest *guest,
 		  size_t max)
 {
 	const struct mti_arch *arch = guest->arch;
-	struct walk walk = { .guest = guest };
+	struct walk walk = { .guest = guest, .linked = true };
 	size_t count = 0;
 	size_t i;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "abi/layout.h"
+#include "arch/aarch64/unwind.h"
 #include "arch/amd64/trap.h"
 #include "arch/amd64/unwind.h"
 #include "debug/unwind.h"
@@ -89,6 +90,8 @@ static void put_indirect_call(int n)
 static struct byte_run frames;
 
 static uint8_t cie_version = 1;
+static uint8_t cie_stack = RSP;
+static uint8_t cie_return = RA;
 
 static void begin_frames(const char *letters)
 {
@@ -100,7 +103,7 @@ static void begin_frames(const char *letters)
 	put_uleb(&frames, 1);
 	put_sleb(&frames, -8);
 	/* Version 3 has a LEB128 there: here one of two bytes. */
-	put_number(&frames, cie_version == 3 ? RA | 0x80 : RA,
+	put_number(&frames, cie_version == 3 ? RA | 0x80 : cie_return,
 		   cie_version == 3 ? 2 : 1);
 	if (letters[0] == 'z') {
 		put_uleb(&frames, strchr(letters, 'R') ? 1 : 0);
@@ -109,9 +112,9 @@ static void begin_frames(const char *letters)
 	}
 	/* CFA = rsp + 8, return address at CFA - 8 */
 	put_number(&frames, 0x0c, 1);
-	put_uleb(&frames, RSP);
+	put_uleb(&frames, cie_stack);
 	put_uleb(&frames, 8);
-	put_number(&frames, 0x80 | RA, 1);
+	put_number(&frames, 0x80 | cie_return, 1);
 	put_uleb(&frames, 1);
 }
 
@@ -459,6 +462,38 @@ static void test_syscall_page(void **state)
 	assert_true(unwind_page(7, 0, out, 8) < 8);
 }
 
+/* A system call of a leaf, whose return address is where it was: in x30. */
+static void test_link(void **state)
+{
+	uint64_t general[MTI_AARCH64_REGISTERS] = { 0 };
+	struct mti_unwind_guest arm = guest;
+	struct mti_unwind_frame out[8];
+
+	(void)state;
+	arm.arch = &mti_arch_aarch64;
+	cie_stack = MTI_AARCH64_DWARF_SP;
+	cie_return = MTI_AARCH64_DWARF_SP + 1;
+	fresh("zR");
+	PUT_FUNCTION(0, 0);
+	PUT_FUNCTION(2, 0x07, cie_return);
+	PUT_FUNCTION(3, 0x08, cie_return);
+	use_frames(true);
+	cie_stack = RSP;
+	cie_return = RA;
+	put(2, AFTER_CALL - 4, "\xf8\xff\xff\x97", 4); /* bl */
+	stack[10] = FUNCTION(1) + 8;
+	general[MTI_AARCH64_SP] = STACK + 8 * 10;
+	general[30] = RETURN_TO(2);
+	general[MTI_AARCH64_PC] = FUNCTION(0) + 8;
+	assert_int_equal(mti_unwind(&arm, general, out, 8), 3);
+	assert_int_equal(out[1].pc, FUNCTION(1) + 8);
+	assert_int_equal(out[2].pc, RETURN_TO(2));
+	/* Not known yet: it is not where the CPU is. */
+	general[MTI_AARCH64_PC] = FUNCTION(3);
+	assert_int_equal(mti_unwind(&arm, general, out, 8), 2);
+	assert_int_equal(out[1].pc, RETURN_TO(2));
+}
+
 static void test_page_names(void **state)
 {
 	static const struct {
@@ -747,6 +782,7 @@ int main(void)
 		cmocka_unit_test(test_indirect_jump),
 		cmocka_unit_test(test_whose_frame),
 		cmocka_unit_test(test_syscall_page),
+		cmocka_unit_test(test_link),
 		cmocka_unit_test(test_page_names),
 		cmocka_unit_test(test_jump_to_nowhere),
 		cmocka_unit_test(test_hostile_stack),
