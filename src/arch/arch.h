@@ -70,6 +70,12 @@ struct mti_trap {
 	uint64_t stack;
 };
 
+/* Where a word is to be had. */
+struct mti_arch_place {
+	bool in_memory;
+	uint64_t at; /* its address, or the DWARF number of a register */
+};
+
 /* The longest call instruction, and one byte. */
 #define MTI_ARCH_CALL_BYTES 8
 
@@ -170,11 +176,22 @@ struct mti_arch {
 
 	/*
 	 * The next jump that there may be from offset *at on in size bytes of
-	 * code at an address: where it goes, and *at is behind its first
-	 * byte. false: there is none.
+	 * code at an address: where it goes, 0 if only the CPU knows, and *at
+	 * is behind its first byte. false: there is none.
 	 */
 	bool (*next_jump)(const uint8_t *code, uint64_t size, uint64_t address,
 			  uint64_t *at, uint64_t *target);
+	/*
+	 * Whether a function that begins so makes the frame pointer its own.
+	 * NULL: that shows the lower end of a frame, where it does not matter.
+	 */
+	bool (*saves_frame)(const uint8_t *code, uint64_t size);
+	/*
+	 * Where the address behind a system call is while the CPU is at an
+	 * offset of the syscall page. false: no code of the guest's called
+	 * what is there. NULL: never.
+	 */
+	bool (*syscall_caller)(uint64_t offset, struct mti_arch_place *place);
 
 	/* Registers in core files: prstatus_size bytes as Linux has them. */
 	uint32_t prstatus_size;

@@ -1,6 +1,9 @@
 #include "debug/info.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "abi/layout.h"
 
 bool mti_debug_info_init(struct mti_debug_info *info, const void *file,
 			 size_t size, uint64_t bias,
@@ -30,12 +33,29 @@ static uint64_t address_of(const struct mti_debug_info *info,
 	return place->pc - (place->returns ? 1 : 0) - info->object.bias;
 }
 
+/* The host's code that the guest runs, which no file of the guest's names. */
+static bool name_page(struct mti_place *place)
+{
+	uint64_t offset = place->pc - MOTE_GVA_SYSCALL;
+	bool restore = offset >= MOTE_SYSCALL_RESTORE;
+
+	if (offset >= MOTE_PAGE_SIZE)
+		return false;
+	place->function = MOTE_GVA_SYSCALL +
+			  (restore ? MOTE_SYSCALL_RESTORE : 0);
+	snprintf(place->name, sizeof(place->name), "%s",
+		 restore ? "[restore]" : "[syscall]");
+	return true;
+}
+
 static void name(const struct mti_debug_info *info, struct mti_place *place)
 {
 	const struct mti_symbol *symbol =
 		mti_symbols_find(&info->symbols, address_of(info, place));
 	struct mti_bytes text;
 
+	if (name_page(place))
+		return;
 	place->function = 0;
 	place->name[0] = '\0';
 	if (!symbol)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "abi/layout.h"
 #include "debug/expression.h"
 
 /* One frame's registers, by DWARF number. */
@@ -15,6 +16,8 @@ struct walk {
 	struct registers now;
 	uint64_t pc;
 	bool returns;
+	/* It has not called: a register may have its return address. */
+	bool linked;
 	unsigned int detours; /* that may still be looked at */
 };
 
@@ -132,7 +135,8 @@ static bool apply(struct walk *walk, const struct mti_cfi_rule *rule,
 static enum outcome by_cfi(struct walk *walk)
 {
 	const struct mti_debug_info *info = walk->guest->info;
-	const uint32_t stack = walk->guest->arch->dwarf_stack;
+	const struct mti_arch *arch = walk->guest->arch;
+	const uint32_t stack = arch->dwarf_stack;
 	struct registers caller;
 	struct mti_cfi_row row;
 	uint64_t pc;
@@ -143,9 +147,12 @@ static enum outcome by_cfi(struct walk *walk)
 		return LOST;
 	if (row.rules[row.return_register].kind == MTI_CFI_UNDEFINED)
 		return NONE;
-	/* A caller has called, and so its own return address is elsewhere. */
+	/*
+	 * A caller has called, and so its own return address is elsewhere;
+	 * nor is it where the CPU is.
+	 */
 	if (row.rules[row.return_register].kind == MTI_CFI_SAME &&
-	    walk->returns)
+	    (!walk->linked || row.return_register == arch->dwarf_count - 1))
 		return LOST;
 	if (!find_cfa(walk, &row, &cfa) || cfa < stack_pointer(walk))
 		return LOST;
@@ -167,6 +174,9 @@ static enum outcome by_cfi(struct walk *walk)
 	walk->now = caller;
 	walk->pc = pc;
 	walk->returns = !row.signal;
+	/* It has not called either if the handler of its SVC kept that. */
+	walk->linked = row.signal || (arch->dwarf_link != 0 &&
+				      row.return_register != arch->dwarf_link);
 	return FOUND;
 }
 
@@ -175,6 +185,7 @@ static void leave(struct walk *walk, uint64_t pc, uint64_t stack)
 	walk->now.value[walk->guest->arch->dwarf_stack] = stack;
 	walk->pc = pc;
 	walk->returns = true;
+	walk->linked = false;
 }
 
 /* The frame of a function that saves the frame pointer first. */
@@ -196,14 +207,35 @@ static enum outcome by_frame_pointer(struct walk *walk)
 	return FOUND;
 }
 
-/* The innermost function, if it has not called: a register says who did. */
+/* A function that has not called: a register says who called it. */
 static enum outcome by_link(struct walk *walk)
 {
 	const uint32_t number = walk->guest->arch->dwarf_link;
 	uint64_t pc = walk->now.value[number];
 	uint64_t unused;
 
-	if (number == 0 || walk->returns || !behind_call(walk, pc, &unused))
+	if (number == 0 || !walk->linked || !behind_call(walk, pc, &unused))
+		return LOST;
+	leave(walk, pc, stack_pointer(walk));
+	return FOUND;
+}
+
+/* The host's code between a system call and the guest's handler of them. */
+static enum outcome by_syscall(struct walk *walk)
+{
+	const struct mti_arch *arch = walk->guest->arch;
+	uint64_t offset = walk->pc - MOTE_GVA_SYSCALL;
+	struct mti_arch_place place;
+	uint64_t pc;
+
+	if (walk->returns || offset >= MOTE_PAGE_SIZE)
+		return LOST;
+	if (!arch->syscall_caller || !arch->syscall_caller(offset, &place))
+		return NONE;
+	if (place.in_memory ? !read_word(walk, place.at, &pc) :
+			      !get_register(walk, place.at, &pc))
+		return LOST;
+	if (!is_code(walk, pc))
 		return LOST;
 	leave(walk, pc, stack_pointer(walk));
 	return FOUND;
@@ -234,19 +266,8 @@ static uint64_t read_code(const struct walk *walk, uint64_t function,
 	return guest->read(guest->context, function, code, size) ? size : 0;
 }
 
-static bool jumps_to(const struct walk *walk, uint64_t function,
-		     uint64_t callee)
-{
-	uint8_t code[MTI_UNWIND_JUMP_BYTES];
-	uint64_t size = read_code(walk, function, code);
-	uint64_t at = 0;
-	uint64_t next;
-
-	while (walk->guest->arch->next_jump(code, size, function, &at, &next))
-		if (next == callee)
-			return true;
-	return false;
-}
+/* For the target of a call and of a jump: only the CPU knows. */
+#define ANYWHERE 0
 
 static bool is_function(const struct walk *walk, uint64_t address)
 {
@@ -256,68 +277,113 @@ static bool is_function(const struct walk *walk, uint64_t address)
 	       symbol->start + walk->guest->info->object.bias == address;
 }
 
+/* Whether a call ends up in a function. */
+enum lead {
+	NOT,
+	PERHAPS, /* only the CPU knows */
+	SURELY,
+};
+
+static enum lead jumps_to(const struct walk *walk, uint64_t function,
+			  const uint8_t *code, uint64_t size, uint64_t callee)
+{
+	enum lead lead = NOT;
+	uint64_t at = 0;
+	uint64_t next;
+
+	while (walk->guest->arch->next_jump(code, size, function, &at, &next)) {
+		if (next == callee)
+			return SURELY;
+		if (next == ANYWHERE)
+			lead = PERHAPS;
+	}
+	return lead;
+}
+
 /*
  * Whether a call of target ends up in callee, because that jumps there, or
  * to one that does: malloc of the runtime, malloc of libc, its allocator.
  */
-static bool leads_to(struct walk *walk, uint64_t target, uint64_t callee)
+static enum lead leads_to(struct walk *walk, uint64_t target, uint64_t callee)
 {
 	uint8_t code[MTI_UNWIND_JUMP_BYTES];
+	uint8_t further[MTI_UNWIND_JUMP_BYTES];
+	enum lead lead;
+	enum lead other;
 	uint64_t size;
 	uint64_t at = 0;
 	uint64_t next;
 
-	if (target == callee)
-		return true;
-	if (jumps_to(walk, target, callee))
-		return true;
+	if (target == ANYWHERE || target == callee)
+		return target == callee ? SURELY : PERHAPS;
 	size = read_code(walk, target, code);
-	while (walk->detours > 0 &&
+	lead = jumps_to(walk, target, code, size, callee);
+	while (lead != SURELY && walk->detours > 0 &&
 	       walk->guest->arch->next_jump(code, size, target, &at, &next)) {
-		if (next == target || !is_function(walk, next))
+		if (next == ANYWHERE || next == target ||
+		    !is_function(walk, next))
 			continue;
 		walk->detours--;
-		if (jumps_to(walk, next, callee))
-			return true;
+		other = jumps_to(walk, next, further,
+				 read_code(walk, next, further), callee);
+		if (other > lead)
+			lead = other;
 	}
-	return false;
+	return lead;
 }
 
-/* Behind which calls a word of the stack is taken for a return address. */
-enum calls {
-	ANY_CALL,
-	CALL_OF_FUNCTION, /* of callee */
-	INDIRECT_CALL,
+/* A word of the stack that is behind a call. */
+struct candidate {
+	enum lead lead;
+	uint64_t pc;
+	uint64_t at; /* where the word is */
 };
 
-static bool fits(struct walk *walk, enum calls calls, uint64_t target,
-		 uint64_t callee)
+/*
+ * The first of the next words of the stack that is behind a call that surely
+ * leads to callee, else the first behind one that perhaps does.
+ */
+static struct candidate search(struct walk *walk, uint64_t callee)
 {
-	switch (calls) {
-	case CALL_OF_FUNCTION:
-		return leads_to(walk, target, callee);
-	case INDIRECT_CALL:
-		return target == 0;
-	case ANY_CALL:
-	default:
-		return true;
+	struct candidate best = { .lead = NOT };
+	struct candidate next;
+	uint64_t target;
+	unsigned int i;
+
+	next.at = (stack_pointer(walk) + 7) & ~UINT64_C(7);
+	for (i = 0; i < MTI_UNWIND_WORDS && best.lead != SURELY;
+	     i++, next.at += sizeof(next.pc)) {
+		if (!read_word(walk, next.at, &next.pc))
+			break;
+		if (!behind_call(walk, next.pc, &target))
+			continue;
+		next.lead = leads_to(walk, target, callee);
+		if (next.lead > best.lead)
+			best = next;
 	}
+	return best;
 }
 
-/* The first such word among the next ones of the stack. */
-static enum outcome by_search(struct walk *walk, enum calls calls,
-			      uint64_t callee, unsigned int words)
+static enum outcome take(struct walk *walk, const struct candidate *candidate)
+{
+	if (candidate->lead == NOT)
+		return LOST;
+	leave(walk, candidate->pc, candidate->at + sizeof(candidate->pc));
+	return FOUND;
+}
+
+/* The first of the next words of the stack that is behind any call. */
+static enum outcome by_search(struct walk *walk, unsigned int words)
 {
 	uint64_t at = (stack_pointer(walk) + 7) & ~UINT64_C(7);
-	uint64_t target;
+	uint64_t unused;
 	uint64_t word;
 	unsigned int i;
 
 	for (i = 0; i < words; i++, at += sizeof(word)) {
 		if (!read_word(walk, at, &word))
 			break;
-		if (!behind_call(walk, word, &target) ||
-		    !fits(walk, calls, target, callee))
+		if (!behind_call(walk, word, &unused))
 			continue;
 		leave(walk, word, at + sizeof(word));
 		return FOUND;
@@ -325,37 +391,57 @@ static enum outcome by_search(struct walk *walk, enum calls calls,
 	return LOST;
 }
 
+/*
+ * Whether the address is below the frame that the frame pointer shows, and
+ * that is a caller's: then the frame pointer leads too far.
+ */
+static bool below_frame(const struct walk *walk, uint64_t function,
+			uint64_t address)
+{
+	const struct mti_arch *arch = walk->guest->arch;
+	uint8_t code[MTI_UNWIND_JUMP_BYTES];
+
+	return address < walk->now.value[arch->dwarf_frame] &&
+	       !(arch->saves_frame &&
+		 arch->saves_frame(code, read_code(walk, function, code)));
+}
+
 /* Without tables. The stack is full of words that calls left behind. */
 static enum outcome by_guess(struct walk *walk)
 {
 	const struct mti_symbol *symbol =
 		function_at(walk, walk->pc - (walk->returns ? 1 : 0));
-	enum outcome outcome = LOST;
+	struct candidate found;
+	enum outcome outcome;
+	uint64_t function;
 
-	walk->detours = MTI_UNWIND_DETOURS;
-	if (symbol)
-		outcome = by_search(walk, CALL_OF_FUNCTION,
-				    symbol->start +
-					    walk->guest->info->object.bias,
-				    MTI_UNWIND_WORDS);
-	if (outcome == LOST)
+	if (!symbol) {
 		outcome = by_frame_pointer(walk);
-	if (outcome == LOST)
-		outcome = by_search(walk, symbol ? INDIRECT_CALL : ANY_CALL, 0,
-				    MTI_UNWIND_WORDS);
-	return outcome;
+		return outcome == LOST ? by_search(walk, MTI_UNWIND_WORDS) :
+					 outcome;
+	}
+	function = symbol->start + walk->guest->info->object.bias;
+	walk->detours = MTI_UNWIND_DETOURS;
+	found = search(walk, function);
+	if (found.lead == SURELY ||
+	    (found.lead == PERHAPS && below_frame(walk, function, found.at)))
+		return take(walk, &found);
+	outcome = by_frame_pointer(walk);
+	return outcome == LOST ? take(walk, &found) : outcome;
 }
 
 static bool step(struct walk *walk)
 {
 	bool in_code = is_code(walk, walk->pc);
-	enum outcome outcome = in_code ? by_cfi(walk) : LOST;
+	enum outcome outcome = by_syscall(walk);
 
+	if (outcome == LOST && in_code)
+		outcome = by_cfi(walk);
 	if (outcome == LOST)
 		outcome = by_link(walk);
 	/* A call of nowhere: whoever made it is on top of the stack. */
 	if (outcome == LOST && !in_code)
-		outcome = by_search(walk, ANY_CALL, 0, 1);
+		outcome = by_search(walk, 1);
 	if (outcome == LOST)
 		outcome = by_guess(walk);
 	return outcome == FOUND;
@@ -366,7 +452,7 @@ size_t mti_unwind(const struct mti_unwind_guest *guest,
 		  size_t max)
 {
 	const struct mti_arch *arch = guest->arch;
-	struct walk walk = { .guest = guest };
+	struct walk walk = { .guest = guest, .linked = true };
 	size_t count = 0;
 	size_t i;
 

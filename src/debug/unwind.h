@@ -6,11 +6,14 @@
  * without it), the return address is looked for on the stack: a word behind a
  * call of this very function, or of one that jumps to it, at most by way of
  * another; else by the frame pointer; else the first word behind an indirect
- * call.
+ * call, or a call of a function that jumps where only the CPU knows, in the
+ * same ways. The last comes before the frame pointer if that may be a
+ * caller's, for the words below it. The syscall page is left as the
+ * architecture says.
  *
  * Bounds: for each frame one look-up in the index of .eh_frame, at most
- * 2 * MTI_UNWIND_WORDS + 1 words of the stack, and MTI_UNWIND_JUMP_BYTES of
- * code twice for each of half of them and MTI_UNWIND_DETOURS times more.
+ * MTI_UNWIND_WORDS + 4 words of the stack, and MTI_UNWIND_JUMP_BYTES of code
+ * for each of them, MTI_UNWIND_DETOURS times more, and once.
  */
 #ifndef MTI_DEBUG_UNWIND_H
 #define MTI_DEBUG_UNWIND_H
@@ -23,7 +26,7 @@
 #include "debug/info.h"
 
 #define MTI_UNWIND_WORDS 512
-#define MTI_UNWIND_JUMP_BYTES 128
+#define MTI_UNWIND_JUMP_BYTES 256
 #define MTI_UNWIND_DETOURS 128
 
 struct mti_unwind_guest {

@@ -96,6 +96,8 @@ static const struct ending endings[] = {
 	{ "Divide", 0, MOTE_E_GUEST_FAULT, MOTE_FAULT_DIVIDE, { "Divide" } },
 	{ "Illegal", -1, MOTE_E_GUEST_FAULT, MOTE_FAULT_ILLEGAL_INSTRUCTION,
 	  { "Illegal" } },
+	{ "Flood", -1, MOTE_E_OUTPUT, MOTE_FAULT_NONE,
+	  { "print", "Flood" } },
 };
 
 static void print_frames(const mote_frame *frames, size_t count)
@@ -163,6 +165,7 @@ static void test_endings(void **state)
 
 	(void)state;
 	options.deadline_ns = 50000000;
+	options.max_output_bytes = 100000; /* reached long before that */
 	for (g = 0; g < GUESTS; g++) {
 		struct vm vm;
 
@@ -228,6 +231,42 @@ static void test_overflow(void **state)
 	assert_true(frame_at(frames, count, 1000, "Overflow") < count);
 	mote_sandbox_free(box);
 	vm_close(&vm);
+}
+
+/* Wherever it was stopped: on which line of the loop, nobody can say. */
+static void test_system_call(void **state)
+{
+	const struct ending ask = { "Ask", -1, MOTE_E_DEADLINE,
+				    MOTE_FAULT_NONE, { "Ask" } };
+	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_frame frames[FRAMES];
+	size_t count;
+	size_t g;
+	size_t i;
+
+	(void)state;
+	options.deadline_ns = 50000000;
+	for (g = 0; g < GUESTS; g++) {
+		mote_sandbox *box;
+		struct vm vm;
+
+		vm_open(&vm, guests[g]);
+		box = vm_sandbox(&vm, &options);
+		call(&vm, box, &ask);
+		vm_expect(mote_sandbox_backtrace(box, frames, FRAMES, &count,
+						 &vm.err),
+			  MOTE_OK, &vm.err);
+		check_marks(&ask, frames, count);
+		if (strcmp(frames[0].name, "[syscall]") == 0) {
+			assert_int_equal(frames[0].function, MOTE_GVA_SYSCALL);
+			assert_string_equal(frames[1].name, "getpid");
+		}
+		i = frame_at(frames, count, 0, "Ask");
+		assert_true(i > 0);
+		assert_string_equal(frames[i - 1].name, "ask");
+		mote_sandbox_free(box);
+		vm_close(&vm);
+	}
 }
 
 /* Jumps to data: the fault is there, its caller the next frame. */
@@ -430,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_endings),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_system_call),
 		cmocka_unit_test(test_execute),
 		cmocka_unit_test(test_ready),
 		cmocka_unit_test(test_read_memory),

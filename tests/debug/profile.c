@@ -125,6 +125,54 @@ static void test_through_libc(void **state)
 	vm_close(&vm);
 }
 
+/* In how many samples of it a function has the given caller. */
+static size_t samples_called(const char *function, const char *caller)
+{
+	const size_t all = samples_in(function);
+	size_t found = 0;
+	size_t i;
+	size_t k;
+
+	for (i = 0; all > 0 && i < samples.count; i++)
+		for (k = 1; k < samples.counts[i]; k++)
+			if (strcmp(samples.frames[i][k - 1].name,
+				   function) == 0 &&
+			    strcmp(samples.frames[i][k].name, caller) == 0) {
+				found++;
+				break;
+			}
+	return found;
+}
+
+/* A system call has the function that made it for a caller. */
+static void test_system_calls(void **state)
+{
+	mote_sandbox *box;
+	size_t inside;
+
+	(void)state;
+	vm_open(&vm, GUEST_debug_gcc_O2);
+	box = sampled(100000);
+	vm_expect(mote_sandbox_set_deadline(box, 300000000, &vm.err), MOTE_OK,
+		  &vm.err);
+	vm_expect(mote_call(box, "Ask", NULL, 0, NULL, &vm.err),
+		  MOTE_E_DEADLINE, &vm.err);
+	assert_true(samples.count >= 5);
+	/* On some CPUs hardly a sample falls there. */
+	inside = samples_in("[syscall]");
+	print_message("%zu of %zu samples in the syscall page\n", inside,
+		      samples.count);
+	/* libc makes a few others when the guest starts. */
+	assert_true(samples_called("[syscall]", "getpid") + 8 >= inside);
+	assert_true(samples_called("getpid", "ask") * 10 >
+		    samples.count * 8);
+	assert_true(samples_called("ask", "Ask") +
+			    samples_called("ask", "mote_invoke_Ask") >
+		    samples.count * 9 / 10);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
 /* A deadline comes in time, also if it is not a multiple of anything. */
 static void test_deadline(void **state)
 {
@@ -306,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_through_libc),
+		cmocka_unit_test(test_system_calls),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_misuse),
 		cmocka_unit_test(test_heap),

@@ -273,6 +273,16 @@ static void test_jumps(void **state)
 	assert_false(mti_aarch64_next_jump(code, 8, 0x1001, &at, &target));
 	at = 30;
 	assert_false(mti_aarch64_next_jump(code, 20, 0x1000, &at, &target));
+	/* br x3, braa x3, x4: only the CPU knows. */
+	put(code + 8, 0xd61f0060);
+	put(code + 12, 0xd71f0864);
+	at = 5;
+	assert_true(mti_aarch64_next_jump(code, 20, 0x1000, &at, &target));
+	assert_int_equal(target, 0);
+	assert_int_equal(at, 9);
+	assert_true(mti_aarch64_next_jump(code, 20, 0x1000, &at, &target));
+	assert_int_equal(target, 0);
+	assert_false(mti_aarch64_next_jump(code, 20, 0x1000, &at, &target));
 }
 
 static void test_steps(void **state)

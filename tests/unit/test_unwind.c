@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/layout.h"
+#include "arch/aarch64/unwind.h"
 #include "arch/amd64/trap.h"
 #include "arch/amd64/unwind.h"
 #include "debug/unwind.h"
@@ -22,16 +24,22 @@
 #define STACK UINT64_C(0x700000)
 #define STACK_WORDS 1024
 
-enum { RBX = 3, RBP = 6, RSP = 7, RA = 16 };
+enum { RCX = 2, RBX = 3, RBP = 6, RSP = 7, RA = 16 };
 
 static unsigned char text[TEXT_BYTES];
 static uint64_t stack[STACK_WORDS];
 static struct mti_debug_info info;
+static uint64_t syscall_return;
 
 static bool read_guest(void *context, uint64_t address, void *buffer,
 		       size_t size)
 {
 	(void)context;
+	if (address == MOTE_GVA_CONTROL + MOTE_CONTROL_SYSCALL_RETURN &&
+	    size == sizeof(syscall_return)) {
+		memcpy(buffer, &syscall_return, size);
+		return true;
+	}
 	if (address >= TEXT && size <= TEXT_BYTES &&
 	    address - TEXT <= TEXT_BYTES - size) {
 		memcpy(buffer, text + (address - TEXT), size);
@@ -49,7 +57,9 @@ static bool read_guest(void *context, uint64_t address, void *buffer,
 static bool is_code(void *context, uint64_t address)
 {
 	(void)context;
-	return address >= TEXT && address - TEXT < TEXT_BYTES;
+	return (address >= TEXT && address - TEXT < TEXT_BYTES) ||
+	       (address >= MOTE_GVA_SYSCALL &&
+		address - MOTE_GVA_SYSCALL < MOTE_PAGE_SIZE);
 }
 
 static const struct mti_unwind_guest guest = {
@@ -80,6 +90,8 @@ static void put_indirect_call(int n)
 static struct byte_run frames;
 
 static uint8_t cie_version = 1;
+static uint8_t cie_stack = RSP;
+static uint8_t cie_return = RA;
 
 static void begin_frames(const char *letters)
 {
@@ -91,7 +103,7 @@ static void begin_frames(const char *letters)
 	put_uleb(&frames, 1);
 	put_sleb(&frames, -8);
 	/* Version 3 has a LEB128 there: here one of two bytes. */
-	put_number(&frames, cie_version == 3 ? RA | 0x80 : RA,
+	put_number(&frames, cie_version == 3 ? RA | 0x80 : cie_return,
 		   cie_version == 3 ? 2 : 1);
 	if (letters[0] == 'z') {
 		put_uleb(&frames, strchr(letters, 'R') ? 1 : 0);
@@ -100,9 +112,9 @@ static void begin_frames(const char *letters)
 	}
 	/* CFA = rsp + 8, return address at CFA - 8 */
 	put_number(&frames, 0x0c, 1);
-	put_uleb(&frames, RSP);
+	put_uleb(&frames, cie_stack);
 	put_uleb(&frames, 8);
-	put_number(&frames, 0x80 | RA, 1);
+	put_number(&frames, 0x80 | cie_return, 1);
 	put_uleb(&frames, 1);
 }
 
@@ -323,6 +335,200 @@ static void test_without_tables(void **state)
 	assert_int_equal(out[1].pc, RETURN_TO(5));
 }
 
+static void put(int n, unsigned int at, const char *code, size_t size)
+{
+	memcpy(text + 64 * n + at, code, size);
+}
+
+/* As fwrite() in musl: who called a function that jumps, it cannot say. */
+static void test_indirect_jump(void **state)
+{
+	struct mti_unwind_frame out[8];
+
+	(void)state;
+	fresh("zR");
+	PUT_FUNCTION(2, 0x07, RA);
+	use_frames(true);
+	put_call(1, 3);
+	put_call(5, 6);
+	put_call(2, 1);
+	put_indirect_call(7);
+	stack[4] = RETURN_TO(5);
+	stack[8] = RETURN_TO(1);
+	stack[12] = RETURN_TO(7);
+	stack[14] = RETURN_TO(2);
+	assert_int_equal(unwind(FUNCTION(0) + 4, 2, 3, out, 8), 2);
+	assert_int_equal(out[1].pc, RETURN_TO(7));
+	/* jmp *%rax: at once, and by way of another function. */
+	put(3, 40, "\xff\xe0", 2);
+	assert_int_equal(unwind(FUNCTION(0) + 4, 2, 3, out, 8), 3);
+	assert_int_equal(out[1].pc, RETURN_TO(1));
+	assert_int_equal(out[2].pc, RETURN_TO(2));
+	put(3, 40, "\xeb\x16\x90", 3); /* to function 4 */
+	put(4, 20, "\xff\x60\x48", 3); /* jmp *0x48(%rax) */
+	assert_int_equal(unwind(FUNCTION(0) + 4, 2, 3, out, 8), 3);
+	assert_int_equal(out[1].pc, RETURN_TO(1));
+	/* Not as good as a call of the function itself. */
+	put_call(9, 0);
+	stack[20] = RETURN_TO(9);
+	assert_true(unwind(FUNCTION(0) + 4, 2, 3, out, 8) > 1);
+	assert_int_equal(out[1].pc, RETURN_TO(9));
+}
+
+/* The frame pointer is a caller's, unless the function has saved it. */
+static void test_whose_frame(void **state)
+{
+	struct mti_unwind_frame out[8];
+	const uint64_t frame = STACK + 8 * 30;
+
+	(void)state;
+	fresh("zR");
+	PUT_FUNCTION(2, 0x07, RA);
+	use_frames(true);
+	put_call(1, 3);
+	put_call(2, 1);
+	put(3, 40, "\xff\xe0", 2);
+	put_indirect_call(7);
+	stack[8] = RETURN_TO(1);
+	stack[30] = STACK + 8 * 40;
+	stack[31] = RETURN_TO(2);
+	stack[35] = RETURN_TO(7);
+	assert_int_equal(unwind(FUNCTION(0) + 4, 2, frame, out, 8), 3);
+	assert_int_equal(out[1].pc, RETURN_TO(1));
+	/* Only below it. */
+	stack[8] = 0;
+	assert_int_equal(unwind(FUNCTION(0) + 4, 2, frame, out, 8), 2);
+	assert_int_equal(out[1].pc, RETURN_TO(2));
+	stack[8] = RETURN_TO(1);
+	put(0, 0, "\x55\x48\x89\xe5", 4);
+	assert_int_equal(unwind(FUNCTION(0) + 4, 2, frame, out, 8), 2);
+	assert_int_equal(out[1].pc, RETURN_TO(2));
+	put(0, 0, "\xf3\x0f\x1e\xfa\x55\x48\x89\xe5", 8);
+	assert_int_equal(unwind(FUNCTION(0) + 8, 2, frame, out, 8), 2);
+	assert_int_equal(out[1].pc, RETURN_TO(2));
+}
+
+static size_t unwind_page(uint64_t offset, uint64_t rcx,
+			  struct mti_unwind_frame *out, size_t max)
+{
+	uint64_t general[MTI_AMD64_REGISTERS] = { 0 };
+
+	general[MTI_RIP] = MOTE_GVA_SYSCALL + offset;
+	general[MTI_RSP] = STACK + 8 * 10;
+	general[mti_amd64_dwarf_registers[RCX]] = rcx;
+	return mti_unwind(&guest, general, out, max);
+}
+
+/* The instruction syscall pushes nothing: see mti_amd64_syscall_page. */
+static void test_syscall_page(void **state)
+{
+	static const uint64_t offsets[] = { 0, 7, 9, 12, 14, 21, 27, 30 };
+	struct mti_unwind_frame out[8];
+	uint64_t rcx;
+	size_t i;
+
+	(void)state;
+	fresh("zR");
+	PUT_FUNCTION(2, 0x07, RA);
+	use_frames(true);
+	put_call(1, 0);
+	put_call(2, 1);
+	put_indirect_call(7);
+	stack[10] = RETURN_TO(1);
+	stack[12] = RETURN_TO(7);
+	stack[13] = RETURN_TO(2);
+	for (i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		/* The first instruction stores it, others need the room. */
+		syscall_return = i > 0 ? FUNCTION(0) + 9 : FUNCTION(5);
+		rcx = i > 0 ? FUNCTION(5) : FUNCTION(0) + 9;
+		assert_int_equal(unwind_page(offsets[i], rcx, out, 8), 4);
+		assert_int_equal(out[0].pc, MOTE_GVA_SYSCALL + offsets[i]);
+		assert_false(out[0].returns);
+		assert_int_equal(out[1].pc, FUNCTION(0) + 9);
+		assert_true(out[1].returns);
+		assert_int_equal(out[2].pc, RETURN_TO(1));
+		assert_int_equal(out[3].pc, RETURN_TO(2));
+	}
+	/* What the host enters after a restore has no caller. */
+	syscall_return = FUNCTION(0) + 9;
+	assert_int_equal(unwind_page(MOTE_SYSCALL_RESTORE, 0, out, 8), 1);
+	assert_int_equal(unwind_page(MOTE_PAGE_SIZE - 1, 0, out, 8), 1);
+	/* A guest that lies: the first word behind a call, as anywhere. */
+	syscall_return = 16;
+	assert_true(unwind_page(7, 0, out, 8) > 1);
+	assert_int_equal(out[1].pc, RETURN_TO(1));
+	/* The page itself, which is code: once. */
+	syscall_return = MOTE_GVA_SYSCALL + 7;
+	assert_true(unwind_page(7, 0, out, 8) < 8);
+}
+
+/* A system call of a leaf, whose return address is where it was: in x30. */
+static void test_link(void **state)
+{
+	uint64_t general[MTI_AARCH64_REGISTERS] = { 0 };
+	struct mti_unwind_guest arm = guest;
+	struct mti_unwind_frame out[8];
+
+	(void)state;
+	arm.arch = &mti_arch_aarch64;
+	cie_stack = MTI_AARCH64_DWARF_SP;
+	cie_return = MTI_AARCH64_DWARF_SP + 1;
+	fresh("zR");
+	PUT_FUNCTION(0, 0);
+	PUT_FUNCTION(2, 0x07, cie_return);
+	PUT_FUNCTION(3, 0x08, cie_return);
+	use_frames(true);
+	cie_stack = RSP;
+	cie_return = RA;
+	put(2, AFTER_CALL - 4, "\xf8\xff\xff\x97", 4); /* bl */
+	stack[10] = FUNCTION(1) + 8;
+	general[MTI_AARCH64_SP] = STACK + 8 * 10;
+	general[30] = RETURN_TO(2);
+	general[MTI_AARCH64_PC] = FUNCTION(0) + 8;
+	assert_int_equal(mti_unwind(&arm, general, out, 8), 3);
+	assert_int_equal(out[1].pc, FUNCTION(1) + 8);
+	assert_int_equal(out[2].pc, RETURN_TO(2));
+	/* Not known yet: it is not where the CPU is. */
+	general[MTI_AARCH64_PC] = FUNCTION(3);
+	assert_int_equal(mti_unwind(&arm, general, out, 8), 2);
+	assert_int_equal(out[1].pc, RETURN_TO(2));
+}
+
+static void test_page_names(void **state)
+{
+	static const struct {
+		uint64_t offset;
+		const char *name;
+		uint64_t function;
+	} pages[] = {
+		{ 0, "[syscall]", 0 },
+		{ MOTE_SYSCALL_RESTORE - 1, "[syscall]", 0 },
+		{ MOTE_SYSCALL_RESTORE, "[restore]", MOTE_SYSCALL_RESTORE },
+		{ MOTE_PAGE_SIZE - 1, "[restore]", MOTE_SYSCALL_RESTORE },
+	};
+	struct mti_place place;
+	size_t i;
+
+	(void)state;
+	fresh("zR");
+	use_frames(true);
+	for (i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		memset(&place, 0, sizeof(place));
+		place.pc = MOTE_GVA_SYSCALL + pages[i].offset;
+		assert_true(mti_debug_describe(&info, &place, 1,
+					       &mti_allocator_libc));
+		assert_string_equal(place.name, pages[i].name);
+		assert_int_equal(place.function,
+				 MOTE_GVA_SYSCALL + pages[i].function);
+	}
+	place.pc = MOTE_GVA_SYSCALL - 1;
+	assert_true(mti_debug_describe(&info, &place, 1, &mti_allocator_libc));
+	assert_string_equal(place.name, "");
+	place.pc = MOTE_GVA_SYSCALL + MOTE_PAGE_SIZE;
+	assert_true(mti_debug_describe(&info, &place, 1, &mti_allocator_libc));
+	assert_string_equal(place.name, "");
+}
+
 /* A call of nowhere has just pushed where it would return. */
 static void test_jump_to_nowhere(void **state)
 {
@@ -486,6 +692,45 @@ static void test_jumps(void **state)
 	assert_false(mti_amd64_next_jump(code, 0, TEXT, &at, &to));
 }
 
+/* FF /4 (SDM 2A, "JMP"), but not what a switch is made of. */
+static void test_indirect_jumps(void **state)
+{
+	static const struct {
+		unsigned char code[9];
+		size_t size;
+		bool jump;
+	} cases[] = {
+		{ "\x90\xff\xe0", 3, true },
+		{ "\x41\xff\xe3", 3, true },
+		{ "\x90\xff\x20", 3, true },
+		{ "\xff\x60\x48", 3, true },
+		{ "\xff\x60", 2, false },
+		{ "\xff\xa0\1\2\3\4", 6, true },
+		{ "\xff\x25\1\2\3\4", 6, true },
+		{ "\xff\x25\1\2\3\4", 5, false },
+		{ "\xff\x64\x24\x08", 4, true },
+		{ "\xff\x64\x24\x08", 2, false },
+		{ "\xff\x24\xc5\1\2\3\4", 7, false },
+		{ "\x3e\xff\xe0", 3, false },
+		{ "\xff\xff\x64\x8b\x04\x25", 6, false },
+		{ "\xff\xd0", 2, false },
+		{ "\x90\xff", 2, false },
+	};
+	uint64_t target;
+	uint64_t at;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		at = 0;
+		target = 1;
+		if (mti_amd64_next_jump(cases[i].code, cases[i].size, TEXT,
+					&at, &target) != cases[i].jump)
+			fail_msg("case %zu", i);
+		assert_int_equal(target, cases[i].jump ? 0 : 1);
+	}
+}
+
 /* Instructions before an address (SDM 2A, "CALL"). */
 static void test_calls(void **state)
 {
@@ -534,12 +779,18 @@ int main(void)
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_instructions),
 		cmocka_unit_test(test_without_tables),
+		cmocka_unit_test(test_indirect_jump),
+		cmocka_unit_test(test_whose_frame),
+		cmocka_unit_test(test_syscall_page),
+		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_page_names),
 		cmocka_unit_test(test_jump_to_nowhere),
 		cmocka_unit_test(test_hostile_stack),
 		cmocka_unit_test(test_hostile_tables),
 		cmocka_unit_test(test_long_numbers),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_jumps),
+		cmocka_unit_test(test_indirect_jumps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end);

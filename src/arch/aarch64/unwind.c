@@ -22,6 +22,12 @@ const uint8_t mti_aarch64_dwarf_registers[MTI_AARCH64_DWARF_REGISTERS] = {
 #define LINK_SIGNED_MASK UINT32_C(0xfefff800)
 #define LINK_SIGNED UINT32_C(0xd63f0800)
 
+/* BR; BRAA and its like. */
+#define JUMP_REGISTER_MASK UINT32_C(0xfffffc1f)
+#define JUMP_REGISTER UINT32_C(0xd61f0000)
+#define JUMP_SIGNED_MASK UINT32_C(0xfefff800)
+#define JUMP_SIGNED UINT32_C(0xd61f0800)
+
 static uint32_t word_at(const uint8_t *at)
 {
 	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
@@ -55,6 +61,12 @@ bool mti_aarch64_call_before(const uint8_t code[MTI_ARCH_CALL_BYTES],
 	       (word & LINK_SIGNED_MASK) == LINK_SIGNED;
 }
 
+static bool is_indirect_jump(uint32_t word)
+{
+	return (word & JUMP_REGISTER_MASK) == JUMP_REGISTER ||
+	       (word & JUMP_SIGNED_MASK) == JUMP_SIGNED;
+}
+
 bool mti_aarch64_next_jump(const uint8_t *code, uint64_t size,
 			   uint64_t address, uint64_t *at, uint64_t *target)
 {
@@ -64,9 +76,12 @@ bool mti_aarch64_next_jump(const uint8_t *code, uint64_t size,
 	     i += INSTRUCTION_BYTES) {
 		uint32_t word = word_at(code + i);
 
-		if ((word & BRANCH_MASK) != BRANCH)
+		if ((word & BRANCH_MASK) == BRANCH)
+			*target = target_of(word, address + i);
+		else if (is_indirect_jump(word))
+			*target = 0;
+		else
 			continue;
-		*target = target_of(word, address + i);
 		*at = i + 1;
 		return true;
 	}

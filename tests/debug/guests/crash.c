@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <mote_guest.h>
 
@@ -249,4 +250,40 @@ MOTE_EXPORT(i32, Refuse, void)
 {
 	mote_fail(7, "no such item");
 	return 0;
+}
+
+/* A system call of libc: nearly all of its time is spent on the way. */
+NOINLINE static void ask(void)
+{
+	while (!zero)
+		(void)getpid();
+	AFTER();
+}
+
+MOTE_EXPORT(i32, Ask, void)
+{
+	ask(); /* line: Ask */
+	AFTER();
+	return 0;
+}
+
+/* fwrite() jumps to a function that its file names. */
+NOINLINE static size_t print(size_t size)
+{
+	static char text[1 << 16];
+	size_t done = fwrite(text, 1, size, stdout); /* line: print */
+
+	AFTER();
+	return done;
+}
+
+MOTE_EXPORT(i32, Flood, void)
+{
+	size_t done = 0;
+
+	while (!zero) {
+		done += print(60000 + (size_t)zero); /* line: Flood */
+		AFTER();
+	}
+	return (int32_t)done;
 }
