@@ -29,7 +29,8 @@ typedef struct mote_metrics {
 	uint32_t reserved;
 	uint64_t sandboxes_created;
 	uint64_t sandboxes_alive;
-	uint64_t calls; /* batches and runs of main are one each */
+	/* Batches, runs of main and starts with constructors are one each. */
+	uint64_t calls;
 	uint64_t guest_errors;
 	uint64_t protocol_errors;
 	uint64_t limits; /* exceeded, of those that are not wall time */

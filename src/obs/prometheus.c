@@ -31,7 +31,8 @@ static const struct row rows[] = {
 	ROW("mote_sandboxes", "gauge", sandboxes_alive,
 	    "Sandboxes that exist now."),
 	ROW("mote_calls_total", "counter", calls,
-	    "Calls, batches and runs of main begun."),
+	    "Calls, batches, runs of main and starts of guests that have "
+	    "ended."),
 	ROW("mote_guest_errors_total", "counter", guest_errors,
 	    "Errors that guest functions returned."),
 	ROW("mote_protocol_errors_total", "counter", protocol_errors,
@@ -161,7 +162,7 @@ size_t mti_metrics_format(const mote_metrics *metrics, char *buffer,
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		put_row(&out, metrics, &rows[i]);
 	put_faults(&out, metrics);
-	put_histogram(&out, "mote_call_seconds", "Wall time of calls.",
+	put_histogram(&out, "mote_call_seconds", "Wall time of these calls.",
 		      &metrics->call_time);
 	put_histogram(&out, "mote_host_seconds",
 		      "Wall time of host functions.", &metrics->host_time);

@@ -116,8 +116,6 @@ static void count_call(mote_sandbox *box)
 			      box->stats.vm_entries, memory_order_relaxed);
 	atomic_store_explicit(&shard->counters[MTI_METRIC_HOST_CALLS],
 			      box->stats.host_calls, memory_order_relaxed);
-	if (box->phase == MTI_PHASE_INIT)
-		return;
 	mti_histogram_add(&shard->call,
 			  box->observe.now_ns - box->usage.start_ns);
 }

@@ -3,16 +3,22 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <mote/control.h>
+#include <mote/debug.h>
 #include <mote/observe.h>
 #include <mote/snapshot.h>
 
 #include "harness/unit.h"
 #include "harness/vm.h"
+#include "os/os.h"
+#include "vm/guests/start.h"
 
 static struct vm vm;
 
@@ -88,7 +94,8 @@ static void test_counts(void **state)
 	now = metrics();
 	assert_int_equal(now.sandboxes_created, 1);
 	assert_int_equal(now.sandboxes_alive, 1);
-	assert_int_equal(now.calls, 0);
+	/* That of its start. */
+	assert_int_equal(now.calls, 1);
 	assert_int_equal(now.vm_entries, vm_stats(box).vm_entries);
 	call(box, "Nothing", MOTE_OK);
 	call(box, "Fail", MOTE_E_GUEST_ERROR);
@@ -98,18 +105,18 @@ static void test_counts(void **state)
 	/* The caller's own mistakes are no calls. */
 	call(box, "NoSuch", MOTE_E_NOT_FOUND);
 	now = metrics();
-	assert_int_equal(now.calls, 4);
+	assert_int_equal(now.calls, 5);
 	assert_int_equal(now.guest_errors, 3);
 	assert_int_equal(now.host_calls, 3);
 	assert_int_equal(now.vm_entries, vm_stats(box).vm_entries);
 	assert_int_equal(now.stray_kicks, vm_stats(box).interrupted);
-	assert_int_equal(now.call_time.count, 4);
-	assert_int_equal(sum(&now.call_time), 4);
+	assert_int_equal(now.call_time.count, 5);
+	assert_int_equal(sum(&now.call_time), 5);
 	assert_int_equal(now.host_time.count, 3);
 	assert_true(now.call_time.sum_ns > now.host_time.sum_ns);
 	mote_sandbox_free(box);
 	/* They outlive their sandbox. */
-	assert_int_equal(metrics().calls, 4);
+	assert_int_equal(metrics().calls, 5);
 	assert_int_equal(metrics().sandboxes_alive, 0);
 	assert_int_equal(metrics().sandboxes_created, 1);
 	vm_close(&vm);
@@ -150,10 +157,78 @@ static void test_failures(void **state)
 	assert_int_equal(now.limits, 1);
 	assert_int_equal(now.deadlines, 1);
 	assert_int_equal(now.cancels, 0);
-	assert_int_equal(now.calls, 5);
+	assert_int_equal(now.calls, 10);
 	assert_int_equal(now.sandboxes_created, 5);
-	assert_int_equal(now.call_time.count, 5);
+	assert_int_equal(now.call_time.count, 10);
 	assert_true(now.call_time.sum_ns > 90000000);
+	vm_close(&vm);
+}
+
+#define NAP_NS 20000000
+
+static void nap(void)
+{
+	const uint64_t end_ns = mti_os_monotonic_ns() + NAP_NS;
+
+	while (mti_os_monotonic_ns() < end_ns)
+		usleep(1000);
+}
+
+/* ----------------------------------------------------------- constructors */
+
+static mote_status start(void *user, mote_host_call *call,
+			 const mote_value *args, size_t count,
+			 mote_value *result)
+{
+	const int *way = user;
+
+	(void)call;
+	(void)args;
+	(void)count;
+	nap();
+	*result = (mote_value)MOTE_I32(*way);
+	return MOTE_OK;
+}
+
+static void start_box(int way, mote_status wanted)
+{
+	const mote_host_function function = { "Start", "i()", start, &way };
+	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_sandbox *box = NULL;
+
+	options.host_functions = &function;
+	options.host_function_count = 1;
+	options.deadline_ns = UINT64_C(30000000000);
+	if (way == START_SPIN)
+		options.deadline_ns = 100000000;
+	vm_expect(mote_sandbox_new(vm.image, &options, &box, &vm.err), wanted,
+		  &vm.err);
+	mote_sandbox_free(box);
+}
+
+/* The start of a guest is a call like others, in whatever is counted. */
+static void test_constructors(void **state)
+{
+	mote_metrics now;
+	int i;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_start);
+	start_box(START_WELL, MOTE_OK);
+	for (i = 0; i < 3; i++)
+		start_box(START_CRASH, MOTE_E_GUEST_FAULT);
+	for (i = 0; i < 2; i++)
+		start_box(START_SPIN, MOTE_E_DEADLINE);
+	now = metrics();
+	assert_int_equal(now.sandboxes_created, 1);
+	assert_int_equal(now.calls, 6);
+	assert_int_equal(now.faults[MOTE_FAULT_NULL_POINTER], 3);
+	assert_int_equal(now.deadlines, 2);
+	assert_int_equal(now.host_calls, 6);
+	assert_int_equal(now.call_time.count, 6);
+	assert_int_equal(now.host_time.count, 6);
+	assert_true(now.host_time.sum_ns >= 6 * NAP_NS);
+	assert_true(now.call_time.sum_ns > now.host_time.sum_ns);
 	vm_close(&vm);
 }
 
@@ -416,8 +491,8 @@ static void test_threads(void **state)
 	atomic_store(&stop, true);
 	pthread_join(threads[0], NULL);
 	now = metrics();
-	assert_int_equal(now.calls, 300);
 	assert_int_equal(now.sandboxes_created, 15);
+	assert_int_equal(now.calls, 300 + 15);
 	assert_int_equal(now.sandboxes_alive, 0);
 	vm_close(&vm);
 }
@@ -452,6 +527,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_constructors),
 		cmocka_unit_test(test_no_metrics),
 		cmocka_unit_test(test_snapshots),
 		cmocka_unit_test(test_pool),
