@@ -161,6 +161,7 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 	/* A guest that was interrupted may just be reading the clock. */
 	uint64_t now_ns = interrupted ? mti_os_monotonic_ns() :
 					refresh_clock(box);
+	bool stray = mti_kick_stray(&box->kick, now_ns, interrupted);
 	mote_status status;
 
 	/* What passes in a host function is not the guest's. */
@@ -174,7 +175,7 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 		status = mti_usage_growth(box, err);
 	if (status != MOTE_OK)
 		drain_last_words(box);
-	else if (interrupted && box->kick.slice_ns == 0)
+	else if (stray)
 		mti_metric_count(&box->observe, MTI_METRIC_STRAY_KICKS, 1);
 	return status;
 }

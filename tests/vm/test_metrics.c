@@ -232,6 +232,90 @@ static void test_constructors(void **state)
 	vm_close(&vm);
 }
 
+/* ------------------------------------------------------------ stray kicks */
+
+static void sample(void *user, const mote_frame *frames, size_t count)
+{
+	(void)frames;
+	(void)count;
+	++*(uint64_t *)user;
+}
+
+/* What the library's own timer ends, for a reason, is not stray. */
+static void test_samples(void **state)
+{
+	mote_sandbox_options options = default_options();
+	uint64_t samples = 0;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	options.deadline_ns = 200000000 * (uint64_t)vm_slow();
+	options.sample = sample;
+	options.sample_user = &samples;
+	spoil(&options, "LogAndSpin", MOTE_E_DEADLINE);
+	assert_true(samples > 5);
+	assert_int_equal(metrics().stray_kicks, 0);
+	vm_close(&vm);
+}
+
+static mote_status host_signal(void *user, mote_host_call *call,
+			       const mote_value *args, size_t count,
+			       mote_value *result)
+{
+	assert_int_equal(pthread_kill(pthread_self(), SIGRTMIN + 6), 0);
+	return host(user, call, args, count, result);
+}
+
+/* But a signal that somebody else sends is. */
+static void test_strays(void **state)
+{
+	const mote_host_function function = { "Host", "i(i)", host_signal,
+					      NULL };
+	mote_sandbox_options options = default_options();
+	const mote_value three = MOTE_I32(3);
+	mote_sandbox *box;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	options.host_functions = &function;
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_call(box, "CallHost", &three, 1, NULL, &vm.err), MOTE_OK,
+		  &vm.err);
+	assert_int_equal(vm_stats(box).interrupted, 3);
+	assert_int_equal(metrics().stray_kicks, 3);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
+static mote_status host_nap(void *user, mote_host_call *call,
+			    const mote_value *args, size_t count,
+			    mote_value *result)
+{
+	nap();
+	return host(user, call, args, count, result);
+}
+
+/*
+ * While the host function sleeps, no CPU time passes: when the call has run
+ * for as long as it has CPU time there is some left, and it goes on.
+ */
+static void test_cpu_checks(void **state)
+{
+	const mote_host_function function = { "Host", "i(i)", host_nap, NULL };
+	mote_sandbox_options options = default_options();
+	mote_metrics now;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	options.host_functions = &function;
+	options.cpu_ns = NAP_NS * 2 * (uint64_t)vm_slow();
+	spoil(&options, "HostAndSpin", MOTE_E_CPU_TIME);
+	now = metrics();
+	assert_int_equal(now.limits, 1);
+	assert_int_equal(now.stray_kicks, 0);
+	vm_close(&vm);
+}
+
 static void test_no_metrics(void **state)
 {
 	static const mote_metrics none = MOTE_METRICS_INIT;
@@ -528,6 +612,9 @@ int main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_constructors),
+		cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_cpu_checks),
+		cmocka_unit_test(test_strays),
 		cmocka_unit_test(test_no_metrics),
 		cmocka_unit_test(test_snapshots),
 		cmocka_unit_test(test_pool),
