@@ -273,6 +273,8 @@ mote_status mti_run_finish(mote_sandbox *box, mote_status status,
 
 	if (cancelled && status == MOTE_OK)
 		status = mti_kick_error(&box->kick, MOTE_E_CANCELLED, err);
+	else if (cancelled && status != MOTE_E_CANCELLED)
+		mti_metric_count(&box->observe, MTI_METRIC_CANCELS, 1);
 	return mti_usage_end(box, status, err);
 }
 

@@ -232,6 +232,49 @@ static void test_constructors(void **state)
 	vm_close(&vm);
 }
 
+/* ----------------------------------------------------------------- cancels */
+
+static mote_interrupt *handle;
+static int struck;
+
+static void cancel_it(void *user, const mote_log_record *record)
+{
+	(void)user;
+	if (record->guest)
+		struck += mote_interrupt_cancel(handle);
+}
+
+/* The guest has crashed already when the cancel hits its call. */
+static void test_late_cancel(void **state)
+{
+	mote_sandbox_options options = default_options();
+	mote_sandbox *box;
+	mote_metrics now;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	struck = 0;
+	options.log = cancel_it;
+	options.log_filter = "info";
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_interrupt_new(box, &handle, &vm.err), MOTE_OK, &vm.err);
+	call(box, "LogAndCrash", MOTE_E_GUEST_FAULT);
+	assert_int_equal(struck, 1);
+	now = metrics();
+	assert_int_equal(now.cancels, 1);
+	assert_int_equal(now.faults[MOTE_FAULT_NULL_POINTER], 1);
+	mote_interrupt_unref(handle);
+	mote_sandbox_free(box);
+	/* One that takes effect counts once. */
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_interrupt_new(box, &handle, &vm.err), MOTE_OK, &vm.err);
+	call(box, "LogLevels", MOTE_E_CANCELLED);
+	assert_int_equal(metrics().cancels, 2);
+	mote_interrupt_unref(handle);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
 /* ------------------------------------------------------------ stray kicks */
 
 static void sample(void *user, const mote_frame *frames, size_t count)
@@ -612,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_constructors),
+		cmocka_unit_test(test_late_cancel),
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_cpu_checks),
 		cmocka_unit_test(test_strays),
