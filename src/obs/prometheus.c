@@ -38,7 +38,7 @@ static const struct row rows[] = {
 	ROW("mote_protocol_errors_total", "counter", protocol_errors,
 	    "Guests that broke the call protocol."),
 	ROW("mote_limits_total", "counter", limits,
-	    "Calls ended by a limit other than time."),
+	    "Calls ended by a limit other than wall time."),
 	ROW("mote_deadlines_total", "counter", deadlines,
 	    "Calls ended by their deadline."),
 	ROW("mote_cancels_total", "counter", cancels,
