@@ -86,8 +86,8 @@ MOTE_API size_t mote_metrics_format(const mote_metrics *metrics, char *buffer,
  * Collects spans and events of any number of sandboxes in memory, up to a
  * limit; what comes later is counted and dropped. Thread-safe. Each sandbox
  * is a process in it with two threads: "host", with spans for calls, the
- * guest's runs, host functions and restores, and "guest", with what the guest
- * says of itself.
+ * guest's runs, host functions and restores, and an event for each call that
+ * failed, and "guest", with what the guest says of itself.
  */
 typedef struct mote_trace mote_trace;
 

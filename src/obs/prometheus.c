@@ -85,6 +85,11 @@ static const char *const kinds[] = {
 	[MOTE_FAULT_MACHINE] = "machine",
 };
 
+const char *mti_metrics_fault_name(uint32_t kind)
+{
+	return kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[kind] : NULL;
+}
+
 static void put(struct output *out, const char *format, ...) MOTE_PRINTF(2, 3);
 
 static void put(struct output *out, const char *format, ...)

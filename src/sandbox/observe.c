@@ -1,5 +1,6 @@
 #include "sandbox/observe.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -132,13 +133,14 @@ void mti_observe_end(mote_sandbox *box, mote_status status,
 		take_guest_drops(box);
 	if (observer->counting)
 		count_call(box);
+	/* In the spans that it ends. */
+	if (status != MOTE_OK)
+		mti_observe_failed(box, status, err);
 	if (observer->trace) {
 		observer->in_guest = false;
 		mti_track_end_all(&observer->guest, observer->now_ns);
 		mti_track_end_all(&observer->host, observer->now_ns);
 	}
-	if (status != MOTE_OK)
-		mti_observe_failed(box, status, err);
 }
 
 /* MTI_METRICS for what no counter is for. */
@@ -180,6 +182,21 @@ static mote_log_level level_of(mote_status status)
 	}
 }
 
+/* err is whole if the guest crashed: it is the sandbox's own. */
+static void trace_failure(struct mti_observer *observer, mote_status status,
+			  const mote_error *err)
+{
+	const char *kind = NULL;
+	char name[MTI_TRACE_NAME_MAX];
+	int size;
+
+	if (status == MOTE_E_GUEST_FAULT && err)
+		kind = mti_metrics_fault_name(err->fault.kind);
+	size = snprintf(name, sizeof(name), "%s%s%s", mote_status_name(status),
+			kind ? ": " : "", kind ? kind : "");
+	mti_track_event(&observer->host, observer->now_ns, name, (size_t)size);
+}
+
 void mti_observe_failed(mote_sandbox *box, mote_status status,
 			const mote_error *err)
 {
@@ -187,6 +204,8 @@ void mti_observe_failed(mote_sandbox *box, mote_status status,
 
 	if (counter != MTI_METRICS)
 		mti_metric_count(&box->observe, counter, 1);
+	if (box->observe.trace)
+		trace_failure(&box->observe, status, err);
 	mti_log_event(box, level_of(status), "%s: %s", call_name(box),
 		      err ? err->text : mote_status_text(status));
 }

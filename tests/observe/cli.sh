@@ -121,7 +121,8 @@ trace_has "$file" init 'create sandbox' 'parse in Parse' \
 	'parsed in parse' 'init in create sandbox'
 run run --trace="$file" "$guest" Crash
 status 3
-trace_has "$file" 'crash in Crash'
+trace_has "$file" 'crash in Crash' \
+	'MOTE_E_GUEST_FAULT: null_pointer in Crash'
 run run --trace "$file" "$guest" --
 status 3
 out "main$nl"

@@ -249,7 +249,21 @@ static void test_names(void **state)
 	close_box();
 }
 
-/* A call that ends badly ends its spans. */
+/* The host's track says in the call's span why it ended. */
+static void expect_failure(const char *name, const char *function)
+{
+	const struct trace_event *failure = trace_find(&got, name);
+	const struct trace_event *call = trace_find(&got, function);
+
+	assert_int_equal(trace_count(&got, name), 1);
+	assert_int_equal(failure->phase, 'i');
+	assert_int_equal(failure->process, call->process);
+	assert_int_equal(failure->thread, call->thread);
+	assert_true(failure->depth > call->depth);
+	expect_within(failure, call);
+}
+
+/* A call that ends badly ends its spans, and what was wrong is seen. */
 static void test_failures(void **state)
 {
 	mote_sandbox_options options;
@@ -269,6 +283,8 @@ static void test_failures(void **state)
 		      trace_find(&got, "LogAndSpin"));
 	assert_int_not_equal(trace_find(&got, "LogAndCrash")->process,
 			     trace_find(&got, "LogAndSpin")->process);
+	expect_failure("MOTE_E_GUEST_FAULT: null_pointer", "LogAndCrash");
+	expect_failure("MOTE_E_DEADLINE", "LogAndSpin");
 	close_box();
 }
 
