@@ -109,6 +109,10 @@ MOTE_API void mote_trace_unref(mote_trace *trace);
 MOTE_API void mote_trace_span(mote_trace *trace, const char *name,
 			      uint64_t start_ns, uint64_t end_ns);
 
+/* The same for an event: it is among the spans of its thread. */
+MOTE_API void mote_trace_event(mote_trace *trace, const char *name,
+			       uint64_t ns);
+
 /*
  * Writes all of it as Chrome trace JSON to fd. Spans of calls that run
  * meanwhile have no end there. It can be written again, with what has come.

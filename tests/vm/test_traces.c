@@ -121,6 +121,7 @@ static void test_spans(void **state)
 	call_number("Spans", 10);
 	assert_int_equal(entries() - before, 1);
 	assert_int_equal(atomic_load(&vm.allocator.requests), requests);
+	mote_trace_event(trace, "the program's moment", mti_os_monotonic_ns());
 	mote_trace_span(trace, "the program's", start, mti_os_monotonic_ns());
 	trace_read(trace, &got);
 	assert_int_equal(got.dropped, 0);
@@ -136,6 +137,10 @@ static void test_spans(void **state)
 	expect_within(trace_find(&got, "Spans"),
 		      trace_find(&got, "the program's"));
 	expect_within(outer, trace_find(&got, "Spans"));
+	expect_within(trace_find(&got, "the program's moment"),
+		      trace_find(&got, "the program's"));
+	assert_int_equal(trace_find(&got, "the program's moment")->thread,
+			 trace_find(&got, "the program's")->thread);
 	assert_int_equal(trace_find(&got, "block")->depth, 1);
 	assert_int_equal(trace_find(&got, "block within")->depth, 2);
 	assert_int_equal(trace_find(&got, "end")->depth, 1);
@@ -420,6 +425,8 @@ static void test_caller(void **state)
 	vm_expect(mote_trace_new(vm.engine, 100, &made, &vm.err),
 		  MOTE_E_NO_MEMORY, &vm.err);
 	assert_null(made);
+	mote_trace_event(NULL, "none", 1);
+	mote_trace_event(trace, NULL, 1);
 	mote_trace_span(NULL, "none", 0, 1);
 	mote_trace_span(trace, NULL, 0, 1);
 	mote_trace_unref(NULL);
