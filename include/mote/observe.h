@@ -49,15 +49,18 @@ typedef struct mote_metrics {
 	uint64_t pool_waited;
 	uint64_t log_records;
 	uint64_t log_dropped;
-	mote_histogram call_time; /* wall time of calls */
-	mote_histogram host_time; /* of host functions in a call */
+	mote_histogram call_time;  /* wall time of calls */
+	/* Of each host function, and callback for output, logs, profiles. */
+	mote_histogram host_time;
+	/* In the guest, of each call; what is in neither is the library's. */
+	mote_histogram guest_time;
 } mote_metrics;
 
 #define MOTE_METRICS_INIT                                                   \
 	{                                                                   \
 		(uint32_t)sizeof(mote_metrics), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
 			{ 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,             \
-			{ 0, 0, { 0 } },                                    \
+			{ 0, 0, { 0 } }, { 0, 0, { 0 } },                   \
 		{                                                           \
 			0, 0,                                               \
 			{                                                   \

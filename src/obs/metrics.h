@@ -51,6 +51,7 @@ struct mti_metrics_shard {
 	_Atomic uint64_t faults[MOTE_METRICS_FAULT_KINDS];
 	_Atomic uint64_t counters[MTI_METRICS];
 	struct mti_histogram call;
+	struct mti_histogram guest;
 	struct mti_histogram host;
 	/* The engine's list; its lock. */
 	struct mti_metrics_shard *previous;

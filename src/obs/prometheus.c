@@ -170,7 +170,10 @@ size_t mti_metrics_format(const mote_metrics *metrics, char *buffer,
 	put_faults(&out, metrics);
 	put_histogram(&out, "mote_call_seconds", "Wall time of these calls.",
 		      &metrics->call_time);
+	put_histogram(&out, "mote_guest_seconds",
+		      "Wall time in the guest, by call.", &metrics->guest_time);
 	put_histogram(&out, "mote_host_seconds",
-		      "Wall time of host functions.", &metrics->host_time);
+		      "Wall time of host functions and callbacks, one by one.",
+		      &metrics->host_time);
 	return out.used;
 }

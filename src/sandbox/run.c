@@ -16,7 +16,6 @@ static uint64_t refresh_clock(mote_sandbox *box)
 {
 	uint64_t now = mti_os_monotonic_ns();
 
-	box->observe.now_ns = now;
 	box->control->clock_monotonic_ns = now;
 	box->control->clock_realtime_ns = mti_os_realtime_ns();
 	return now;
@@ -173,6 +172,7 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 	status = mti_kick_check(&box->kick, now_ns, interrupted, err);
 	if (status == MOTE_OK)
 		status = mti_usage_growth(box, err);
+	mti_observe_resume(box, now_ns);
 	if (status != MOTE_OK)
 		drain_last_words(box);
 	else if (stray)
@@ -213,8 +213,10 @@ static mote_status enter(mote_sandbox *box, struct mti_exit *exit,
 	mote_status status = MOTE_OK;
 
 	*verdict = MTI_DEBUG_PASS;
-	if (box->debug)
+	if (box->debug) {
 		status = mti_debug_enter(box, err);
+		mti_observe_resume(box, mti_os_monotonic_ns());
+	}
 	if (status != MOTE_OK)
 		return status;
 	box->stats.vm_entries++;
@@ -300,7 +302,8 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	mote_status status;
 
 	box->phase = phase;
-	status = mti_run_begin(box, refresh_clock(box), err);
+	box->observe.now_ns = refresh_clock(box);
+	status = mti_run_begin(box, box->observe.now_ns, err);
 	if (status != MOTE_OK)
 		return status;
 	box->clean = false;

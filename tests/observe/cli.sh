@@ -135,6 +135,7 @@ run run --metrics "$file" "$guest" Parse x
 status 0
 metrics_have "$file" mote_calls_total=2 mote_sandboxes_created_total=1 \
 	mote_sandboxes=1 mote_call_seconds_count=2 'mote_vm_entries_total>1' \
+	mote_guest_seconds_count=2 'mote_guest_seconds_sum>0' \
 	mote_log_records_total=1 'mote_call_seconds_sum>0' \
 	'mote_faults_total{kind="null_pointer"}=0'
 run run --repeat 20 --trace "$other" --metrics "$file" "$guest" Parse x
