@@ -25,7 +25,8 @@ MOTE_API mote_interrupt *mote_interrupt_ref(mote_interrupt *handle);
 MOTE_API void mote_interrupt_unref(mote_interrupt *handle);
 
 /*
- * Cancels the call that runs now: it fails with MOTE_E_CANCELLED. A guest
+ * Cancels the call that runs now: it fails with MOTE_E_CANCELLED, unless it
+ * fails otherwise at that moment, as when the guest has just crashed. A guest
  * that runs is stopped; one that waits for a host function is not entered
  * again when that returns. Returns 1 if there was a call to cancel, 0 if
  * not: then the next call is not affected. Never blocks. Async-signal-safe.

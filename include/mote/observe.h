@@ -29,7 +29,8 @@ typedef struct mote_metrics {
 	uint32_t reserved;
 	uint64_t sandboxes_created;
 	uint64_t sandboxes_alive;
-	uint64_t calls; /* batches and runs of main are one each */
+	/* Batches, runs of main and starts with constructors are one each. */
+	uint64_t calls;
 	uint64_t guest_errors;
 	uint64_t protocol_errors;
 	uint64_t limits; /* exceeded, of those that are not wall time */
@@ -48,15 +49,18 @@ typedef struct mote_metrics {
 	uint64_t pool_waited;
 	uint64_t log_records;
 	uint64_t log_dropped;
-	mote_histogram call_time; /* wall time of calls */
-	mote_histogram host_time; /* of host functions in a call */
+	mote_histogram call_time;  /* wall time of calls */
+	/* Of each host function, and callback for output, logs, profiles. */
+	mote_histogram host_time;
+	/* In the guest, of each call; what is in neither is the library's. */
+	mote_histogram guest_time;
 } mote_metrics;
 
 #define MOTE_METRICS_INIT                                                   \
 	{                                                                   \
 		(uint32_t)sizeof(mote_metrics), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
 			{ 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,             \
-			{ 0, 0, { 0 } },                                    \
+			{ 0, 0, { 0 } }, { 0, 0, { 0 } },                   \
 		{                                                           \
 			0, 0,                                               \
 			{                                                   \
@@ -85,8 +89,8 @@ MOTE_API size_t mote_metrics_format(const mote_metrics *metrics, char *buffer,
  * Collects spans and events of any number of sandboxes in memory, up to a
  * limit; what comes later is counted and dropped. Thread-safe. Each sandbox
  * is a process in it with two threads: "host", with spans for calls, the
- * guest's runs, host functions and restores, and "guest", with what the guest
- * says of itself.
+ * guest's runs, host functions and restores, and an event for each call that
+ * failed, and "guest", with what the guest says of itself.
  */
 typedef struct mote_trace mote_trace;
 
@@ -107,6 +111,10 @@ MOTE_API void mote_trace_unref(mote_trace *trace);
  */
 MOTE_API void mote_trace_span(mote_trace *trace, const char *name,
 			      uint64_t start_ns, uint64_t end_ns);
+
+/* The same for an event: it is among the spans of its thread. */
+MOTE_API void mote_trace_event(mote_trace *trace, const char *name,
+			       uint64_t ns);
 
 /*
  * Writes all of it as Chrome trace JSON to fd. Spans of calls that run

@@ -81,6 +81,12 @@ void mote_trace_unref(mote_trace *trace)
 	mti_trace_unref(trace);
 }
 
+void mote_trace_event(mote_trace *trace, const char *name, uint64_t ns)
+{
+	if (trace && name)
+		mti_trace_event(trace, name, ns);
+}
+
 void mote_trace_span(mote_trace *trace, const char *name, uint64_t start_ns,
 		     uint64_t end_ns)
 {

@@ -57,6 +57,7 @@ void mti_metrics_detach(struct mti_metrics *metrics,
 	for (i = 0; i < MOTE_METRICS_FAULT_KINDS; i++)
 		mti_metric_bump(&total->faults[i], get(&shard->faults[i]));
 	fold_histogram(&total->call, &shard->call);
+	fold_histogram(&total->guest, &shard->guest);
 	fold_histogram(&total->host, &shard->host);
 	if (shard->previous)
 		shard->previous->next = shard->next;
@@ -104,6 +105,7 @@ static void sum(mote_metrics *to, const struct mti_metrics_shard *from)
 	for (i = 0; i < MOTE_METRICS_FAULT_KINDS; i++)
 		to->faults[i] += get(&from->faults[i]);
 	sum_histogram(&to->call_time, &from->call);
+	sum_histogram(&to->guest_time, &from->guest);
 	sum_histogram(&to->host_time, &from->host);
 	to->calls = to->call_time.count;
 }

@@ -51,6 +51,7 @@ struct mti_metrics_shard {
 	_Atomic uint64_t faults[MOTE_METRICS_FAULT_KINDS];
 	_Atomic uint64_t counters[MTI_METRICS];
 	struct mti_histogram call;
+	struct mti_histogram guest;
 	struct mti_histogram host;
 	/* The engine's list; its lock. */
 	struct mti_metrics_shard *previous;
@@ -94,6 +95,9 @@ void mti_histogram_add(struct mti_histogram *histogram, uint64_t ns);
 
 /* Fills all but struct_size. */
 void mti_metrics_read(struct mti_metrics *metrics, mote_metrics *out);
+
+/* prometheus.c: "null_pointer", ...; NULL if there is no such kind. */
+const char *mti_metrics_fault_name(uint32_t kind);
 
 /* prometheus.c: see mote_metrics_format. */
 size_t mti_metrics_format(const mote_metrics *metrics, char *buffer,

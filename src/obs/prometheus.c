@@ -31,16 +31,18 @@ static const struct row rows[] = {
 	ROW("mote_sandboxes", "gauge", sandboxes_alive,
 	    "Sandboxes that exist now."),
 	ROW("mote_calls_total", "counter", calls,
-	    "Calls, batches and runs of main begun."),
+	    "Calls, batches, runs of main and starts of guests that have "
+	    "ended."),
 	ROW("mote_guest_errors_total", "counter", guest_errors,
 	    "Errors that guest functions returned."),
 	ROW("mote_protocol_errors_total", "counter", protocol_errors,
 	    "Guests that broke the call protocol."),
 	ROW("mote_limits_total", "counter", limits,
-	    "Calls ended by a limit other than time."),
+	    "Calls ended by a limit other than wall time."),
 	ROW("mote_deadlines_total", "counter", deadlines,
 	    "Calls ended by their deadline."),
-	ROW("mote_cancels_total", "counter", cancels, "Calls cancelled."),
+	ROW("mote_cancels_total", "counter", cancels,
+	    "Calls cancelled, with those that failed otherwise just then."),
 	ROW("mote_stray_kicks_total", "counter", stray_kicks,
 	    "Entries that a signal ended for no reason of the call."),
 	ROW("mote_vm_entries_total", "counter", vm_entries,
@@ -82,6 +84,11 @@ static const char *const kinds[] = {
 	[MOTE_FAULT_ABORT] = "abort",
 	[MOTE_FAULT_MACHINE] = "machine",
 };
+
+const char *mti_metrics_fault_name(uint32_t kind)
+{
+	return kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[kind] : NULL;
+}
 
 static void put(struct output *out, const char *format, ...) MOTE_PRINTF(2, 3);
 
@@ -161,9 +168,12 @@ size_t mti_metrics_format(const mote_metrics *metrics, char *buffer,
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		put_row(&out, metrics, &rows[i]);
 	put_faults(&out, metrics);
-	put_histogram(&out, "mote_call_seconds", "Wall time of calls.",
+	put_histogram(&out, "mote_call_seconds", "Wall time of these calls.",
 		      &metrics->call_time);
+	put_histogram(&out, "mote_guest_seconds",
+		      "Wall time in the guest, by call.", &metrics->guest_time);
 	put_histogram(&out, "mote_host_seconds",
-		      "Wall time of host functions.", &metrics->host_time);
+		      "Wall time of host functions and callbacks, one by one.",
+		      &metrics->host_time);
 	return out.used;
 }

@@ -177,19 +177,33 @@ static uint32_t program_thread(void)
 	return MTI_TRACE_PROGRAM_THREADS + own;
 }
 
-void mti_trace_span(mote_trace *trace, const char *name, uint64_t start_ns,
-		    uint64_t end_ns)
+static void add_program(mote_trace *trace, enum mti_trace_phase phase,
+			const char *name, uint64_t ns, uint64_t duration_ns)
 {
 	struct mti_trace_event event = {
-		.ns = start_ns,
+		.ns = ns,
+		.value = (int64_t)duration_ns,
 		.process = MTI_TRACE_PROGRAM,
 		.thread = program_thread(),
-		.phase = MTI_TRACE_COMPLETE,
+		.phase = (uint16_t)phase,
 	};
 
-	if (end_ns > start_ns && end_ns - start_ns <= INT64_MAX)
-		event.value = (int64_t)(end_ns - start_ns);
 	pthread_mutex_lock(&trace->lock);
 	(void)append(trace, &event, name, strlen(name), 0);
 	pthread_mutex_unlock(&trace->lock);
+}
+
+void mti_trace_event(mote_trace *trace, const char *name, uint64_t ns)
+{
+	add_program(trace, MTI_TRACE_EVENT, name, ns, 0);
+}
+
+void mti_trace_span(mote_trace *trace, const char *name, uint64_t start_ns,
+		    uint64_t end_ns)
+{
+	uint64_t duration_ns = 0;
+
+	if (end_ns > start_ns && end_ns - start_ns <= INT64_MAX)
+		duration_ns = end_ns - start_ns;
+	add_program(trace, MTI_TRACE_COMPLETE, name, start_ns, duration_ns);
 }

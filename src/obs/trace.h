@@ -54,7 +54,8 @@ void mti_track_event(struct mti_track *track, uint64_t ns, const char *name,
 void mti_track_counter(struct mti_track *track, uint64_t ns, const char *name,
 		       size_t size, int64_t value);
 
-/* See mote_trace_span. */
+/* See mote_trace_event and _span. */
+void mti_trace_event(mote_trace *trace, const char *name, uint64_t ns);
 void mti_trace_span(mote_trace *trace, const char *name, uint64_t start_ns,
 		    uint64_t end_ns);
 

@@ -152,10 +152,14 @@ mote_status mti_bare_snap(mote_sandbox *box, struct mti_snap_bare *bare,
 static void flush(mote_sandbox *box)
 {
 	struct mti_bare_guest *bare = &box->bare;
+	uint64_t start_ns;
 
-	if (bare->used > 0 && box->output)
+	if (bare->used > 0 && box->output) {
+		start_ns = mti_observe_callback_begin(box);
 		box->output(box->output_user, bare->stream, bare->output,
 			    bare->used);
+		mti_observe_callback_end(box, start_ns);
+	}
 	bare->used = 0;
 }
 
@@ -305,13 +309,14 @@ static mote_status serve(mote_sandbox *box, const struct mti_exit *exit,
 static mote_status check(mote_sandbox *box, bool interrupted, mote_error *err)
 {
 	uint64_t now_ns = mti_os_monotonic_ns();
+	bool stray = mti_kick_stray(&box->kick, now_ns, interrupted);
 	mote_status status = mti_kick_check(&box->kick, now_ns, interrupted,
 					    err);
 
-	box->observe.now_ns = now_ns;
 	if (status == MOTE_OK)
 		status = mti_usage_growth(box, err);
-	if (status == MOTE_OK && interrupted && box->kick.slice_ns == 0)
+	mti_observe_resume(box, now_ns);
+	if (status == MOTE_OK && stray)
 		mti_metric_count(&box->observe, MTI_METRIC_STRAY_KICKS, 1);
 	return status;
 }

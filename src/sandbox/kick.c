@@ -207,13 +207,22 @@ bool mti_kick_sample(struct mti_kick *call, uint64_t now_ns)
 	return due;
 }
 
+bool mti_kick_stray(struct mti_kick *call, uint64_t now_ns, bool interrupted)
+{
+	bool expected = call->expired || now_ns >= call->timer_ns;
+
+	/* While the guest is out, the kick waits for the next entry. */
+	call->expired = expected && !interrupted;
+	return interrupted && !expected;
+}
+
 /* When the call has to be interrupted next, if nothing else does it. */
 static uint64_t next_look(const struct mti_kick *call)
 {
 	return earlier(call->check_ns, call->sample_at_ns);
 }
 
-static mote_status arm(const struct mti_kick *call, uint64_t now_ns,
+static mote_status arm(struct mti_kick *call, uint64_t now_ns,
 		       mote_error *err)
 {
 	uint64_t armed_ns = self.armed_ns;
@@ -224,8 +233,11 @@ static mote_status arm(const struct mti_kick *call, uint64_t now_ns,
 		when_ns = earlier(when_ns, now_ns + call->slice_ns);
 
 	/* In the past: it has expired and the signal is blocked. */
-	if (armed_ns > now_ns && armed_ns <= when_ns)
+	if (armed_ns > now_ns && armed_ns <= when_ns) {
+		call->timer_ns = armed_ns;
 		return MOTE_OK;
+	}
+	call->timer_ns = when_ns;
 	self.armed_ns = when_ns;
 	atomic_signal_fence(memory_order_seq_cst);
 	os = mti_os_timer_arm(self.timer, when_ns);
@@ -366,6 +378,8 @@ mote_status mti_kick_begin(struct mti_kick *call, uint64_t now_ns,
 	call->outer = self.call;
 	set_limits(call, now_ns, limits);
 	mti_kick_sampled(call, now_ns);
+	call->timer_ns = UINT64_MAX;
+	call->expired = false;
 	call->ops->kick(call->vm, false);
 	set_current(call);
 	/* Now that a kick would not be lost. */

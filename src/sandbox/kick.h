@@ -102,6 +102,8 @@ struct mti_kick {
 	/* Before this moment neither can have been reached. */
 	uint64_t check_ns;
 	uint64_t sample_at_ns; /* the next one */
+	uint64_t timer_ns;     /* when the timer expires */
+	bool expired;          /* it has; its kick may still come */
 	bool masked; /* ops->block was used */
 	bool unblocked; /* the kick signal, for this call */
 	struct mti_kick *outer;
@@ -131,6 +133,14 @@ bool mti_kick_end(struct mti_kick *call);
  */
 mote_status mti_kick_check(struct mti_kick *call, uint64_t now_ns,
 			   bool interrupted, mote_error *err);
+
+/*
+ * Before mti_kick_sample and mti_kick_check: whether a signal interrupted the
+ * guest that was not the timer's. That may expire and the call go on: for a
+ * sample, a look at the CPU clock or a slice, or because the call before has
+ * left it armed.
+ */
+bool mti_kick_stray(struct mti_kick *call, uint64_t now_ns, bool interrupted);
 
 /*
  * Before mti_kick_check: whether it is time for a sample. If so the next one

@@ -1,10 +1,43 @@
 #include "sandbox/observe.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "os/os.h"
 #include "sandbox/sandbox.h"
+
+/* The library's own records are of no call. */
+static void timed_log(void *user, const mote_log_record *record)
+{
+	mote_sandbox *box = user;
+	struct mti_observer *observer = &box->observe;
+	uint64_t start_ns;
+
+	if (!record->guest) {
+		observer->timed_log(observer->timed_log_user, record);
+		return;
+	}
+	start_ns = mti_observe_callback_begin(box);
+	observer->timed_log(observer->timed_log_user, record);
+	mti_observe_callback_end(box, start_ns);
+}
+
+static void init_log(mote_sandbox *box, const mote_sandbox_options *options)
+{
+	struct mti_observer *observer = &box->observe;
+
+	observer->log = options->log;
+	observer->log_user = options->log_user;
+	if (!observer->log) {
+		memset(&observer->filter, 0, sizeof(observer->filter));
+	} else if (observer->counting) {
+		observer->timed_log = options->log;
+		observer->timed_log_user = options->log_user;
+		observer->log = timed_log;
+		observer->log_user = box;
+	}
+}
 
 mote_status mti_observe_init(mote_sandbox *box,
 			     const mote_sandbox_options *options,
@@ -17,10 +50,8 @@ mote_status mti_observe_init(mote_sandbox *box,
 
 	if (status != MOTE_OK)
 		return status;
-	observer->log = options->log;
-	observer->log_user = options->log_user;
-	if (!observer->log)
-		memset(&observer->filter, 0, sizeof(observer->filter));
+	observer->counting = !(engine->flags & MOTE_ENGINE_NO_METRICS);
+	init_log(box, options);
 	observer->now_ns = mti_os_monotonic_ns();
 	mti_rate_init(&observer->rate, observer->now_ns);
 	observer->trace = options->trace;
@@ -29,7 +60,6 @@ mote_status mti_observe_init(mote_sandbox *box,
 		mti_trace_join(observer->trace, &observer->host,
 			       &observer->guest);
 	}
-	observer->counting = !(engine->flags & MOTE_ENGINE_NO_METRICS);
 	if (observer->counting) {
 		mti_metrics_attach(&engine->metrics, &observer->shard);
 		observer->attached = true;
@@ -89,6 +119,7 @@ void mti_observe_begin(mote_sandbox *box)
 	struct mti_observer *observer = &box->observe;
 
 	MTI_PROBE(call__start, box, call_name(box));
+	observer->guest_ns = 0;
 	if (observer->trace)
 		mti_track_begin(&observer->host, box->usage.start_ns,
 				call_name(box), strlen(call_name(box)));
@@ -116,10 +147,9 @@ static void count_call(mote_sandbox *box)
 			      box->stats.vm_entries, memory_order_relaxed);
 	atomic_store_explicit(&shard->counters[MTI_METRIC_HOST_CALLS],
 			      box->stats.host_calls, memory_order_relaxed);
-	if (box->phase == MTI_PHASE_INIT)
-		return;
 	mti_histogram_add(&shard->call,
 			  box->observe.now_ns - box->usage.start_ns);
+	mti_histogram_add(&shard->guest, box->observe.guest_ns);
 }
 
 void mti_observe_end(mote_sandbox *box, mote_status status,
@@ -134,13 +164,14 @@ void mti_observe_end(mote_sandbox *box, mote_status status,
 		take_guest_drops(box);
 	if (observer->counting)
 		count_call(box);
+	/* In the spans that it ends. */
+	if (status != MOTE_OK)
+		mti_observe_failed(box, status, err);
 	if (observer->trace) {
 		observer->in_guest = false;
 		mti_track_end_all(&observer->guest, observer->now_ns);
 		mti_track_end_all(&observer->host, observer->now_ns);
 	}
-	if (status != MOTE_OK)
-		mti_observe_failed(box, status, err);
 }
 
 /* MTI_METRICS for what no counter is for. */
@@ -182,6 +213,21 @@ static mote_log_level level_of(mote_status status)
 	}
 }
 
+/* err is whole if the guest crashed: it is the sandbox's own. */
+static void trace_failure(struct mti_observer *observer, mote_status status,
+			  const mote_error *err)
+{
+	const char *kind = NULL;
+	char name[MTI_TRACE_NAME_MAX];
+	int size;
+
+	if (status == MOTE_E_GUEST_FAULT && err)
+		kind = mti_metrics_fault_name(err->fault.kind);
+	size = snprintf(name, sizeof(name), "%s%s%s", mote_status_name(status),
+			kind ? ": " : "", kind ? kind : "");
+	mti_track_event(&observer->host, observer->now_ns, name, (size_t)size);
+}
+
 void mti_observe_failed(mote_sandbox *box, mote_status status,
 			const mote_error *err)
 {
@@ -189,6 +235,8 @@ void mti_observe_failed(mote_sandbox *box, mote_status status,
 
 	if (counter != MTI_METRICS)
 		mti_metric_count(&box->observe, counter, 1);
+	if (box->observe.trace)
+		trace_failure(&box->observe, status, err);
 	mti_log_event(box, level_of(status), "%s: %s", call_name(box),
 		      err ? err->text : mote_status_text(status));
 }
@@ -213,6 +261,25 @@ void mti_observe_restored(mote_sandbox *box, uint64_t start_ns, uint64_t pages)
 		return;
 	mti_track_begin(&observer->host, start_ns, "restore", strlen("restore"));
 	mti_track_end(&observer->host, mti_os_monotonic_ns());
+}
+
+void mti_observe_resume(mote_sandbox *box, uint64_t now_ns)
+{
+	bool looked = box->limits.growth_bytes != UINT64_MAX;
+
+	box->observe.now_ns = looked ? mti_os_monotonic_ns() : now_ns;
+}
+
+uint64_t mti_observe_callback_begin(const mote_sandbox *box)
+{
+	return box->observe.counting ? mti_os_monotonic_ns() : 0;
+}
+
+void mti_observe_callback_end(mote_sandbox *box, uint64_t start_ns)
+{
+	if (box->observe.counting)
+		mti_histogram_add(&box->observe.shard.host,
+				  mti_os_monotonic_ns() - start_ns);
 }
 
 uint64_t mti_observe_host_begin(mote_sandbox *box, const char *name)

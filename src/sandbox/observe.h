@@ -20,13 +20,18 @@
 #include "obs/probe.h"
 #include "obs/rate.h"
 #include "obs/trace.h"
+#include "os/os.h"
 
 struct mti_observer {
 	/* The clock as it was read last: at the entry, or the call's end. */
 	uint64_t now_ns;
+	uint64_t guest_ns; /* of the call, in the guest until now */
 
 	mote_log_fn log; /* NULL: the filter wants nothing */
 	void *log_user;
+	/* What log calls, if it is there to take the time. */
+	mote_log_fn timed_log;
+	void *timed_log_user;
 	struct mti_log_filter filter;
 	struct mti_rate rate;
 
@@ -75,6 +80,16 @@ void mti_observe_restored(mote_sandbox *box, uint64_t start_ns,
 uint64_t mti_observe_host_begin(mote_sandbox *box, const char *name);
 void mti_observe_host_end(mote_sandbox *box, uint64_t start_ns);
 
+/* Around another callback of the program's: it is the host's time, too. */
+uint64_t mti_observe_callback_begin(const mote_sandbox *box);
+void mti_observe_callback_end(mote_sandbox *box, uint64_t start_ns);
+
+/*
+ * The guest goes on, at now_ns, or later where its memory was looked at: what
+ * passed until then is not its time.
+ */
+void mti_observe_resume(mote_sandbox *box, uint64_t now_ns);
+
 static inline void mti_metric_count(struct mti_observer *observer,
 				    enum mti_metric which, uint64_t count)
 {
@@ -94,7 +109,7 @@ void mti_spans_take(mote_sandbox *box, const uint8_t *data, size_t size);
 void mti_spans_enter(struct mti_observer *observer);
 void mti_spans_exit(struct mti_observer *observer,
 		    const volatile struct mote_abi_control *control,
-		    const struct mti_exit *exit);
+		    const struct mti_exit *exit, uint64_t now_ns);
 
 /* Around each entry of the virtual CPU. */
 static inline void mti_observe_enter(struct mti_observer *observer)
@@ -108,9 +123,15 @@ mti_observe_exit(struct mti_observer *observer,
 		 const volatile struct mote_abi_control *control,
 		 const struct mti_exit *exit)
 {
+	uint64_t now_ns;
+
 	MTI_PROBE(exit, exit->kind, exit->number);
+	if (!observer->counting && !observer->trace)
+		return;
+	now_ns = mti_os_monotonic_ns();
+	observer->guest_ns += now_ns - observer->now_ns;
 	if (observer->trace)
-		mti_spans_exit(observer, control, exit);
+		mti_spans_exit(observer, control, exit, now_ns);
 }
 
 #endif

@@ -16,14 +16,17 @@ static mote_status hand_out(mote_sandbox *box, uint32_t stream,
 			    const uint8_t *data, size_t size, mote_error *err)
 {
 	mote_status status = mti_usage_output(box, size, err);
+	uint64_t observed;
 	uint64_t begun_ns;
 
 	if (status != MOTE_OK)
 		return status;
 	if (box->output && size > 0) {
 		begun_ns = mti_usage_host_begin(box);
+		observed = mti_observe_callback_begin(box);
 		box->output(box->output_user, stream, (const char *)data,
 			    size);
+		mti_observe_callback_end(box, observed);
 		mti_usage_host_end(box, begun_ns);
 	}
 	return MOTE_OK;

@@ -69,9 +69,11 @@ void mti_profile_sample(mote_sandbox *box)
 {
 	size_t count = unwind(box);
 	uint64_t begun_ns = mti_usage_host_begin(box);
+	uint64_t observed = mti_observe_callback_begin(box);
 
 	box->profile.sample(box->profile.sample_user, box->profile.frames,
 			    count);
+	mti_observe_callback_end(box, observed);
 	mti_usage_host_end(box, begun_ns);
 }
 
@@ -80,6 +82,7 @@ mote_status mti_profile_heap(mote_sandbox *box, uint64_t address,
 {
 	struct mti_profile *profile = &box->profile;
 	struct mote_abi_heap heap;
+	uint64_t observed;
 	uint64_t begun_ns;
 	size_t count;
 
@@ -90,6 +93,7 @@ mote_status mti_profile_heap(mote_sandbox *box, uint64_t address,
 				     (unsigned long long)address);
 	count = unwind(box);
 	begun_ns = mti_usage_host_begin(box);
+	observed = mti_observe_callback_begin(box);
 	if (heap.freed)
 		profile->heap(profile->heap_user, MOTE_HEAP_FREE, heap.freed,
 			      0, profile->frames, count);
@@ -97,6 +101,7 @@ mote_status mti_profile_heap(mote_sandbox *box, uint64_t address,
 		profile->heap(profile->heap_user, MOTE_HEAP_ALLOCATE,
 			      heap.allocated, heap.size, profile->frames,
 			      count);
+	mti_observe_callback_end(box, observed);
 	mti_usage_host_end(box, begun_ns);
 	return MOTE_OK;
 }

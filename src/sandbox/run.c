@@ -16,7 +16,6 @@ static uint64_t refresh_clock(mote_sandbox *box)
 {
 	uint64_t now = mti_os_monotonic_ns();
 
-	box->observe.now_ns = now;
 	box->control->clock_monotonic_ns = now;
 	box->control->clock_realtime_ns = mti_os_realtime_ns();
 	return now;
@@ -161,6 +160,7 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 	/* A guest that was interrupted may just be reading the clock. */
 	uint64_t now_ns = interrupted ? mti_os_monotonic_ns() :
 					refresh_clock(box);
+	bool stray = mti_kick_stray(&box->kick, now_ns, interrupted);
 	mote_status status;
 
 	/* What passes in a host function is not the guest's. */
@@ -172,9 +172,10 @@ static mote_status resume(mote_sandbox *box, bool interrupted, mote_error *err)
 	status = mti_kick_check(&box->kick, now_ns, interrupted, err);
 	if (status == MOTE_OK)
 		status = mti_usage_growth(box, err);
+	mti_observe_resume(box, now_ns);
 	if (status != MOTE_OK)
 		drain_last_words(box);
-	else if (interrupted && box->kick.slice_ns == 0)
+	else if (stray)
 		mti_metric_count(&box->observe, MTI_METRIC_STRAY_KICKS, 1);
 	return status;
 }
@@ -212,8 +213,10 @@ static mote_status enter(mote_sandbox *box, struct mti_exit *exit,
 	mote_status status = MOTE_OK;
 
 	*verdict = MTI_DEBUG_PASS;
-	if (box->debug)
+	if (box->debug) {
 		status = mti_debug_enter(box, err);
+		mti_observe_resume(box, mti_os_monotonic_ns());
+	}
 	if (status != MOTE_OK)
 		return status;
 	box->stats.vm_entries++;
@@ -272,6 +275,8 @@ mote_status mti_run_finish(mote_sandbox *box, mote_status status,
 
 	if (cancelled && status == MOTE_OK)
 		status = mti_kick_error(&box->kick, MOTE_E_CANCELLED, err);
+	else if (cancelled && status != MOTE_E_CANCELLED)
+		mti_metric_count(&box->observe, MTI_METRIC_CANCELS, 1);
 	return mti_usage_end(box, status, err);
 }
 
@@ -297,7 +302,8 @@ mote_status mti_sandbox_run(mote_sandbox *box, enum mti_phase phase,
 	mote_status status;
 
 	box->phase = phase;
-	status = mti_run_begin(box, refresh_clock(box), err);
+	box->observe.now_ns = refresh_clock(box);
+	status = mti_run_begin(box, box->observe.now_ns, err);
 	if (status != MOTE_OK)
 		return status;
 	box->clean = false;

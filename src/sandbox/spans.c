@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "abi/call.h"
-#include "os/os.h"
 #include "sandbox/sandbox.h"
 
 static const char run_name[] = "guest";
@@ -22,11 +21,11 @@ void mti_spans_enter(struct mti_observer *observer)
 
 void mti_spans_exit(struct mti_observer *observer,
 		    const volatile struct mote_abi_control *control,
-		    const struct mti_exit *exit)
+		    const struct mti_exit *exit, uint64_t now_ns)
 {
 	struct mti_guest_clock *clock = &observer->clock;
 
-	clock->leave_ns = mti_os_monotonic_ns();
+	clock->leave_ns = now_ns;
 	clock->enter_tsc = control->enter_tsc;
 	if (exit->kind == MTI_EXIT_INTERRUPTED) {
 		mti_guest_clock_lost(clock);

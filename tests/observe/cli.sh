@@ -121,7 +121,8 @@ trace_has "$file" init 'create sandbox' 'parse in Parse' \
 	'parsed in parse' 'init in create sandbox'
 run run --trace="$file" "$guest" Crash
 status 3
-trace_has "$file" 'crash in Crash'
+trace_has "$file" 'crash in Crash' \
+	'MOTE_E_GUEST_FAULT: null_pointer in Crash'
 run run --trace "$file" "$guest" --
 status 3
 out "main$nl"
@@ -132,12 +133,13 @@ trace_has "$file" 'parsed in parse'
 # --- metrics
 run run --metrics "$file" "$guest" Parse x
 status 0
-metrics_have "$file" mote_calls_total=1 mote_sandboxes_created_total=1 \
-	mote_sandboxes=1 mote_call_seconds_count=1 'mote_vm_entries_total>1' \
+metrics_have "$file" mote_calls_total=2 mote_sandboxes_created_total=1 \
+	mote_sandboxes=1 mote_call_seconds_count=2 'mote_vm_entries_total>1' \
+	mote_guest_seconds_count=2 'mote_guest_seconds_sum>0' \
 	mote_log_records_total=1 'mote_call_seconds_sum>0' \
 	'mote_faults_total{kind="null_pointer"}=0'
 run run --repeat 20 --trace "$other" --metrics "$file" "$guest" Parse x
-metrics_have "$file" mote_calls_total=20
+metrics_have "$file" mote_calls_total=21
 trace_has "$other" parse
 run run --metrics "$file" "$guest" Crash
 status 3

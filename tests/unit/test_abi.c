@@ -67,7 +67,7 @@ LAYOUT(mote_core_info, 432, fault, 72);
 
 /* observe.h */
 LAYOUT(mote_histogram, 208, buckets, 16);
-LAYOUT(mote_metrics, 712, host_time, 504);
+LAYOUT(mote_metrics, 920, guest_time, 712);
 
 /* What their initialisers say of themselves. */
 #define INITIALISED(type, init)                                                \

@@ -59,6 +59,7 @@ static void test_shards(void **state)
 		mti_metric_bump(&shards[i].counters[MTI_METRIC_CANCELS], 5 + i);
 		mti_metric_bump(&shards[i].faults[MOTE_FAULT_READ], 1);
 		mti_histogram_add(&shards[i].call, 3000);
+		mti_histogram_add(&shards[i].guest, 2000);
 		mti_histogram_add(&shards[i].host, 1);
 	}
 	mti_metrics_add(&metrics, MTI_METRIC_RESTORES, 7);
@@ -76,6 +77,8 @@ static void test_shards(void **state)
 		assert_int_equal(read.call_time.sum_ns, 9000);
 		assert_int_equal(read.call_time.buckets[2], 3);
 		assert_int_equal(read.host_time.buckets[0], 3);
+		assert_int_equal(read.guest_time.sum_ns, 6000);
+		assert_int_equal(read.guest_time.buckets[1], 3);
 		if (i < 3)
 			mti_metrics_detach(&metrics, &shards[order[i]]);
 	}

@@ -50,9 +50,12 @@ static void test_nesting(void **state)
 	mti_track_end(&host, 2700);
 	mti_trace_span(trace, "own", 500, 3000);
 	mti_trace_span(trace, "backwards", 500, 400);
+	mti_trace_event(trace, "moment", 700);
 	trace_read(trace, &read);
 	assert_int_equal(read.dropped, 0);
-	assert_int_equal(read.count, 8);
+	assert_int_equal(read.count, 9);
+	assert_int_equal(trace_find(&read, "moment")->phase, 'i');
+	assert_true(trace_find(&read, "moment")->us == 0.7);
 	assert_int_equal(trace_find(&read, "inner")->depth, 1);
 	assert_true(trace_find(&read, "call")->us == 1.0);
 	assert_true(trace_find(&read, "call")->duration_us > 1.69 &&

@@ -3,16 +3,22 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <mote/control.h>
+#include <mote/debug.h>
 #include <mote/observe.h>
 #include <mote/snapshot.h>
 
 #include "harness/unit.h"
 #include "harness/vm.h"
+#include "os/os.h"
+#include "vm/guests/start.h"
 
 static struct vm vm;
 
@@ -71,6 +77,15 @@ static void call(mote_sandbox *box, const char *function, mote_status wanted)
 		  &vm.err);
 }
 
+/* Time is the guest's, or the host's, or neither's: never both. */
+static void expect_times(const mote_metrics *now)
+{
+	assert_int_equal(now->guest_time.count, now->calls);
+	assert_true(now->guest_time.sum_ns > 0);
+	assert_true(now->guest_time.sum_ns + now->host_time.sum_ns <=
+		    now->call_time.sum_ns);
+}
+
 static void test_counts(void **state)
 {
 	const mote_value three = MOTE_I32(3);
@@ -88,7 +103,8 @@ static void test_counts(void **state)
 	now = metrics();
 	assert_int_equal(now.sandboxes_created, 1);
 	assert_int_equal(now.sandboxes_alive, 1);
-	assert_int_equal(now.calls, 0);
+	/* That of its start. */
+	assert_int_equal(now.calls, 1);
 	assert_int_equal(now.vm_entries, vm_stats(box).vm_entries);
 	call(box, "Nothing", MOTE_OK);
 	call(box, "Fail", MOTE_E_GUEST_ERROR);
@@ -98,18 +114,20 @@ static void test_counts(void **state)
 	/* The caller's own mistakes are no calls. */
 	call(box, "NoSuch", MOTE_E_NOT_FOUND);
 	now = metrics();
-	assert_int_equal(now.calls, 4);
+	assert_int_equal(now.calls, 5);
 	assert_int_equal(now.guest_errors, 3);
 	assert_int_equal(now.host_calls, 3);
 	assert_int_equal(now.vm_entries, vm_stats(box).vm_entries);
 	assert_int_equal(now.stray_kicks, vm_stats(box).interrupted);
-	assert_int_equal(now.call_time.count, 4);
-	assert_int_equal(sum(&now.call_time), 4);
+	assert_int_equal(now.call_time.count, 5);
+	assert_int_equal(sum(&now.call_time), 5);
 	assert_int_equal(now.host_time.count, 3);
-	assert_true(now.call_time.sum_ns > now.host_time.sum_ns);
+	assert_int_equal(now.guest_time.count, 5);
+	assert_int_equal(sum(&now.guest_time), 5);
+	expect_times(&now);
 	mote_sandbox_free(box);
 	/* They outlive their sandbox. */
-	assert_int_equal(metrics().calls, 4);
+	assert_int_equal(metrics().calls, 5);
 	assert_int_equal(metrics().sandboxes_alive, 0);
 	assert_int_equal(metrics().sandboxes_created, 1);
 	vm_close(&vm);
@@ -150,12 +168,301 @@ static void test_failures(void **state)
 	assert_int_equal(now.limits, 1);
 	assert_int_equal(now.deadlines, 1);
 	assert_int_equal(now.cancels, 0);
-	assert_int_equal(now.calls, 5);
+	assert_int_equal(now.calls, 10);
 	assert_int_equal(now.sandboxes_created, 5);
-	assert_int_equal(now.call_time.count, 5);
-	assert_true(now.call_time.sum_ns > 90000000);
+	assert_int_equal(now.call_time.count, 10);
+	assert_true(now.guest_time.sum_ns > 90000000);
+	expect_times(&now);
 	vm_close(&vm);
 }
+
+#define NAP_NS 20000000
+
+static void nap(void)
+{
+	const uint64_t end_ns = mti_os_monotonic_ns() + NAP_NS;
+
+	while (mti_os_monotonic_ns() < end_ns)
+		usleep(1000);
+}
+
+/* ----------------------------------------------------------- constructors */
+
+static mote_status start(void *user, mote_host_call *call,
+			 const mote_value *args, size_t count,
+			 mote_value *result)
+{
+	const int *way = user;
+
+	(void)call;
+	(void)args;
+	(void)count;
+	nap();
+	*result = (mote_value)MOTE_I32(*way);
+	return MOTE_OK;
+}
+
+static void start_box(int way, mote_status wanted)
+{
+	const mote_host_function function = { "Start", "i()", start, &way };
+	mote_sandbox_options options = MOTE_SANDBOX_OPTIONS_INIT;
+	mote_sandbox *box = NULL;
+
+	options.host_functions = &function;
+	options.host_function_count = 1;
+	options.deadline_ns = UINT64_C(30000000000);
+	if (way == START_SPIN)
+		options.deadline_ns = 100000000;
+	vm_expect(mote_sandbox_new(vm.image, &options, &box, &vm.err), wanted,
+		  &vm.err);
+	mote_sandbox_free(box);
+}
+
+/* The start of a guest is a call like others, in whatever is counted. */
+static void test_constructors(void **state)
+{
+	mote_metrics now;
+	int i;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_start);
+	start_box(START_WELL, MOTE_OK);
+	for (i = 0; i < 3; i++)
+		start_box(START_CRASH, MOTE_E_GUEST_FAULT);
+	for (i = 0; i < 2; i++)
+		start_box(START_SPIN, MOTE_E_DEADLINE);
+	now = metrics();
+	assert_int_equal(now.sandboxes_created, 1);
+	assert_int_equal(now.calls, 6);
+	assert_int_equal(now.faults[MOTE_FAULT_NULL_POINTER], 3);
+	assert_int_equal(now.deadlines, 2);
+	assert_int_equal(now.host_calls, 6);
+	assert_int_equal(now.call_time.count, 6);
+	assert_int_equal(now.host_time.count, 6);
+	assert_true(now.host_time.sum_ns >= 6 * NAP_NS);
+	expect_times(&now);
+	vm_close(&vm);
+}
+
+/* ----------------------------------------------------------------- cancels */
+
+static mote_interrupt *handle;
+static int struck;
+
+static void cancel_it(void *user, const mote_log_record *record)
+{
+	(void)user;
+	if (record->guest)
+		struck += mote_interrupt_cancel(handle);
+}
+
+/* The guest has crashed already when the cancel hits its call. */
+static void test_late_cancel(void **state)
+{
+	mote_sandbox_options options = default_options();
+	mote_sandbox *box;
+	mote_metrics now;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	struck = 0;
+	options.log = cancel_it;
+	options.log_filter = "info";
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_interrupt_new(box, &handle, &vm.err), MOTE_OK, &vm.err);
+	call(box, "LogAndCrash", MOTE_E_GUEST_FAULT);
+	assert_int_equal(struck, 1);
+	now = metrics();
+	assert_int_equal(now.cancels, 1);
+	assert_int_equal(now.faults[MOTE_FAULT_NULL_POINTER], 1);
+	mote_interrupt_unref(handle);
+	mote_sandbox_free(box);
+	/* One that takes effect counts once. */
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_interrupt_new(box, &handle, &vm.err), MOTE_OK, &vm.err);
+	call(box, "LogLevels", MOTE_E_CANCELLED);
+	assert_int_equal(metrics().cancels, 2);
+	mote_interrupt_unref(handle);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
+/* ------------------------------------------------------------ stray kicks */
+
+static void sample(void *user, const mote_frame *frames, size_t count)
+{
+	(void)frames;
+	(void)count;
+	++*(uint64_t *)user;
+}
+
+/* What the library's own timer ends, for a reason, is not stray. */
+static void test_samples(void **state)
+{
+	mote_sandbox_options options = default_options();
+	uint64_t samples = 0;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	options.deadline_ns = 200000000 * (uint64_t)vm_slow();
+	options.sample = sample;
+	options.sample_user = &samples;
+	spoil(&options, "LogAndSpin", MOTE_E_DEADLINE);
+	assert_true(samples > 5);
+	assert_int_equal(metrics().stray_kicks, 0);
+	vm_close(&vm);
+}
+
+static mote_status host_signal(void *user, mote_host_call *call,
+			       const mote_value *args, size_t count,
+			       mote_value *result)
+{
+	assert_int_equal(pthread_kill(pthread_self(), SIGRTMIN + 6), 0);
+	return host(user, call, args, count, result);
+}
+
+/* But a signal that somebody else sends is. */
+static void test_strays(void **state)
+{
+	const mote_host_function function = { "Host", "i(i)", host_signal,
+					      NULL };
+	mote_sandbox_options options = default_options();
+	const mote_value three = MOTE_I32(3);
+	mote_sandbox *box;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	options.host_functions = &function;
+	box = vm_sandbox(&vm, &options);
+	vm_expect(mote_call(box, "CallHost", &three, 1, NULL, &vm.err), MOTE_OK,
+		  &vm.err);
+	assert_int_equal(vm_stats(box).interrupted, 3);
+	assert_int_equal(metrics().stray_kicks, 3);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+}
+
+static mote_status host_nap(void *user, mote_host_call *call,
+			    const mote_value *args, size_t count,
+			    mote_value *result)
+{
+	nap();
+	return host(user, call, args, count, result);
+}
+
+/*
+ * While the host function sleeps, no CPU time passes: when the call has run
+ * for as long as it has CPU time there is some left, and it goes on.
+ */
+static void test_cpu_checks(void **state)
+{
+	const mote_host_function function = { "Host", "i(i)", host_nap, NULL };
+	mote_sandbox_options options = default_options();
+	mote_metrics now;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	options.host_functions = &function;
+	options.cpu_ns = NAP_NS * 2 * (uint64_t)vm_slow();
+	spoil(&options, "HostAndSpin", MOTE_E_CPU_TIME);
+	now = metrics();
+	assert_int_equal(now.limits, 1);
+	assert_int_equal(now.stray_kicks, 0);
+	vm_close(&vm);
+}
+
+/* ------------------------------------------------------ time of the host */
+
+static uint64_t naps;
+
+static void nap_output(void *user, uint32_t stream, const char *data,
+		       size_t size)
+{
+	(void)user;
+	(void)stream;
+	(void)data;
+	(void)size;
+	naps++;
+	nap();
+}
+
+static void nap_log(void *user, const mote_log_record *record)
+{
+	(void)user;
+	/* The library's own messages come between calls. */
+	naps += record->guest;
+	nap();
+}
+
+static void nap_sample(void *user, const mote_frame *frames, size_t count)
+{
+	(void)user;
+	(void)frames;
+	(void)count;
+	naps++;
+	nap();
+}
+
+/* All that happened since it was reset was naps. */
+static void expect_naps(mote_sandbox *box)
+{
+	const mote_metrics now = metrics();
+
+	assert_true(naps > 3);
+	assert_int_equal(now.host_time.count, naps);
+	assert_true(now.host_time.sum_ns >= naps * NAP_NS);
+	expect_times(&now);
+	mote_sandbox_free(box);
+	vm_close(&vm);
+	naps = 0;
+}
+
+/* What the program does when it is called back is the host's time. */
+static void test_callbacks(void **state)
+{
+	mote_sandbox_options options = default_options();
+	mote_sandbox *box;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	options.output = nap_output;
+	options.log = nap_log;
+	options.log_filter = "trace";
+	box = vm_sandbox(&vm, &options);
+	call(box, "LogMixed", MOTE_OK);
+	expect_naps(box);
+	vm_open(&vm, GUEST_vm_observe);
+	options = default_options();
+	options.deadline_ns = NAP_NS * 10 * (uint64_t)vm_slow();
+	options.sample = nap_sample;
+	box = vm_sandbox(&vm, &options);
+	call(box, "LogAndSpin", MOTE_E_DEADLINE);
+	expect_naps(box);
+}
+
+/* A host function sleeps, then the guest spins for what is left. */
+static void test_guest_time(void **state)
+{
+	const mote_host_function function = { "Host", "i(i)", host_nap, NULL };
+	mote_sandbox_options options = default_options();
+	mote_metrics now;
+
+	(void)state;
+	vm_open(&vm, GUEST_vm_observe);
+	options.host_functions = &function;
+	options.deadline_ns = NAP_NS * 5 * (uint64_t)vm_slow();
+	/* Looks at the guest's memory are neither's. */
+	options.max_growth_bytes = 1 << 20;
+	spoil(&options, "HostAndSpin", MOTE_E_DEADLINE);
+	now = metrics();
+	assert_int_equal(now.host_time.count, 1);
+	assert_true(now.host_time.sum_ns >= NAP_NS);
+	assert_true(now.guest_time.sum_ns >= NAP_NS);
+	expect_times(&now);
+	vm_close(&vm);
+}
+
+/* ------------------------------------------------------------------------ */
 
 static void test_no_metrics(void **state)
 {
@@ -416,8 +723,8 @@ static void test_threads(void **state)
 	atomic_store(&stop, true);
 	pthread_join(threads[0], NULL);
 	now = metrics();
-	assert_int_equal(now.calls, 300);
 	assert_int_equal(now.sandboxes_created, 15);
+	assert_int_equal(now.calls, 300 + 15);
 	assert_int_equal(now.sandboxes_alive, 0);
 	vm_close(&vm);
 }
@@ -452,6 +759,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_constructors),
+		cmocka_unit_test(test_late_cancel),
+		cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_cpu_checks),
+		cmocka_unit_test(test_strays),
+		cmocka_unit_test(test_callbacks),
+		cmocka_unit_test(test_guest_time),
 		cmocka_unit_test(test_no_metrics),
 		cmocka_unit_test(test_snapshots),
 		cmocka_unit_test(test_pool),

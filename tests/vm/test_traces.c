@@ -121,6 +121,7 @@ static void test_spans(void **state)
 	call_number("Spans", 10);
 	assert_int_equal(entries() - before, 1);
 	assert_int_equal(atomic_load(&vm.allocator.requests), requests);
+	mote_trace_event(trace, "the program's moment", mti_os_monotonic_ns());
 	mote_trace_span(trace, "the program's", start, mti_os_monotonic_ns());
 	trace_read(trace, &got);
 	assert_int_equal(got.dropped, 0);
@@ -136,6 +137,10 @@ static void test_spans(void **state)
 	expect_within(trace_find(&got, "Spans"),
 		      trace_find(&got, "the program's"));
 	expect_within(outer, trace_find(&got, "Spans"));
+	expect_within(trace_find(&got, "the program's moment"),
+		      trace_find(&got, "the program's"));
+	assert_int_equal(trace_find(&got, "the program's moment")->thread,
+			 trace_find(&got, "the program's")->thread);
 	assert_int_equal(trace_find(&got, "block")->depth, 1);
 	assert_int_equal(trace_find(&got, "block within")->depth, 2);
 	assert_int_equal(trace_find(&got, "end")->depth, 1);
@@ -249,7 +254,21 @@ static void test_names(void **state)
 	close_box();
 }
 
-/* A call that ends badly ends its spans. */
+/* The host's track says in the call's span why it ended. */
+static void expect_failure(const char *name, const char *function)
+{
+	const struct trace_event *failure = trace_find(&got, name);
+	const struct trace_event *call = trace_find(&got, function);
+
+	assert_int_equal(trace_count(&got, name), 1);
+	assert_int_equal(failure->phase, 'i');
+	assert_int_equal(failure->process, call->process);
+	assert_int_equal(failure->thread, call->thread);
+	assert_true(failure->depth > call->depth);
+	expect_within(failure, call);
+}
+
+/* A call that ends badly ends its spans, and what was wrong is seen. */
 static void test_failures(void **state)
 {
 	mote_sandbox_options options;
@@ -269,6 +288,8 @@ static void test_failures(void **state)
 		      trace_find(&got, "LogAndSpin"));
 	assert_int_not_equal(trace_find(&got, "LogAndCrash")->process,
 			     trace_find(&got, "LogAndSpin")->process);
+	expect_failure("MOTE_E_GUEST_FAULT: null_pointer", "LogAndCrash");
+	expect_failure("MOTE_E_DEADLINE", "LogAndSpin");
 	close_box();
 }
 
@@ -404,6 +425,8 @@ static void test_caller(void **state)
 	vm_expect(mote_trace_new(vm.engine, 100, &made, &vm.err),
 		  MOTE_E_NO_MEMORY, &vm.err);
 	assert_null(made);
+	mote_trace_event(NULL, "none", 1);
+	mote_trace_event(trace, NULL, 1);
 	mote_trace_span(NULL, "none", 0, 1);
 	mote_trace_span(trace, NULL, 0, 1);
 	mote_trace_unref(NULL);

@@ -78,6 +78,13 @@ MOTE_EXPORT(void, LogAndSpin, void)
 		;
 }
 
+MOTE_EXPORT(void, HostAndSpin, void)
+{
+	Host(1);
+	for (;;)
+		;
+}
+
 MOTE_EXPORT(void, Fail, void)
 {
 	mote_fail(3, "no");
