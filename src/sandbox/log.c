@@ -51,6 +51,7 @@ static void take(mote_sandbox *box, const struct mote_abi_log *head,
 		.line = head->line,
 	};
 
+	uint64_t observed;
 	uint64_t begun_ns;
 
 	record.text = take_text(&data, head->text_size, text, sizeof(text));
@@ -63,7 +64,9 @@ static void take(mote_sandbox *box, const struct mote_abi_log *head,
 		return;
 	}
 	begun_ns = mti_usage_host_begin(box);
+	observed = mti_observe_callback_begin(box);
 	deliver(box, &record);
+	mti_observe_callback_end(box, observed);
 	mti_usage_host_end(box, begun_ns);
 }
 

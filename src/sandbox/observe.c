@@ -7,38 +7,6 @@
 #include "os/os.h"
 #include "sandbox/sandbox.h"
 
-/* The library's own records are of no call. */
-static void timed_log(void *user, const mote_log_record *record)
-{
-	mote_sandbox *box = user;
-	struct mti_observer *observer = &box->observe;
-	uint64_t start_ns;
-
-	if (!record->guest) {
-		observer->timed_log(observer->timed_log_user, record);
-		return;
-	}
-	start_ns = mti_observe_callback_begin(box);
-	observer->timed_log(observer->timed_log_user, record);
-	mti_observe_callback_end(box, start_ns);
-}
-
-static void init_log(mote_sandbox *box, const mote_sandbox_options *options)
-{
-	struct mti_observer *observer = &box->observe;
-
-	observer->log = options->log;
-	observer->log_user = options->log_user;
-	if (!observer->log) {
-		memset(&observer->filter, 0, sizeof(observer->filter));
-	} else if (observer->counting) {
-		observer->timed_log = options->log;
-		observer->timed_log_user = options->log_user;
-		observer->log = timed_log;
-		observer->log_user = box;
-	}
-}
-
 mote_status mti_observe_init(mote_sandbox *box,
 			     const mote_sandbox_options *options,
 			     mote_error *err)
@@ -51,7 +19,10 @@ mote_status mti_observe_init(mote_sandbox *box,
 	if (status != MOTE_OK)
 		return status;
 	observer->counting = !(engine->flags & MOTE_ENGINE_NO_METRICS);
-	init_log(box, options);
+	observer->log = options->log;
+	observer->log_user = options->log_user;
+	if (!observer->log)
+		memset(&observer->filter, 0, sizeof(observer->filter));
 	observer->now_ns = mti_os_monotonic_ns();
 	mti_rate_init(&observer->rate, observer->now_ns);
 	observer->trace = options->trace;

@@ -29,9 +29,6 @@ struct mti_observer {
 
 	mote_log_fn log; /* NULL: the filter wants nothing */
 	void *log_user;
-	/* What log calls, if it is there to take the time. */
-	mote_log_fn timed_log;
-	void *timed_log_user;
 	struct mti_log_filter filter;
 	struct mti_rate rate;
 
