@@ -49,10 +49,10 @@ typedef struct mote_metrics {
 	uint64_t pool_waited;
 	uint64_t log_records;
 	uint64_t log_dropped;
-	mote_histogram call_time;  /* wall time of calls */
+	mote_histogram call_time; /* wall time of calls */
 	/* Of each host function, and callback for output, logs, profiles. */
 	mote_histogram host_time;
-	/* In the guest, of each call; what is in neither is the library's. */
+	/* Of call_time: in the guest, with entering and leaving it. */
 	mote_histogram guest_time;
 } mote_metrics;
 
