@@ -11,13 +11,13 @@
 #include "sandbox/sandbox.h"
 #include "sandbox/usage.h"
 
-/* Tells the guest the time; the monotonic one is returned. */
+/* Tells the guest the time; the host's monotonic one is returned. */
 static uint64_t refresh_clock(mote_sandbox *box)
 {
 	uint64_t now = mti_os_monotonic_ns();
 
 	box->observe.now_ns = now;
-	box->control->clock_monotonic_ns = now;
+	box->control->clock_monotonic_ns = now + box->clock_ahead_ns;
 	box->control->clock_realtime_ns = mti_os_realtime_ns();
 	return now;
 }
