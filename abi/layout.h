@@ -130,7 +130,9 @@ struct mote_abi_control {
 	/* By the guest: its counter after an entry, and before an exit. */
 	uint64_t enter_tsc;
 	uint64_t leave_tsc;
-	uint8_t reserved5[72];
+	/* By the host, at a snapshot: of a generator that it keeps; or 0. */
+	uint64_t repeat;
+	uint8_t reserved5[64];
 	/* By module: its name, NUL-padded, and the level for it. */
 	struct mote_abi_log_module {
 		char name[31];
@@ -182,6 +184,7 @@ _Static_assert(offsetof(struct mote_abi_control, trace) == MOTE_CONTROL_TRACE,
 _Static_assert(offsetof(struct mote_abi_control, log_most) ==
 		       MOTE_CONTROL_LOG_MOST,
 	       "abi");
+_Static_assert(offsetof(struct mote_abi_control, repeat) == 184, "abi");
 _Static_assert(offsetof(struct mote_abi_control, log_filter) == 256, "abi");
 _Static_assert(sizeof(struct mote_abi_control) == 1280, "abi");
 

@@ -328,7 +328,12 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
 #define MOTE_SANDBOX_OUTPUT_LINES 1u
 /* No core dumps, backtraces or reads of guest memory: it holds secrets. */
 #define MOTE_SANDBOX_NO_DUMP 2u
-/* A restore keeps the random state of the snapshot: runs repeat. */
+/*
+ * A restore, and a sandbox made from a snapshot, keeps the random state of the
+ * snapshot, and what the guest gets from getrandom() follows from it: runs
+ * repeat, and these numbers are no secrets. Time goes on as ever: what a guest
+ * makes of its clocks does not repeat.
+ */
 #define MOTE_SANDBOX_REPRODUCIBLE 4u
 /*
  * Constructors run in the first sandbox of an image with this flag and the

@@ -264,7 +264,11 @@ static mote_status put_control(mote_sandbox *box,
 	control->post_dropped = 0;
 	memcpy(control->log_filter, settings->log_filter,
 	       sizeof(control->log_filter));
-	if (random != MTI_RANDOM_KEEP)
+	box->repeats = random == MTI_RANDOM_KEEP;
+	if (box->repeats)
+		box->repeat = control->repeat ? control->repeat :
+						mti_repeat_seed(control);
+	else
 		status = mti_engine_random(box->image->engine, control->random,
 					   sizeof(control->random), err);
 	return status;

@@ -61,6 +61,9 @@ void mti_template_unref(struct mti_template *plan);
 /* entropy.c */
 mote_status mti_engine_random(mote_engine *engine, void *buffer, size_t size,
 			      mote_error *err);
+/* MOTE_SANDBOX_REPRODUCIBLE: what a guest gets instead, and where it starts. */
+uint64_t mti_repeat_seed(const struct mote_abi_control *control);
+void mti_repeat_random(uint64_t *state, uint8_t *to, size_t size);
 
 /*
  * cache.c: a seat whose memory is in the state of store, from the cache or

@@ -92,6 +92,8 @@ static void note_control(mote_sandbox *box)
 {
 	box->control->clock_monotonic_ns = mti_os_monotonic_ns() +
 					   box->clock_ahead_ns;
+	/* A sandbox of this one goes on with others than it had. */
+	box->control->repeat = box->repeats ? box->repeat : 0;
 }
 
 mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,

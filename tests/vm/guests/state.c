@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include <mote_guest.h>
@@ -141,6 +142,15 @@ MOTE_EXPORT(i64, Lrand48, void)
 MOTE_EXPORT(u64, Canary, void)
 {
 	return cpu_canary();
+}
+
+MOTE_EXPORT(bytes, Entropy, (u32, size))
+{
+	static unsigned char bytes[600];
+
+	if (size > sizeof(bytes) || getrandom(bytes, size, 0) != (ssize_t)size)
+		abort();
+	return mote_make_bytes(bytes, size);
 }
 
 /* ------------------------------------------------------------------ time */
