@@ -87,7 +87,8 @@ MOTE_API const char *mote_backend_limit(size_t index, size_t number);
  * Process-wide context: allocator, backend, kick signal. Reference counted;
  * thread-safe. Images and sandboxes hold a reference of their own, so the
  * order of unref calls does not matter. A child after fork() makes its own:
- * in it the sandboxes of its parent can only be freed (else MOTE_E_STATE).
+ * in it the sandboxes of its parent can only be freed, and nothing can be made
+ * with its parent's engine, images and snapshots (else MOTE_E_STATE).
  */
 typedef struct mote_engine mote_engine;
 

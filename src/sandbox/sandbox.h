@@ -180,6 +180,9 @@ bool mti_sandbox_parked(const mote_sandbox *box);
 /* fork.c: the number changes in a child after fork(). */
 mote_status mti_fork_watch(mote_error *err);
 uint32_t mti_fork_generation(void);
+/* MOTE_E_STATE if engine is the parent's: nothing can be made with it. */
+mote_status mti_fork_own(const mote_engine *engine, const char *operation,
+			 mote_error *err);
 
 /* The next three want an acquired sandbox that is READY. call.c. */
 mote_status mti_sandbox_call(mote_sandbox *box, const char *function,
