@@ -65,8 +65,8 @@
 
 /*
  * At MOTE_GVA_CONTROL. Mapped read-write for the guest: the host reads
- * nothing from it but post_used, once per exit, post_dropped, and for traces
- * the two times.
+ * nothing from it but post_used, once per exit, post_dropped, for traces the
+ * two times, and after a restore what it wrote for the snapshot.
  */
 struct mote_abi_control {
 	/* Written by the host before the guest starts. */
@@ -83,7 +83,8 @@ struct mote_abi_control {
 	 * Written by the host before each entry. The time in the guest is
 	 * this plus the ticks of the CPU's counter (TSC, CNTVCT_EL0) since
 	 * the entry times tick_ns / 2^32; tick_ns is 0 where that cannot be
-	 * trusted.
+	 * trusted. The monotonic time is written at a snapshot too: the host
+	 * lets no guest go on before it.
 	 */
 	uint64_t clock_monotonic_ns;
 	uint64_t clock_realtime_ns;
@@ -129,7 +130,9 @@ struct mote_abi_control {
 	/* By the guest: its counter after an entry, and before an exit. */
 	uint64_t enter_tsc;
 	uint64_t leave_tsc;
-	uint8_t reserved5[72];
+	/* By the host, at a snapshot: of a generator that it keeps; or 0. */
+	uint64_t repeat;
+	uint8_t reserved5[64];
 	/* By module: its name, NUL-padded, and the level for it. */
 	struct mote_abi_log_module {
 		char name[31];
@@ -181,6 +184,7 @@ _Static_assert(offsetof(struct mote_abi_control, trace) == MOTE_CONTROL_TRACE,
 _Static_assert(offsetof(struct mote_abi_control, log_most) ==
 		       MOTE_CONTROL_LOG_MOST,
 	       "abi");
+_Static_assert(offsetof(struct mote_abi_control, repeat) == 184, "abi");
 _Static_assert(offsetof(struct mote_abi_control, log_filter) == 256, "abi");
 _Static_assert(sizeof(struct mote_abi_control) == 1280, "abi");
 

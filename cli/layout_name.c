@@ -79,6 +79,9 @@ bool cli_fail_layout_write(struct cli_failure *failure)
 	case EDQUOT:
 	case EFBIG:
 	case EIO:
+	case EACCES:
+	case EPERM:
+	case EROFS:
 		if (failure->error.code == MOTE_E_OS)
 			failure->exit = CLI_EXIT_HOST;
 		break;

@@ -87,7 +87,8 @@ MOTE_API const char *mote_backend_limit(size_t index, size_t number);
  * Process-wide context: allocator, backend, kick signal. Reference counted;
  * thread-safe. Images and sandboxes hold a reference of their own, so the
  * order of unref calls does not matter. A child after fork() makes its own:
- * in it the sandboxes of its parent can only be freed (else MOTE_E_STATE).
+ * in it the sandboxes of its parent can only be freed, and nothing can be made
+ * with its parent's engine, images and snapshots (else MOTE_E_STATE).
  */
 typedef struct mote_engine mote_engine;
 
@@ -328,7 +329,12 @@ typedef void (*mote_output_fn)(void *user, uint32_t stream, const char *data,
 #define MOTE_SANDBOX_OUTPUT_LINES 1u
 /* No core dumps, backtraces or reads of guest memory: it holds secrets. */
 #define MOTE_SANDBOX_NO_DUMP 2u
-/* A restore keeps the random state of the snapshot: runs repeat. */
+/*
+ * A restore, and a sandbox made from a snapshot, keeps the random state of the
+ * snapshot, and what the guest gets from getrandom() follows from it: runs
+ * repeat, and these numbers are no secrets. Time goes on as ever: what a guest
+ * makes of its clocks does not repeat.
+ */
 #define MOTE_SANDBOX_REPRODUCIBLE 4u
 /*
  * Constructors run in the first sandbox of an image with this flag and the

@@ -8,7 +8,9 @@
  * variables, mappings, the state of the runtime. The random state of guest
  * and libc is seeded anew, so that clones differ (MOTE_SANDBOX_REPRODUCIBLE
  * keeps it); the guest's clocks go on, so to the guest a restore is a jump
- * forward.
+ * forward. Where the host's monotonic clock shows less than when the snapshot
+ * was taken (it comes from a file, and the machine was started anew or is
+ * another), the guest's goes on from there; its time of day is the host's.
  */
 #ifndef MOTE_SNAPSHOT_H
 #define MOTE_SNAPSHOT_H

@@ -210,6 +210,9 @@ mote_status mote_snapshot_load(mote_engine *engine, const char *directory,
 				     "flags 0x%x has bits that this version "
 				     "does not know",
 				     flags);
+	status = mti_fork_own(engine, operation, err);
+	if (status != MOTE_OK)
+		return status;
 	describe_here(engine, &here, &bare);
 	load = (struct mti_load){
 		.allocator = &engine->allocator,

@@ -1,5 +1,6 @@
 #include "mem/freeze.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "abi/layout.h"
@@ -246,6 +247,27 @@ static void join_enough(const struct mti_freeze *freeze, struct pieces *pieces)
 		join(pieces, gap);
 }
 
+/* What is mapped cannot be read: most likely nobody has it any more. */
+static mote_status is_gone(const struct mti_mapping *mapping, int os,
+			   mote_error *err)
+{
+	mote_status status;
+
+	if (os != -EFAULT)
+		return mti_error_os(err, MOTE_E_OS, operation, -os,
+				    "reading what is mapped at 0x%llx",
+				    (unsigned long long)mapping->gva);
+	status = mti_error_set(err, MOTE_E_OS, operation,
+			       mapping->owned ?
+				       "the file that is mapped at 0x%llx has "
+				       "become shorter than the mapping" :
+				       "the memory that is mapped at 0x%llx is "
+				       "not there any more",
+			       (unsigned long long)mapping->gva);
+	mti_error_put_errno(err, -os);
+	return status;
+}
+
 /* Adds the pages of one mapping that are not zero. */
 static mote_status append_mapping(const struct mti_mapping *mapping,
 				  const struct mti_cow *cow, uint8_t *buffer,
@@ -270,9 +292,7 @@ static mote_status append_mapping(const struct mti_mapping *mapping,
 						left < COPY_BYTES ? left :
 								    COPY_BYTES);
 		if (os < 0)
-			return mti_error_os(err, MOTE_E_OS, operation, -os,
-					    "reading what is mapped at 0x%llx",
-					    (unsigned long long)mapping->gva);
+			return is_gone(mapping, os, err);
 		page = cow ? mti_cow_at(cow, piece.gpa) : NULL;
 		if (!page)
 			page = buffer + within;
@@ -519,6 +539,10 @@ static mote_status make_file(const struct mti_freeze *freeze,
 
 	if (fd >= 0)
 		fd = mti_store_seal(fd, write_pieces(freeze, pieces, &batch));
+	/* It could be read just now. */
+	if (fd == -EFAULT)
+		return mti_error_os(err, MOTE_E_OS, operation, -fd,
+				    "a file that is mapped becomes shorter");
 	if (fd < 0)
 		return mti_error_os(err, MOTE_E_OS, operation, -fd,
 				    "writing %llu bytes to memory",

@@ -42,6 +42,22 @@
 #define EXTENDED_EDX_WANTED                                             \
 	(1u << 11 | 1u << 22 | 1u << 27 | 1u << 29 | 1u << 30 | 1u << 31)
 
+/*
+ * LASS, counters, fast strings, FRED, LKGS, WRMSRNS, NMI sources, HRESET, LAM,
+ * MSRLIST, INVD.
+ */
+#define LEAF7_1_EAX_IGNORED                                                \
+	(1u << 6 | 1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 17 |  \
+	 1u << 18 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 26 | 1u << 27 | \
+	 1u << 30)
+/* The user timer, USER_MSR, UIRET, shadow stacks, MWAIT. */
+#define LEAF7_1_EDX_IGNORED \
+	(1u << 13 | 1u << 15 | 1u << 17 | 1u << 18 | 1u << 23)
+/* XSAVEOPT, XSAVEC, XGETBV with ecx 1. */
+#define LEAFD_1_EAX_WANTED 7u
+/* CLZERO, RDPRU. INVLPGB and WBNOINVD are the supervisor's. */
+#define EXTENDED8_EBX_WANTED (1u << 0 | 1u << 4)
+
 #define OSXSAVE (1u << 27)
 /* x87, SSE, AVX, AVX-512, AMX: what instructions of user mode need. */
 #define XCR0_WANTED UINT64_C(0x600e7)
@@ -56,6 +72,11 @@ void mti_os_cpu_features_user(uint64_t features[MTI_CPU_FEATURE_WORDS])
 	features[5] &= EXTENDED_ECX_WANTED;
 	features[6] &= EXTENDED_EDX_WANTED;
 	features[7] &= XCR0_WANTED;
+	features[8] &= UINT32_MAX & ~LEAF7_1_EAX_IGNORED;
+	features[9] &= UINT32_MAX & ~LEAF7_1_EDX_IGNORED;
+	/* Without the system's leave all of these are #UD. */
+	features[10] &= features[0] & OSXSAVE ? LEAFD_1_EAX_WANTED : 0;
+	features[11] &= EXTENDED8_EBX_WANTED;
 }
 
 #if defined(__x86_64__)
@@ -67,6 +88,25 @@ static uint64_t xcr0(void)
 
 	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
 	return (uint64_t)high << 32 | low;
+}
+
+/* Those of which a leaf says first whether they are there. */
+static void read_more(uint64_t features[MTI_CPU_FEATURE_WORDS])
+{
+	unsigned int a;
+	unsigned int b;
+	unsigned int c;
+	unsigned int d;
+
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && a >= 1 &&
+	    __get_cpuid_count(7, 1, &a, &b, &c, &d)) {
+		features[8] = a;
+		features[9] = d;
+	}
+	if (__get_cpuid_count(0xd, 1, &a, &b, &c, &d))
+		features[10] = a;
+	if (__get_cpuid(0x80000008u, &a, &b, &c, &d))
+		features[11] = b;
 }
 
 void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
@@ -92,6 +132,7 @@ void mti_os_cpu_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
 		features[5] = c;
 		features[6] = d;
 	}
+	read_more(features);
 	mti_os_cpu_features_user(features);
 }
 

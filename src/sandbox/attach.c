@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "mem/check.h"
+#include "os/os.h"
 #include "sandbox/mapping.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/usage.h"
@@ -17,6 +18,8 @@
 #define GIVE_BACK_TURNS 64u
 /* Of an area for messages, that is not worth giving back. */
 #define TRIM_BYTES 65536u
+/* Clocks of guests are 63 bits wide. */
+#define CLOCK_AHEAD_MAX (UINT64_C(1) << 62)
 
 static void *area(const mote_sandbox *box, enum mti_area which)
 {
@@ -230,6 +233,19 @@ mote_status mti_sandbox_rewind(mote_sandbox *box, struct mti_store *store,
 	return status;
 }
 
+/*
+ * The host's clock may show less than when the snapshot was taken: the machine
+ * was started anew, or is another. The guest's must not go back. What the page
+ * says may be anybody's: a number that no clock shows is none.
+ */
+static uint64_t clock_ahead(const struct mote_abi_control *control)
+{
+	uint64_t then = control->clock_monotonic_ns;
+	uint64_t now = mti_os_monotonic_ns();
+
+	return then > now && then - now < CLOCK_AHEAD_MAX ? then - now : 0;
+}
+
 /* The control page, whose other bytes are those of the state to go on from. */
 static mote_status put_control(mote_sandbox *box,
 			       const struct mti_snap_cpu *cpu,
@@ -240,6 +256,7 @@ static mote_status put_control(mote_sandbox *box,
 		(struct mote_abi_control *)(uintptr_t)box->control;
 	mote_status status = MOTE_OK;
 
+	box->clock_ahead_ns = clock_ahead(control);
 	control->magic = settings->magic;
 	control->abi_version = settings->abi_version;
 	control->features = settings->features;
@@ -257,7 +274,11 @@ static mote_status put_control(mote_sandbox *box,
 	control->post_dropped = 0;
 	memcpy(control->log_filter, settings->log_filter,
 	       sizeof(control->log_filter));
-	if (random != MTI_RANDOM_KEEP)
+	box->repeats = random == MTI_RANDOM_KEEP;
+	if (box->repeats)
+		box->repeat = control->repeat ? control->repeat :
+						mti_repeat_seed(control);
+	else
 		status = mti_engine_random(box->image->engine, control->random,
 					   sizeof(control->random), err);
 	return status;

@@ -1,5 +1,5 @@
 /*
- * Random bytes of an engine, by the page.
+ * Random bytes of an engine, by the page; and those that are to repeat.
  */
 #include <string.h>
 
@@ -41,4 +41,43 @@ mote_status mti_engine_random(mote_engine *engine, void *buffer, size_t size,
 		return mti_error_os(err, MOTE_E_OS, "random numbers", -os,
 				    "getrandom");
 	return MOTE_OK;
+}
+
+/*
+ * SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+ * generators, 2014). It keeps no secrets.
+ */
+static uint64_t next(uint64_t *state)
+{
+	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+uint64_t mti_repeat_seed(const struct mote_abi_control *control)
+{
+	uint64_t state = 0;
+	uint64_t word;
+	size_t i;
+
+	for (i = 0; i < sizeof(control->random); i += sizeof(word)) {
+		memcpy(&word, control->random + i, sizeof(word));
+		state ^= word;
+		state = next(&state);
+	}
+	return state;
+}
+
+void mti_repeat_random(uint64_t *state, uint8_t *to, size_t size)
+{
+	while (size > 0) {
+		uint64_t word = next(state);
+		size_t piece = size < sizeof(word) ? size : sizeof(word);
+
+		memcpy(to, &word, piece);
+		to += piece;
+		size -= piece;
+	}
 }

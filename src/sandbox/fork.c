@@ -42,3 +42,13 @@ uint32_t mti_fork_generation(void)
 {
 	return atomic_load_explicit(&generation, memory_order_relaxed);
 }
+
+mote_status mti_fork_own(const mote_engine *engine, const char *operation,
+			 mote_error *err)
+{
+	if (engine->generation == mti_fork_generation())
+		return MOTE_OK;
+	return mti_error_set(err, MOTE_E_STATE, operation,
+			     "the engine is the parent's: after fork() a child "
+			     "makes its own");
+}

@@ -7,9 +7,14 @@ mote_status mti_image_new(mote_engine *engine, uint8_t *file, size_t size,
 			  mote_image **out, mote_error *err)
 {
 	const struct mti_allocator *allocator = &engine->allocator;
-	mote_image *image = mti_alloc(allocator, 1, sizeof(*image));
-	mote_status status;
+	mote_status status = mti_fork_own(engine, "open image", err);
+	mote_image *image;
 
+	if (status != MOTE_OK) {
+		mti_free(allocator, file);
+		return status;
+	}
+	image = mti_alloc(allocator, 1, sizeof(*image));
 	if (!image) {
 		mti_free(allocator, file);
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "open image",

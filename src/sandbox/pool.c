@@ -310,12 +310,15 @@ mote_status mti_pool_new(mote_snapshot *snapshot, uint32_t min, uint32_t max,
 			 const mote_sandbox_options *options, mote_pool **out,
 			 mote_error *err)
 {
-	const struct mti_allocator *allocator =
-		&snapshot->image->engine->allocator;
-	mote_pool *pool = mti_alloc(allocator, 1,
-				    sizeof(*pool) + max * sizeof(struct slot));
-	mote_status status;
+	mote_engine *engine = snapshot->image->engine;
+	const struct mti_allocator *allocator = &engine->allocator;
+	mote_status status = mti_fork_own(engine, "new pool", err);
+	mote_pool *pool;
 
+	if (status != MOTE_OK)
+		return status;
+	pool = mti_alloc(allocator, 1,
+			 sizeof(*pool) + max * sizeof(struct slot));
 	if (!pool)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "new pool",
 				     "no memory for %u slots", max);

@@ -11,12 +11,12 @@
 #include "sandbox/sandbox.h"
 #include "sandbox/usage.h"
 
-/* Tells the guest the time; the monotonic one is returned. */
+/* Tells the guest the time; the host's monotonic one is returned. */
 static uint64_t refresh_clock(mote_sandbox *box)
 {
 	uint64_t now = mti_os_monotonic_ns();
 
-	box->control->clock_monotonic_ns = now;
+	box->control->clock_monotonic_ns = now + box->clock_ahead_ns;
 	box->control->clock_realtime_ns = mti_os_realtime_ns();
 	return now;
 }
@@ -36,11 +36,26 @@ static mote_status ready_exit(mote_sandbox *box, const struct mti_exit *exit,
 	return MOTE_OK;
 }
 
+/* size random bytes to the start of the reply area. */
+static mote_status random_service(mote_sandbox *box, size_t size,
+				  mote_error *err)
+{
+	int os = 0;
+
+	mti_sandbox_mark(&box->reply_mark, size);
+	if (box->repeats)
+		mti_repeat_random(&box->repeat, box->reply, size);
+	else
+		os = mti_os_random(box->reply, size);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_OS, "guest service", -os,
+				    "getrandom");
+	return MOTE_OK;
+}
+
 static mote_status service_exit(mote_sandbox *box, const struct mti_exit *exit,
 				mote_error *err)
 {
-	int os;
-
 	switch (exit->value) {
 	case MOTE_SERVICE_SET_FS_BASE:
 		if (exit->argument0 >= box->image->arch->user_limit)
@@ -50,12 +65,7 @@ static mote_status service_exit(mote_sandbox *box, const struct mti_exit *exit,
 	case MOTE_SERVICE_RANDOM:
 		if (exit->argument0 > MOTE_RANDOM_MAX)
 			break;
-		mti_sandbox_mark(&box->reply_mark, exit->argument0);
-		os = mti_os_random(box->reply, exit->argument0);
-		if (os < 0)
-			return mti_error_os(err, MOTE_E_OS, "guest service",
-					    -os, "getrandom");
-		return MOTE_OK;
+		return random_service(box, exit->argument0, err);
 	case MOTE_SERVICE_HEAP:
 		if (!box->profile.heap)
 			break;

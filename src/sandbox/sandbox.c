@@ -155,10 +155,12 @@ static mote_status new_sandbox(mote_image *image,
 			       const mote_snapshot *snapshot,
 			       mote_sandbox **out, mote_error *err)
 {
-	mote_sandbox *box = mti_alloc_apart(&image->engine->allocator,
-					    sizeof(*box));
-	mote_status status;
+	mote_status status = mti_fork_own(image->engine, "new sandbox", err);
+	mote_sandbox *box;
 
+	if (status != MOTE_OK)
+		return status;
+	box = mti_alloc_apart(&image->engine->allocator, sizeof(*box));
 	if (!box)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, "new sandbox",
 				     "no memory for the sandbox");

@@ -61,6 +61,9 @@ void mti_template_unref(struct mti_template *plan);
 /* entropy.c */
 mote_status mti_engine_random(mote_engine *engine, void *buffer, size_t size,
 			      mote_error *err);
+/* MOTE_SANDBOX_REPRODUCIBLE: what a guest gets instead, and where it starts. */
+uint64_t mti_repeat_seed(const struct mote_abi_control *control);
+void mti_repeat_random(uint64_t *state, uint8_t *to, size_t size);
 
 /*
  * cache.c: a seat whose memory is in the state of store, from the cache or
@@ -177,6 +180,9 @@ bool mti_sandbox_parked(const mote_sandbox *box);
 /* fork.c: the number changes in a child after fork(). */
 mote_status mti_fork_watch(mote_error *err);
 uint32_t mti_fork_generation(void);
+/* MOTE_E_STATE if engine is the parent's: nothing can be made with it. */
+mote_status mti_fork_own(const mote_engine *engine, const char *operation,
+			 mote_error *err);
 
 /* The next three want an acquired sandbox that is READY. call.c. */
 mote_status mti_sandbox_call(mote_sandbox *box, const char *function,

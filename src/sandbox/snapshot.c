@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "mem/freeze.h"
+#include "os/os.h"
 #include "sandbox/bare.h"
 #include "sandbox/sandbox.h"
 
@@ -86,6 +87,15 @@ static void describe_origin(const mote_sandbox *box,
 	snprintf(origin->backend, sizeof(origin->backend), "%s", backend);
 }
 
+/* What the control page has to say to a sandbox of the snapshot. */
+static void note_control(mote_sandbox *box)
+{
+	box->control->clock_monotonic_ns = mti_os_monotonic_ns() +
+					   box->clock_ahead_ns;
+	/* A sandbox of this one goes on with others than it had. */
+	box->control->repeat = box->repeats ? box->repeat : 0;
+}
+
 mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 			  mote_error *err)
 {
@@ -97,6 +107,7 @@ mote_status mti_snap_take(mote_sandbox *box, struct mti_snap *snap,
 	else
 		status = mti_ops_of(box)->state_get(box->vm, &snap->cpu.state,
 						    err);
+	note_control(box);
 	if (status == MOTE_OK)
 		status = freeze_memory(box, &snap->store, err);
 	if (status != MOTE_OK)

@@ -235,6 +235,12 @@ struct mote_sandbox {
 	 */
 	struct mote_abi_control settings;
 
+	/* Random numbers that the guest asks for repeat: see entropy.c. */
+	bool repeats;
+	uint64_t repeat;
+	/* The guest's monotonic clock less the host's: see attach.c. */
+	uint64_t clock_ahead_ns;
+
 	/* The CPU is new, or stands where a call ended. */
 	bool clean;
 	/* Where calls enter: what the guest said when it was ready. */

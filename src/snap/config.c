@@ -63,6 +63,17 @@ static void read_format(const struct mti_json_node *root)
 			      format, MTI_CONFIG_FORMAT);
 }
 
+/* The first files have only some; nobody knows what their CPU had else. */
+static uint64_t read_word(const struct mti_json_node *features, size_t word)
+{
+	const char *key = mti_feature_words[word];
+
+	if (word >= MTI_CPU_FEATURE_WORDS_FIRST &&
+	    !mti_json_find(features, key, JSON_STRING).value)
+		return 0;
+	return mti_json_hex(features, key, UINT64_MAX);
+}
+
 static void read_features(const struct mti_json_node *cpu,
 			  const struct mti_snap_origin *here,
 			  struct mti_snap_origin *origin)
@@ -75,8 +86,7 @@ static void read_features(const struct mti_json_node *cpu,
 
 	for (i = 0; i < MTI_CPU_FEATURE_WORDS; i++) {
 		keys[i] = mti_feature_words[i];
-		origin->features[i] = mti_json_hex(&features, keys[i],
-						   UINT64_MAX);
+		origin->features[i] = read_word(&features, i);
 	}
 	keys[i] = NULL;
 	mti_json_only(&features, keys);

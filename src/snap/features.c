@@ -10,6 +10,7 @@
 const char *const mti_feature_words[MTI_CPU_FEATURE_WORDS] = {
 	"1.ecx", "1.edx",	 "7.ebx",	 "7.ecx",
 	"7.edx", "80000001.ecx", "80000001.edx", "xcr0",
+	"7.1.eax", "7.1.edx", "d.1.eax", "80000008.ebx",
 };
 
 #define LEAF1_ECX 0
@@ -20,6 +21,10 @@ const char *const mti_feature_words[MTI_CPU_FEATURE_WORDS] = {
 #define EXTENDED_ECX 5
 #define EXTENDED_EDX 6
 #define XCR0 7
+#define LEAF7_1_EAX 8
+#define LEAF7_1_EDX 9
+#define LEAFD_1_EAX 10
+#define EXTENDED8_EBX 11
 
 static const struct feature {
 	uint8_t word;
@@ -102,6 +107,28 @@ static const struct feature {
 	{ XCR0, 7, "AVX-512 more" },
 	{ XCR0, 17, "AMX config" },
 	{ XCR0, 18, "AMX tiles" },
+	{ LEAF7_1_EAX, 0, "SHA512" },
+	{ LEAF7_1_EAX, 1, "SM3" },
+	{ LEAF7_1_EAX, 2, "SM4" },
+	{ LEAF7_1_EAX, 3, "RAO-INT" },
+	{ LEAF7_1_EAX, 4, "AVX-VNNI" },
+	{ LEAF7_1_EAX, 5, "AVX512_BF16" },
+	{ LEAF7_1_EAX, 7, "CMPCCXADD" },
+	{ LEAF7_1_EAX, 21, "AMX_FP16" },
+	{ LEAF7_1_EAX, 23, "AVX-IFMA" },
+	{ LEAF7_1_EAX, 31, "MOVRS" },
+	{ LEAF7_1_EDX, 4, "AVX-VNNI-INT8" },
+	{ LEAF7_1_EDX, 5, "AVX-NE-CONVERT" },
+	{ LEAF7_1_EDX, 8, "AMX_COMPLEX" },
+	{ LEAF7_1_EDX, 10, "AVX-VNNI-INT16" },
+	{ LEAF7_1_EDX, 14, "PREFETCHI" },
+	{ LEAF7_1_EDX, 19, "AVX10" },
+	{ LEAF7_1_EDX, 21, "APX" },
+	{ LEAFD_1_EAX, 0, "XSAVEOPT" },
+	{ LEAFD_1_EAX, 1, "XSAVEC" },
+	{ LEAFD_1_EAX, 2, "XGETBV1" },
+	{ EXTENDED8_EBX, 0, "CLZERO" },
+	{ EXTENDED8_EBX, 4, "RDPRU" },
 };
 
 static void name_of(size_t word, unsigned int bit, char *text, size_t size)

@@ -332,6 +332,41 @@ if unshare -rm sh -c 'mount -t tmpfs tmpfs "$1"' sh "$scratch/small" \
 	status 5
 	err_has 'No space left on device'
 fi
+# shellcheck disable=SC2016 # for the inner shell
+fixed='mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift &&
+	exec "$@"'
+run snapshot save "$scratch/fixed:x" "$counter"
+# shellcheck disable=SC2016 # for the inner shell
+if unshare -rm sh -c "$fixed" sh "$scratch/fixed" true 2>/dev/null; then
+	for action in 'save' 'rm' 'prune'; do
+		ran="mote snapshot $action where nothing can be written"
+		case $action in
+		save) set -- "$scratch/fixed:y" "$counter" ;;
+		rm) set -- "$scratch/fixed:x" ;;
+		*)
+			set -- "$scratch/fixed"
+			digest=$(printf x | sha256sum | cut -d ' ' -f 1)
+			printf x >"$scratch/fixed/blobs/sha256/$digest"
+			;;
+		esac
+		unshare -rm sh -c "$fixed" sh "$scratch/fixed" "$MOTE" \
+			snapshot "$action" "$@" >"$scratch/out" 2>"$scratch/err"
+		status=$?
+		collect
+		status 5
+		err_has 'Read-only file system'
+	done
+else
+	echo 'SKIPPED: a read-only directory, for want of a mount namespace'
+fi
+# Root may write everywhere.
+if [ "$(id -u)" -ne 0 ]; then
+	chmod -R a-w "$scratch/fixed"
+	run snapshot rm "$scratch/fixed:x"
+	status 5
+	err_has 'Permission denied'
+	chmod -R u+w "$scratch/fixed"
+fi
 run snapshot save "$counter/none:x" "$counter"
 status 6
 

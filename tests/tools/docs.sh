@@ -84,4 +84,36 @@ END
 	accepts $check
 	: | put src/mem/more.c
 	rejects 'src/mem/more.c is not on the map' $check
+
+	documented
+	echo 'There are at most 256 regions.' | put docs/SNAPSHOT-FORMAT.md
+	echo '`memory.extents`, at most 64, sorted' >>docs/SNAPSHOT-FORMAT.md
+	echo '#define MTI_REGIONS_MAX 256' | put src/mem/layout.h
+	echo '#define MTI_STORE_EXTENTS_MAX 64' | put src/mem/store.h
+	accepts $check
+	echo '#define MTI_REGIONS_MAX 48' | put src/mem/layout.h
+	rejects 'says 256, but MTI_REGIONS_MAX is 48' $check
+	echo '#define MTI_REGIONS 256' | put src/mem/layout.h
+	rejects 'there is no number MTI_REGIONS_MAX' $check
+	echo '#define MTI_REGIONS_MAX 256' | put src/mem/layout.h
+	echo 'Some regions.' | put docs/SNAPSHOT-FORMAT.md
+	rejects 'does not say: at most' $check
+
+	documented
+	put abi/layout.h <<'END'
+struct mote_abi_control {
+	/* uint32_t old; */
+	uint32_t magic;
+	union {
+		struct {
+			uint32_t inner;
+		};
+	};
+	uint8_t reserved[3];
+};
+END
+	printf '| 0 | `magic` | x |\n| 4 | `inner` | y |\n' | put docs/PROTOCOL.md
+	accepts $check
+	printf '| 0 | `magic` | x |\n`inner`\n' | put docs/PROTOCOL.md
+	rejects 'the control page lacks `inner`' $check
 }

@@ -355,6 +355,7 @@ static void test_features_fit(void **state)
 	static const char *const words[] = {
 		"1.ecx", "1.edx",	 "7.ebx",	 "7.ecx",
 		"7.edx", "80000001.ecx", "80000001.edx", "xcr0",
+		"7.1.eax", "7.1.edx", "d.1.eax", "80000008.ebx",
 	};
 	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
 	mote_snapshot *snapshot = NULL;

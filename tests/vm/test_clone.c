@@ -379,35 +379,67 @@ static void test_cache_images(void **state)
 	state_close(&host);
 }
 
+static mote_sandbox *parents;
+
+/* Each of them, and nothing is made. */
+static void refuse_in_child(mote_snapshot *snapshot)
+{
+	const mote_sandbox_options options = state_options(&host);
+	mote_sandbox *box = NULL;
+	mote_pool *pool = NULL;
+	mote_image *image = NULL;
+	mote_snapshot *other = NULL;
+	mote_error wrong = MOTE_ERROR_INIT;
+
+	vm_expect(mote_sandbox_from_snapshot(snapshot, &options, &box, &wrong),
+		  MOTE_E_STATE, &wrong);
+	vm_expect_text(&wrong, "after fork() a child makes its own");
+	vm_expect(mote_sandbox_new(host.vm.image, &options, &box, &wrong),
+		  MOTE_E_STATE, &wrong);
+	vm_expect(mote_pool_new(snapshot, NULL, &pool, &wrong), MOTE_E_STATE,
+		  &wrong);
+	vm_expect(mote_image_open(host.vm.engine, GUEST_vm_state, &image,
+				  &wrong),
+		  MOTE_E_STATE, &wrong);
+	vm_expect(mote_snapshot_load(host.vm.engine, "nowhere", "x", 0, &other,
+				     &wrong),
+		  MOTE_E_STATE, &wrong);
+	vm_expect(mote_snapshot_take(parents, &other, &wrong), MOTE_E_STATE,
+		  &wrong);
+	vm_expect(mote_sandbox_restore(parents, snapshot, &wrong),
+		  MOTE_E_STATE, &wrong);
+	assert_null(box);
+	assert_null(pool);
+	assert_null(image);
+	assert_null(other);
+	mote_sandbox_free(parents);
+}
+
 /* In a child of fork() nothing of the parent's is used; it all goes. */
 static void in_child(void *argument)
 {
-	mote_sandbox_options options = state_options(&host);
 	mote_snapshot *snapshot = argument;
+	mote_snapshot *theirs;
 	mote_sandbox *box = NULL;
 	mote_error wrong = MOTE_ERROR_INIT;
 	struct state_host own;
 
-	/* Whatever comes of it, it takes nothing from the parent's cache. */
-	if (mote_sandbox_from_snapshot(snapshot, &options, &box, &wrong) ==
-	    MOTE_OK) {
-		assert_int_equal(host.vm.engine->cache.count, 1);
-		state_expect_text(box, "x");
-		state_restore(box, snapshot);
-		mote_sandbox_free(box);
-		assert_int_equal(host.vm.engine->cache.count, 1);
-	}
-	mote_snapshot_unref(snapshot);
-	mote_image_unref(host.vm.image);
-	mote_engine_unref(host.vm.engine);
+	refuse_in_child(snapshot);
+	assert_int_equal(host.vm.engine->cache.count, 1);
 	state_open(&own, GUEST_vm_state);
 	box = state_new(&own);
 	assert_int_equal(state_i32(box, "Count"), 101);
+	vm_expect(mote_sandbox_restore(box, snapshot, &wrong),
+		  MOTE_E_INCOMPATIBLE, &wrong);
+	theirs = snapshot;
 	snapshot = state_take(box);
 	state_restore(box, snapshot);
 	mote_snapshot_unref(snapshot);
 	mote_sandbox_free(box);
 	state_close(&own);
+	mote_snapshot_unref(theirs);
+	mote_image_unref(host.vm.image);
+	mote_engine_unref(host.vm.engine);
 }
 
 static void test_fork(void **state)
@@ -420,6 +452,7 @@ static void test_fork(void **state)
 	snapshot = first_snapshot("x");
 	box = state_clone(&host, snapshot);
 	mote_sandbox_free(state_new(&host));
+	parents = box;
 	vm_fork(in_child, snapshot, 20);
 	state_expect_text(box, "x");
 	state_restore(box, snapshot);

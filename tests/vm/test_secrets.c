@@ -552,6 +552,64 @@ static void test_random(void **state)
 	state_close(&host);
 }
 
+/* ------------------------------------------- random numbers that repeat */
+
+static void get_entropy(mote_sandbox *box, uint32_t size, uint8_t *bytes)
+{
+	const mote_value argument = MOTE_U32(size);
+	mote_value result;
+
+	vm_expect(mote_call(box, "Entropy", &argument, 1, &result, err),
+		  MOTE_OK, err);
+	assert_int_equal(result.as.bytes.size, size);
+	memcpy(bytes, result.as.bytes.data, size);
+}
+
+/* What a guest asks the host for repeats as what it computes does. */
+static void test_entropy(void **state)
+{
+	mote_sandbox_options options;
+	mote_snapshot *snapshot;
+	mote_snapshot *later;
+	mote_sandbox *box;
+	uint8_t first[599];
+	uint8_t more[599];
+	uint8_t bytes[599];
+	size_t i;
+
+	(void)state;
+	open_host();
+	box = state_new(&host);
+	snapshot = state_take(box);
+	mote_sandbox_free(box);
+	options = state_options(&host);
+	options.flags = MOTE_SANDBOX_REPRODUCIBLE;
+	vm_expect(mote_sandbox_from_snapshot(snapshot, &options, &box, err),
+		  MOTE_OK, err);
+	get_entropy(box, sizeof(first), first);
+	later = state_take(box);
+	get_entropy(box, sizeof(more), more);
+	assert_memory_not_equal(more, first, sizeof(first));
+	for (i = 0; i < 3; i++) {
+		state_restore(box, snapshot);
+		get_entropy(box, sizeof(bytes), bytes);
+		assert_memory_equal(bytes, first, sizeof(bytes));
+		/* Of a snapshot on the way, they go on. */
+		state_restore(box, later);
+		get_entropy(box, sizeof(bytes), bytes);
+		assert_memory_equal(bytes, more, sizeof(bytes));
+	}
+	mote_sandbox_free(box);
+	/* Not asked for: they are the system's. */
+	box = state_clone(&host, later);
+	get_entropy(box, sizeof(bytes), bytes);
+	assert_memory_not_equal(bytes, more, sizeof(bytes));
+	mote_sandbox_free(box);
+	mote_snapshot_unref(later);
+	mote_snapshot_unref(snapshot);
+	state_close(&host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -565,6 +623,7 @@ int main(void)
 		cmocka_unit_test(test_fresh_pages),
 		cmocka_unit_test(test_fresh_growth),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_entropy),
 	};
 	int skip = vm_require();
 

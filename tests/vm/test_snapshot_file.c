@@ -640,6 +640,30 @@ static void test_load_max(void **state)
 	vm_expect_text(err, "bytes are more than load_max_bytes of the engine");
 }
 
+static void save_in_child(void *snapshot)
+{
+	save(snapshot, "child", NULL);
+	mote_snapshot_unref(snapshot);
+}
+
+/* A child can do that with its parent's, and no more: see test_clone.c. */
+static void test_fork(void **state)
+{
+	mote_sandbox *box = used_box();
+	mote_snapshot *snapshot = state_take(box);
+	mote_snapshot *loaded;
+
+	(void)state;
+	vm_fork(save_in_child, snapshot, 20);
+	mote_snapshot_unref(snapshot);
+	mote_sandbox_free(box);
+	loaded = load("child", MOTE_LOAD_VERIFY);
+	box = state_clone(&host, loaded);
+	expect_used(box);
+	mote_sandbox_free(box);
+	mote_snapshot_unref(loaded);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -660,6 +684,7 @@ int main(void)
 		TEST(test_machine),
 		TEST(test_only_looked_at),
 		TEST(test_load_max),
+		TEST(test_fork),
 	};
 	int skip = vm_require();
 

@@ -443,7 +443,7 @@ bool mti_bare_tables(struct mti_soft_bare *bare, const struct insn *insn)
 /* Without what mti_os_cpu_features leaves out: it is the supervisor's. */
 void mti_soft_bare_features(uint64_t *features)
 {
-	memset(features, 0, 8 * sizeof(*features));
+	memset(features, 0, MTI_CPU_FEATURE_WORDS * sizeof(*features));
 	features[0] = LEAF1_ECX & ~0x80000000u;
 	features[1] = LEAF1_EDX & 0x07888911u;
 	features[5] = EXTENDED_ECX;

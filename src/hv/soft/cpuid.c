@@ -21,9 +21,9 @@ struct cpuid {
 };
 
 /* All 0 if the emulator does not do it. */
-static struct cpuid cpuid(uc_engine *uc, uint64_t leaf)
+static struct cpuid cpuid(uc_engine *uc, uint64_t leaf, uint64_t subleaf)
 {
-	struct cpuid found = { .a = leaf };
+	struct cpuid found = { .a = leaf, .c = subleaf };
 
 	(void)uc_reg_write(uc, UC_X86_REG_RAX, &found.a);
 	(void)uc_reg_write(uc, UC_X86_REG_RCX, &found.c);
@@ -38,6 +38,19 @@ static struct cpuid cpuid(uc_engine *uc, uint64_t leaf)
 	return found;
 }
 
+static void read_more(uc_engine *uc, uint64_t *features)
+{
+	struct cpuid found;
+
+	if (cpuid(uc, 7, 0).a >= 1) {
+		found = cpuid(uc, 7, 1);
+		features[8] = (uint32_t)found.a;
+		features[9] = (uint32_t)found.d;
+	}
+	features[10] = (uint32_t)cpuid(uc, 0xd, 1).a;
+	features[11] = (uint32_t)cpuid(uc, UINT64_C(0x80000008), 0).b;
+}
+
 void mti_soft_user_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
 {
 	static const uint8_t code[] = { 0x0f, 0xa2 };
@@ -49,16 +62,17 @@ void mti_soft_user_features(uint64_t features[MTI_CPU_FEATURE_WORDS])
 		return;
 	if (uc_mem_map(uc, CODE, MOTE_PAGE_SIZE, UC_PROT_ALL) == UC_ERR_OK &&
 	    uc_mem_write(uc, CODE, code, sizeof(code)) == UC_ERR_OK) {
-		found = cpuid(uc, 1);
+		found = cpuid(uc, 1, 0);
 		features[0] = (uint32_t)found.c;
 		features[1] = (uint32_t)found.d;
-		found = cpuid(uc, 7);
+		found = cpuid(uc, 7, 0);
 		features[2] = (uint32_t)found.b;
 		features[3] = (uint32_t)found.c;
 		features[4] = (uint32_t)found.d;
-		found = cpuid(uc, UINT64_C(0x80000001));
+		found = cpuid(uc, UINT64_C(0x80000001), 0);
 		features[5] = (uint32_t)found.c;
 		features[6] = (uint32_t)found.d & ~NOW3D;
+		read_more(uc, features);
 		mti_os_cpu_features_user(features);
 	}
 	uc_close(uc);

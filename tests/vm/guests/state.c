@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include <mote_guest.h>
 
@@ -140,6 +142,45 @@ MOTE_EXPORT(i64, Lrand48, void)
 MOTE_EXPORT(u64, Canary, void)
 {
 	return cpu_canary();
+}
+
+MOTE_EXPORT(bytes, Entropy, (u32, size))
+{
+	static unsigned char bytes[600];
+
+	if (size > sizeof(bytes) || getrandom(bytes, size, 0) != (ssize_t)size)
+		abort();
+	return mote_make_bytes(bytes, size);
+}
+
+/* ------------------------------------------------------------------ time */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+MOTE_EXPORT(u64, Now, void)
+{
+	return now_ns();
+}
+
+static uint64_t kept_ns;
+
+MOTE_EXPORT(u64, KeepTime, void)
+{
+	kept_ns = now_ns();
+	return kept_ns;
+}
+
+/* As programs do it that wait for a moment of theirs. */
+MOTE_EXPORT(void, WaitSince, void)
+{
+	while (now_ns() < kept_ns + 1000000)
+		;
 }
 
 /* --------------------------------------------------------------- secrets */
