@@ -142,15 +142,37 @@ mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err)
 	return MOTE_OK;
 }
 
+/*
+ * KVM would write the hypercall of this CPU over that of another one, again
+ * and again where the guest's page cannot be written: there are none, so both
+ * are #UD.
+ */
+static int refuse_hypercalls(struct mti_vm *vm)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_DISABLE_QUIRKS2,
+		.args = { KVM_X86_QUIRK_FIX_HYPERCALL_INSN },
+	};
+
+	if (!vm->hv->refuses_hypercalls)
+		return 0;
+	return mti_os_ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
+}
+
 mote_status mti_kvm_cpu_prepare(struct mti_vm *vm, mote_error *err)
 {
-	int os = 0;
+	int os;
 
-	if (vm->bare)
-		os = mti_os_ioctl_value(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS);
+	if (!vm->bare)
+		return MOTE_OK;
+	os = mti_os_ioctl_value(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS);
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, "create VM", -os,
 				    "KVM_SET_TSS_ADDR");
+	os = refuse_hypercalls(vm);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, "create VM", -os,
+				    "KVM_CAP_DISABLE_QUIRKS2");
 	return MOTE_OK;
 }
 

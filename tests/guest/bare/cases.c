@@ -432,6 +432,12 @@ static int misbehave(void)
 		return go_back();
 	case CASE_MOVD:
 		return move_vector();
+	case CASE_VMCALL:
+		__asm__ volatile("vmcall" : : "a"(1) : "memory");
+		return 1;
+	case CASE_VMMCALL:
+		__asm__ volatile("vmmcall" : : "a"(1) : "memory");
+		return 1;
 	case CASE_HALT:
 		__asm__ volatile("hlt");
 		return 1;
