@@ -71,14 +71,21 @@ static int set_filter(struct mti_vm *vm)
 	return mti_os_ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &filter);
 }
 
-/* Beyond what keep_leaf() hides: state that snapshots do not keep. */
+/* Machine checks, APIC, MTRRs: their MSRs are refused. */
+#define EDX_ABSENT (1u << 7 | 1u << 9 | 1u << 12 | 1u << 14)
+
+/*
+ * Beyond what keep_leaf() hides: state that snapshots do not keep, and the
+ * numbers of the host's CPU that KVM was asked on.
+ */
 static void hide(struct kvm_cpuid_entry2 *entry)
 {
 	switch (entry->function) {
 	case 0x1:
-		/* Says that it is a virtual machine; there is no APIC. */
+		/* Says that it is a virtual machine; no APIC, so no id. */
+		entry->ebx &= 0x00ffffff;
 		entry->ecx |= 1u << 31;
-		entry->edx &= ~(1u << 9);
+		entry->edx &= ~EDX_ABSENT;
 		break;
 	case 0x7:
 		/* Protection keys, shadow stacks; branch tracking, AMX. */
@@ -94,6 +101,19 @@ static void hide(struct kvm_cpuid_entry2 *entry)
 			entry->eax &= ~(1u << 3 | 1u << 4);
 			entry->ecx = 0;
 		}
+		break;
+	case 0xb:
+	case 0x1f:
+		entry->eax = 0;
+		entry->ebx = 0;
+		entry->ecx = 0;
+		entry->edx = 0;
+		break;
+	case 0x80000001:
+		entry->edx &= ~EDX_ABSENT;
+		break;
+	case 0x8000001e:
+		entry->eax = 0;
 		break;
 	case 0x40000000:
 		entry->eax = 0x40000000;
