@@ -57,9 +57,12 @@ struct mti_pt_ops {
 	/* A zeroed page for a table; false if there is no memory. */
 	bool (*alloc)(void *context, uint64_t *gpa);
 	/*
-	 * A table that holds nothing and is in no other; not to be believed
-	 * if tables are hostile. NULL: no unmap, empty tables stay, and a map
-	 * that failed is not undone.
+	 * A table that holds nothing, and that the space which is edited does
+	 * not name any more at that place. One that mti_pt_link has put at
+	 * several places is still named by the others: it must stay until this
+	 * was called for all of them. Not to be believed if tables are hostile.
+	 * NULL: no unmap, empty tables stay, and a map that failed is not
+	 * undone.
 	 */
 	void (*free)(void *context, uint64_t gpa);
 	/*
@@ -296,6 +299,10 @@ enum mti_pt_result mti_pt_spaces_next(struct mti_pt_spaces *spaces,
 /*
  * Makes a found shared table part of a rebuilt space. built: the rebuilt
  * roots, by index; the owner's must be there, with what was found in it.
+ *
+ * Nobody counts the places where such a table then is. Whoever edits one of
+ * the spaces later has no ops->free, or one that looks whether another place
+ * is left before it gives back a table.
  */
 enum mti_pt_result mti_pt_link(const struct mti_pt *pt,
 			       const struct mti_pt_ops *ops,
