@@ -165,10 +165,26 @@ enum mti_pt_result mti_pt_map(const struct mti_pt *pt,
 			      const struct mti_pt_ops *ops, uint64_t root,
 			      const struct mti_pt_mapping *mapping);
 
-/* Whatever is mapped there no longer is. Needs alloc to split large pages. */
+/*
+ * Whatever is mapped there no longer is. Needs alloc to split large pages.
+ * Looks at two entries of each level for each page of the range at most, and
+ * at one table of each level: where tables lead to each other that is as much
+ * as the range is large, however few they are. For those see clear_within.
+ */
 enum mti_pt_result mti_pt_clear(const struct mti_pt *pt,
 				const struct mti_pt_ops *ops, uint64_t root,
 				uint64_t gva, uint64_t size);
+
+/*
+ * The same, of tables that may be hostile: when it has looked at `reads`
+ * entries it ends with MTI_PT_TOO_MANY, and a part is cleared, or all but for
+ * empty tables. What it changes it reads once more, and what refers to that if
+ * tables move; where entries have four bytes, also what is beside them.
+ */
+enum mti_pt_result mti_pt_clear_within(const struct mti_pt *pt,
+				       const struct mti_pt_ops *ops,
+				       uint64_t root, uint64_t gva,
+				       uint64_t size, uint64_t reads);
 
 /*
  * Undoes a map with the same arguments and MTI_PT_NEW; needs ops->free. Fails
