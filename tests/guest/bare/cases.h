@@ -40,7 +40,7 @@ enum bare_case {
 	CASE_REMAP,	  /* 64 bits: prints what is mapped, before and after */
 	CASE_VMCALL,	  /* a hypercall of Intel's: the vector */
 	CASE_VMMCALL,	  /* and of AMD's */
-	CASE_LEAVES,	  /* a sum of what CPUID says; prints what it must not */
+	CASE_LEAVES,	  /* a sum of CPUID; prints what it must not say */
 };
 
 #endif
