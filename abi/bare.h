@@ -64,7 +64,9 @@ struct mote_abi_bare_note {
 
 /*
  * The note, once in a guest, at file scope: MOTE_BARE_GUEST(MOTE_BARE_LONG, 0);
- * No member of it is wider than the note's alignment.
+ * No member of it is wider than the note's alignment. Assembler that follows
+ * it in the file, and names no section, is code: compilers that do not optimize
+ * would leave it in the note's.
  */
 #define MOTE_BARE_GUEST(start_mode, scratch_bytes)                            \
 	__attribute__((section(".note.mote"), used, aligned(4)))              \
@@ -85,7 +87,8 @@ struct mote_abi_bare_note {
 			     start_mode,                                      \
 			     { (uint32_t)(scratch_bytes),                     \
 			       (uint32_t)((uint64_t)(scratch_bytes) >> 32) }, \
-			     { 0 } }
+			     { 0 } };                                         \
+	__asm__(".text")
 
 /* The page below the stack's first one. */
 struct mote_abi_bare_info {

@@ -79,12 +79,35 @@ const char cli_debug_help[] =
 	"What to type to start gdb is printed. While gdb is connected, no\n"
 	"time limit counts. --gdb ADDRESS waits there instead.\n";
 
+/* The library knows of each why it is not there. */
+static bool refuse_backend(struct cli_run *run, const char *name,
+			   const char *known)
+{
+	mote_engine_options options = MOTE_ENGINE_OPTIONS_INIT;
+	mote_error why = MOTE_ERROR_INIT;
+	mote_engine *engine;
+	char quoted[512];
+	struct cli_text text;
+
+	cli_text_init(&text, quoted, sizeof(quoted));
+	cli_text_quote(&text, name);
+	options.backend = name;
+	if (mote_engine_new(&options, &engine, &why) == MOTE_OK)
+		/* One that runs nothing, for those who only read guests. */
+		mote_engine_unref(engine);
+	else if (strstr(quoted, name))
+		return cli_fail(&run->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+				"--backend: %s", why.text);
+	return cli_fail(&run->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
+			"--backend: %s is not a backend; there is %s", quoted,
+			known);
+}
+
 static bool read_backend(struct cli_run *run)
 {
 	const char *name = run->options.backend;
 	mote_backend_info info = MOTE_BACKEND_INFO_INIT;
 	char known[128];
-	char quoted[512];
 	struct cli_text text;
 
 	if (!name || strcmp(name, "auto") == 0)
@@ -98,11 +121,7 @@ static bool read_backend(struct cli_run *run)
 			return true;
 		cli_text_add(&text, ", %s", info.name);
 	}
-	cli_text_init(&text, quoted, sizeof(quoted));
-	cli_text_quote(&text, name);
-	return cli_fail(&run->failure, CLI_EXIT_USAGE, MOTE_E_INVALID,
-			"--backend: %s is not a backend; there is %s", quoted,
-			known);
+	return refuse_backend(run, name, known);
 }
 
 static bool read_guest(struct cli_run *run)

@@ -14,6 +14,7 @@ struct path {
 	const struct mti_pt *pt;
 	const struct mti_pt_ops *ops;
 	uint64_t tables[MTI_PT_LEVELS];
+	uint64_t reads; /* how many entries may still be looked at */
 };
 
 static void path_init(struct path *path, const struct mti_pt *pt,
@@ -22,6 +23,7 @@ static void path_init(struct path *path, const struct mti_pt *pt,
 	path->pt = pt;
 	path->ops = ops;
 	path->tables[0] = root & pt->root_address;
+	path->reads = UINT64_MAX;
 }
 
 enum mti_pt_result mti_pt_translate(const struct mti_pt *pt,
@@ -235,9 +237,18 @@ static enum mti_pt_result descend(struct path *path, unsigned int level,
 	return MTI_PT_OK;
 }
 
+static bool look(struct path *path)
+{
+	if (path->reads == 0)
+		return false;
+	path->reads--;
+	return true;
+}
+
 /*
  * Goes as far towards that level as there are tables. Returns the level that
- * it came to, of which it read the entry; levels if a table was unreadable.
+ * it came to, of which it read the entry; levels if a table was unreadable, or
+ * no more may be read.
  */
 static unsigned int find(struct path *path, unsigned int level, uint64_t gva,
 			 uint64_t *raw, struct mti_pt_entry *entry)
@@ -245,7 +256,7 @@ static unsigned int find(struct path *path, unsigned int level, uint64_t gva,
 	unsigned int i;
 
 	for (i = 0;; i++) {
-		if (!read_entry(path, i, gva, raw))
+		if (!look(path) || !read_entry(path, i, gva, raw))
 			return path->pt->levels;
 		path->pt->decode(i, *raw, entry);
 		if (i == level || entry->kind != MTI_PT_KIND_TABLE)
@@ -254,14 +265,15 @@ static unsigned int find(struct path *path, unsigned int level, uint64_t gva,
 	}
 }
 
-static bool is_empty(const struct path *path, unsigned int level)
+static bool is_empty(struct path *path, unsigned int level)
 {
 	const struct mti_pt *pt = path->pt;
 	uint64_t entry;
 	uint64_t i;
 
 	for (i = 0; i < 1u << pt->bits[level]; i++)
-		if (!mti_pt_read(pt, path->ops,
+		if (!look(path) ||
+		    !mti_pt_read(pt, path->ops,
 				 path->tables[level] + i * pt->entry_bytes,
 				 &entry) ||
 		    (entry & 1))
@@ -535,7 +547,7 @@ static enum mti_pt_result clear_part(struct path *path, uint64_t gva,
 
 	level = find(path, pt->levels - 1u, gva, &raw, &entry);
 	if (level == pt->levels)
-		return MTI_PT_UNREADABLE;
+		return path->reads ? MTI_PT_UNREADABLE : MTI_PT_TOO_MANY;
 	inside = gva & (mti_pt_span(pt, level) - 1);
 	*part = mti_pt_span(pt, level) - inside;
 	if (entry.kind == MTI_PT_KIND_ABSENT) {
@@ -551,9 +563,10 @@ static enum mti_pt_result clear_part(struct path *path, uint64_t gva,
 					      : MTI_PT_RESERVED;
 }
 
-enum mti_pt_result mti_pt_clear(const struct mti_pt *pt,
-				const struct mti_pt_ops *ops, uint64_t root,
-				uint64_t gva, uint64_t size)
+enum mti_pt_result mti_pt_clear_within(const struct mti_pt *pt,
+				       const struct mti_pt_ops *ops,
+				       uint64_t root, uint64_t gva,
+				       uint64_t size, uint64_t reads)
 {
 	const unsigned int last = pt->levels - 1u;
 	enum mti_pt_result result;
@@ -564,6 +577,7 @@ enum mti_pt_result mti_pt_clear(const struct mti_pt *pt,
 	if (!gva_range_ok(pt, gva, size))
 		return MTI_PT_INVALID;
 	path_init(&path, pt, ops, root);
+	path.reads = reads;
 	while (done < size) {
 		uint64_t at = gva + done;
 
@@ -576,7 +590,14 @@ enum mti_pt_result mti_pt_clear(const struct mti_pt *pt,
 		    (done == size || mti_pt_index(pt, last, gva + done) == 0))
 			prune(&path, at);
 	}
-	return MTI_PT_OK;
+	return path.reads ? MTI_PT_OK : MTI_PT_TOO_MANY;
+}
+
+enum mti_pt_result mti_pt_clear(const struct mti_pt *pt,
+				const struct mti_pt_ops *ops, uint64_t root,
+				uint64_t gva, uint64_t size)
+{
+	return mti_pt_clear_within(pt, ops, root, gva, size, UINT64_MAX);
 }
 
 /* ------------------------------------------------------------- linking */

@@ -57,9 +57,12 @@ struct mti_pt_ops {
 	/* A zeroed page for a table; false if there is no memory. */
 	bool (*alloc)(void *context, uint64_t *gpa);
 	/*
-	 * A table that holds nothing and is in no other; not to be believed
-	 * if tables are hostile. NULL: no unmap, empty tables stay, and a map
-	 * that failed is not undone.
+	 * A table that holds nothing, and that the space which is edited does
+	 * not name any more at that place. One that mti_pt_link has put at
+	 * several places is still named by the others: it must stay until this
+	 * was called for all of them. Not to be believed if tables are hostile.
+	 * NULL: no unmap, empty tables stay, and a map that failed is not
+	 * undone.
 	 */
 	void (*free)(void *context, uint64_t gpa);
 	/*
@@ -162,10 +165,26 @@ enum mti_pt_result mti_pt_map(const struct mti_pt *pt,
 			      const struct mti_pt_ops *ops, uint64_t root,
 			      const struct mti_pt_mapping *mapping);
 
-/* Whatever is mapped there no longer is. Needs alloc to split large pages. */
+/*
+ * Whatever is mapped there no longer is. Needs alloc to split large pages.
+ * Looks at two entries of each level for each page of the range at most, and
+ * at one table of each level: where tables lead to each other that is as much
+ * as the range is large, however few they are. For those see clear_within.
+ */
 enum mti_pt_result mti_pt_clear(const struct mti_pt *pt,
 				const struct mti_pt_ops *ops, uint64_t root,
 				uint64_t gva, uint64_t size);
+
+/*
+ * The same, of tables that may be hostile: when it has looked at `reads`
+ * entries it ends with MTI_PT_TOO_MANY, and a part is cleared, or all but for
+ * empty tables. What it changes it reads once more, and what refers to that if
+ * tables move; where entries have four bytes, also what is beside them.
+ */
+enum mti_pt_result mti_pt_clear_within(const struct mti_pt *pt,
+				       const struct mti_pt_ops *ops,
+				       uint64_t root, uint64_t gva,
+				       uint64_t size, uint64_t reads);
 
 /*
  * Undoes a map with the same arguments and MTI_PT_NEW; needs ops->free. Fails
@@ -296,6 +315,10 @@ enum mti_pt_result mti_pt_spaces_next(struct mti_pt_spaces *spaces,
 /*
  * Makes a found shared table part of a rebuilt space. built: the rebuilt
  * roots, by index; the owner's must be there, with what was found in it.
+ *
+ * Nobody counts the places where such a table then is. Whoever edits one of
+ * the spaces later has no ops->free, or one that looks whether another place
+ * is left before it gives back a table.
  */
 enum mti_pt_result mti_pt_link(const struct mti_pt *pt,
 			       const struct mti_pt_ops *ops,

@@ -20,6 +20,24 @@ json null bare_mode
 run inspect "$KERNELS/bare-hello.elf"
 out_has "CPU    i686$nl"
 
+# --- the first kernel of BARE.md, however it is compiled
+if [ "$(uname -m)" = x86_64 ] && command -v gcc >/dev/null; then
+	for level in -O0 -O1 -O2; do
+		gcc -m64 $level -ffreestanding -fno-pic -fcf-protection=none \
+			-fno-stack-protector -mgeneral-regs-only -nostdlib \
+			-static -Wl,-z,max-page-size=4096,--build-id=none \
+			-Wl,-Ttext-segment=0x100000 -I"${OBJECT%/lib/*}/include" \
+			-o "$scratch/kernel.elf" \
+			"${0%/*}/../../examples/guests/kernel.c"
+		run inspect "$scratch/kernel.elf"
+		status 0
+		out_has 'kind   bare, starts in long (64-bit) mode'
+		run run --timeout 20s "$scratch/kernel.elf"
+		status 40
+		out "I have megabytes${nl}I was not saved$nl"
+	done
+fi
+
 # --- a program of 64 bits that has neither note
 LC_ALL=C sed 's/Mote\x00\x00\x00\x00/Note\x00\x00\x00\x00/' \
 	cli-hello.elf >"$scratch/none.elf"

@@ -41,12 +41,20 @@ err ''
 # --- a backend that there is not
 run run --backend qemu "$hello" SayHello World
 status 2
-err_has "'qemu' is not a backend; there is auto, kvm, soft"
+err_has '--backend: there is no backend "qemu" in this library; "kvm" is '
+err_has '; "soft" is ready'
+run run --backend none "$hello" SayHello World
+status 2
+err_has "--backend: 'none' is not a backend; there is auto, kvm, soft"
 
 # --- what the backend lacks
 run doctor
 out_has 'not isolation: a fault of the emulator is a fault of this program'
 out_has 'no AVX'
+out_has 'no #GP for misaligned memory of SSE instructions'
+out_has 'no UMIP'
+out_has 'whose reserved bits are taken'
+out_has 'RDPMC, MONITOR, MWAIT, XSETBV, SYSRET and ICEBP are #UD'
 run doctor --json
 json soft backends 1 name
 json true backends 1 ready

@@ -128,8 +128,12 @@ usage "there is no option '-q'" -q g
 usage "there is no option '-q'" -sq g
 usage "--host: '=x' has no name; write NAME=TEXT" --host =x g
 usage "--host: 'A=2' names a function a second time" -H A=1 -H A=2 g
-usage "--backend: 'abacus' is not a backend; there is auto, kvm, soft" \
-	--backend abacus g f
+run run --backend abacus g f
+status 2
+err_has '--backend: there is no backend "abacus" in this library; "kvm" is '
+run run --backend "$(printf 'a\033b')" g f
+status 2
+err_has "' is not a backend; there is auto, kvm"
 usage "--memory: 'abacus' is not auto or paging" --memory abacus g f
 # The first mistake counts.
 usage "--heap: 'x' is not a size; write 65536, 512K, 64M, 1G" -m x -t y g

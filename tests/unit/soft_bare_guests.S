@@ -403,7 +403,9 @@ GUEST(guest_pae)
 1:	/* A reserved bit. */
 	SET_RESUME(guest_pae, 2f)
 	movl 0x600000, %eax
-2:	hlt
+2:	SET_RESUME(guest_pae, 3f)
+	movl 0x800000, %eax
+3:	hlt
 	tables32 guest_pae
 END(guest_pae)
 
@@ -654,7 +656,15 @@ GUEST(guest_long)
 6:	SET_RESUME64(guest_long, 7f)
 	movl $0x400000, %eax /* no execution */
 	jmp *%rax
-7:	/* SSE, and registers that 32 bits have not. */
+7:	/* Bits that no address has: of a page, of a table, of CR3. */
+	SET_RESUME64(guest_long, 8f)
+	movl 0x600000, %eax
+8:	SET_RESUME64(guest_long, 8f)
+	movl 0x40000000, %eax
+8:	SET_RESUME64(guest_long, 8f)
+	movq $0x0008000000100000, %rax
+	movq %rax, %cr3
+8:	/* SSE, and registers that 32 bits have not. */
 	movq $0x1122334455667788, %r9
 	movq %r9, %xmm9
 	movq %xmm9, %rax

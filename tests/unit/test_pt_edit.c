@@ -492,6 +492,77 @@ static void test_parent_not_written(void **state)
 	}
 }
 
+/* So many reads and not more, wherever that is; then it works. */
+static void test_clear_within(void **state)
+{
+	size_t i = 0;
+
+	(void)state;
+	while (next_format(&i)) {
+		const uint64_t gva = base();
+		enum mti_pt_result result = MTI_PT_TOO_MANY;
+		uint64_t reads;
+
+		ops = &tables_ops_fixed;
+		for (reads = 0; result == MTI_PT_TOO_MANY; reads++) {
+			tables_reset();
+			assert_int_equal(map(gva, 0x10000, 2 * PAGE, 1),
+					 MTI_PT_OK);
+			tables.reads = 0;
+			result = mti_pt_clear_within(pt, ops, tables.root, gva,
+						     2 * PAGE, reads);
+			/* Beside: of what is not wider than four bytes. */
+			assert_true(tables.reads <= reads + 2u + pt->levels);
+			assert_int_equal(tables.strays, 0);
+			if (reads < pt->levels)
+				expect(gva, 0x10000, 1);
+			else
+				expect_none(gva);
+		}
+		assert_int_equal(result, MTI_PT_OK);
+		expect_nothing_left();
+		/* What two pages may cost without a limit. */
+		assert_true(reads < 4u * pt->levels + pt->levels * 1024u);
+	}
+}
+
+/* All entries of a table lead to the same one: few tables, many ways. */
+static void test_clear_hostile(void **state)
+{
+	size_t i = 0;
+
+	(void)state;
+	while (next_format(&i)) {
+		const uint64_t size = UINT64_C(4) << pt->shift[0];
+		uint64_t table = tables.root;
+		unsigned int level;
+		size_t j;
+
+		for (level = 0; level + 1u < pt->levels; level++) {
+			uint64_t next = tables_new_root();
+
+			for (j = 0; j < 1u << pt->bits[level]; j++)
+				tables_set(pt, table, j,
+					   pt->table(level, next));
+			table = next;
+		}
+		tables.reads = 0;
+		assert_int_equal(mti_pt_clear_within(pt, &tables_ops_no_free,
+						     tables.root,
+						     tables_first(pt), size,
+						     5000),
+				 MTI_PT_TOO_MANY);
+		assert_int_equal(tables.reads, 5000);
+		/* What more reads would not change. */
+		tables_set(pt, tables.root, 0, pt->table(0, 0x1000));
+		assert_int_equal(mti_pt_clear_within(pt, &tables_ops_no_free,
+						     tables.root,
+						     tables_first(pt), size,
+						     5000),
+				 MTI_PT_UNREADABLE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -502,6 +573,8 @@ int main(void)
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_no_free),
+		cmocka_unit_test(test_clear_within),
+		cmocka_unit_test(test_clear_hostile),
 		cmocka_unit_test(test_not_tidied),
 		cmocka_unit_test(test_parent_not_written),
 	};

@@ -423,6 +423,91 @@ static void test_rebuilt(void **state)
 		}
 }
 
+/* Whether any entry of a table that is in use names it. */
+static bool is_named(uint64_t table)
+{
+	size_t entries = 4096 / pt->entry_bytes;
+	size_t i;
+	size_t j;
+
+	for (i = 0; i < TABLES_MAX; i++)
+		for (j = 0; tables.used[i] && j < entries; j++) {
+			uint64_t raw = tables_get(pt, TABLES_BASE + i * PAGE,
+						  j);
+
+			if ((raw & 1) && (raw & pt->table_address) == table)
+				return true;
+		}
+	return false;
+}
+
+static void free_unnamed(void *context, uint64_t table)
+{
+	if (!is_named(table))
+		tables_ops_fixed.free(context, table);
+}
+
+/* Two spaces with a linked table of that level; what else there is. */
+static void make_linked(unsigned int level, uint64_t a, uint64_t b)
+{
+	struct mti_pt_found link = {
+		.space = 1, .depth = level, .page.gva = b, .owner_gva = a
+	};
+
+	tables_reset();
+	built[0] = tables.root;
+	built[1] = tables_new_root();
+	map(built[0], a, 0x10000, 0);
+	assert_int_equal(mti_pt_link(pt, &tables_ops_fixed, &link, built, 2),
+			 MTI_PT_OK);
+	assert_int_equal(at(built[1], b), at(built[0], a));
+}
+
+static void clear_page(const struct mti_pt_ops *ops, uint64_t root,
+		       uint64_t gva)
+{
+	assert_int_equal(mti_pt_clear(pt, ops, root, gva, PAGE), MTI_PT_OK);
+}
+
+/* C14: a table that is linked stays for the others, in both ways. */
+static void test_linked_is_cleared(void **state)
+{
+	struct mti_pt_ops counting = tables_ops_fixed;
+	unsigned int level;
+	size_t i = 0;
+
+	(void)state;
+	counting.free = free_unnamed;
+	while (next_format(&i, 2))
+		for (level = 1; level < pt->levels; level++) {
+			const uint64_t a = block(level, 1);
+			const uint64_t b = block(level, 2);
+
+			/* Without free: what one maps both have. */
+			make_linked(level, a, b);
+			clear_page(&tables_ops_no_free, built[1], b);
+			assert_int_equal(at(built[0], a), 0);
+			map(built[1], b, 0x20000, 0);
+			assert_int_equal(at(built[0], a), at(built[1], b));
+			/* The last who has it gives it back. */
+			make_linked(level, a, b);
+			clear_page(&counting, built[1], b);
+			assert_true(is_named(table_of(built[0], a, level)));
+			map(built[0], a, 0x30000, 0);
+			assert_int_equal(at(built[0], a) & ~0xfffull, 0x30000);
+			assert_int_equal(at(built[1], b), 0);
+			clear_page(&counting, built[0], a);
+			assert_int_equal(tables_used(), 2);
+			assert_int_equal(tables.strays, 0);
+			/* A free that does not look takes it from the other. */
+			make_linked(level, a, b);
+			clear_page(&tables_ops_fixed, built[1], b);
+			assert_false(tables.used[(table_of(built[0], a, level) -
+						  TABLES_BASE) /
+						 PAGE]);
+		}
+}
+
 /* C15: no owner is an error, where others go on without a word. */
 static void test_link_refused(void **state)
 {
@@ -559,6 +644,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_large_and_small_roots),
 		cmocka_unit_test(test_rebuilt),
+		cmocka_unit_test(test_linked_is_cleared),
 		cmocka_unit_test(test_link_refused),
 		cmocka_unit_test(test_hostile),
 	};

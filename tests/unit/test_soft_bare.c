@@ -124,7 +124,8 @@ static void test_pae(void **state)
 	put_long(&machine, 0x101010, 0x102003);
 	put_long(&machine, 0x102000, UINT64_C(0x8000000000400003));
 	put_long(&machine, 0x101018, 0x10000000600083);
-	expect(&machine, MTI_EXIT_HALT, "2P<14:11><14:9>");
+	put_long(&machine, 0x101020, UINT64_C(0x1000000800083));
+	expect(&machine, MTI_EXIT_HALT, "2P<14:11><14:9><14:9>");
 	assert_int_equal(get_word(&machine, 0x100000), 0x101001);
 	assert_int_equal(get_word(&machine, 0x101010), 0x102023);
 	assert_int_equal(get_word(&machine, 0x102000), 0x400063);
@@ -144,9 +145,12 @@ static void test_long(void **state)
 	put_long(&machine, 0x102000, 0x83);
 	put_long(&machine, 0x102008, 0x200087);
 	put_long(&machine, 0x102010, UINT64_C(0x8000000000400083));
+	put_long(&machine, 0x102018, UINT64_C(0x8000000600083));
+	put_long(&machine, 0x101008, UINT64_C(0x1000000102007));
 	put(&machine, 0x200000, guest_long_user, size);
 	(void)snprintf(log, sizeof(log),
-		       "L<3:0><6:0><14:0>[12]<13:0><14:11>[11223344]UK[%x]cG",
+		       "L<3:0><6:0><14:0>[12]<13:0><14:11><14:9><14:9><13:0>"
+		       "[11223344]UK[%x]cG",
 		       (unsigned int)(0x200000 + size));
 	expect(&machine, MTI_EXIT_HALT, log);
 	drop(&machine);

@@ -2,8 +2,12 @@
  * What bad bare guests get, on every backend: an error that names what is
  * wrong, or a fault; and the next guest of the same engine is none the wiser.
  */
+#include <fcntl.h>
+#include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "harness/bare_builder.h"
 #include "harness/unit.h"
@@ -310,6 +314,51 @@ static void test_movd_not_emulated(void **state)
 	not_emulated(CASE_MOVD, 44);
 }
 
+/* ---------------------------------------------------------- hypercalls */
+
+/* Whether KVM can be kept from writing another hypercall over it. */
+static bool can_refuse(void)
+{
+	int fd;
+	int quirks;
+
+	if (vm_soft())
+		return true;
+	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	quirks = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_DISABLE_QUIRKS2);
+	close(fd);
+	return quirks > 0 && (quirks & KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+}
+
+static void expect_undefined(const char *file, enum bare_case which)
+{
+	mote_sandbox_options options = bare_options(&output);
+	mote_image *image = bare_case_image(&vm, file, which);
+	mote_sandbox *box;
+
+	options.deadline_ns = 1000 * MS * vm_slow();
+	vm_expect(mote_sandbox_new(image, &options, &box, &vm.err), MOTE_OK,
+		  &vm.err);
+	assert_int_equal(bare_run(box, MOTE_RUN_EXITED), 6);
+	mote_sandbox_free(box);
+	mote_image_unref(image);
+}
+
+/* There is no hypervisor to call: #UD, whatever the CPU of the host is. */
+static void test_hypercalls(void **state)
+{
+	(void)state;
+	if (!can_refuse())
+		skip();
+	vm_open(&vm, NULL);
+	expect_undefined(GUEST_bare_cases, CASE_VMCALL);
+	expect_undefined(GUEST_bare_cases, CASE_VMMCALL);
+	expect_undefined(GUEST_bare_cases64, CASE_VMCALL);
+	expect_undefined(GUEST_bare_cases64, CASE_VMMCALL);
+	vm_close(&vm);
+}
+
 /* ------------------------------------------------------------ backends */
 
 static void test_no_backend(void **state)
@@ -335,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_iret_not_emulated),
 		cmocka_unit_test(test_movd_not_emulated),
+		cmocka_unit_test(test_hypercalls),
 		cmocka_unit_test(test_no_backend),
 	};
 	int skip = vm_require();

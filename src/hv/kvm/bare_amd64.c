@@ -71,14 +71,21 @@ static int set_filter(struct mti_vm *vm)
 	return mti_os_ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &filter);
 }
 
-/* Beyond what keep_leaf() hides: state that snapshots do not keep. */
+/* Machine checks, APIC, MTRRs: their MSRs are refused. */
+#define EDX_ABSENT (1u << 7 | 1u << 9 | 1u << 12 | 1u << 14)
+
+/*
+ * Beyond what keep_leaf() hides: state that snapshots do not keep, and the
+ * numbers of the host's CPU that KVM was asked on.
+ */
 static void hide(struct kvm_cpuid_entry2 *entry)
 {
 	switch (entry->function) {
 	case 0x1:
-		/* Says that it is a virtual machine; there is no APIC. */
+		/* Says that it is a virtual machine; no APIC, so no id. */
+		entry->ebx &= 0x00ffffff;
 		entry->ecx |= 1u << 31;
-		entry->edx &= ~(1u << 9);
+		entry->edx &= ~EDX_ABSENT;
 		break;
 	case 0x7:
 		/* Protection keys, shadow stacks; branch tracking, AMX. */
@@ -94,6 +101,19 @@ static void hide(struct kvm_cpuid_entry2 *entry)
 			entry->eax &= ~(1u << 3 | 1u << 4);
 			entry->ecx = 0;
 		}
+		break;
+	case 0xb:
+	case 0x1f:
+		entry->eax = 0;
+		entry->ebx = 0;
+		entry->ecx = 0;
+		entry->edx = 0;
+		break;
+	case 0x80000001:
+		entry->edx &= ~EDX_ABSENT;
+		break;
+	case 0x8000001e:
+		entry->eax = 0;
 		break;
 	case 0x40000000:
 		entry->eax = 0x40000000;
@@ -142,15 +162,37 @@ mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err)
 	return MOTE_OK;
 }
 
+/*
+ * KVM would write the hypercall of this CPU over that of another one, again
+ * and again where the guest's page cannot be written: there are none, so both
+ * are #UD.
+ */
+static int refuse_hypercalls(struct mti_vm *vm)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_DISABLE_QUIRKS2,
+		.args = { KVM_X86_QUIRK_FIX_HYPERCALL_INSN },
+	};
+
+	if (!vm->hv->refuses_hypercalls)
+		return 0;
+	return mti_os_ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
+}
+
 mote_status mti_kvm_cpu_prepare(struct mti_vm *vm, mote_error *err)
 {
-	int os = 0;
+	int os;
 
-	if (vm->bare)
-		os = mti_os_ioctl_value(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS);
+	if (!vm->bare)
+		return MOTE_OK;
+	os = mti_os_ioctl_value(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS);
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, "create VM", -os,
 				    "KVM_SET_TSS_ADDR");
+	os = refuse_hypercalls(vm);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, "create VM", -os,
+				    "KVM_CAP_DISABLE_QUIRKS2");
 	return MOTE_OK;
 }
 

@@ -170,6 +170,15 @@ static uint32_t ring_capability(int fd)
 	return 0;
 }
 
+/* Whether KVM can be kept from changing a guest's VMCALL (Linux 5.19). */
+static bool refuses_hypercalls(int fd)
+{
+	int quirks = mti_os_ioctl_value(fd, KVM_CHECK_EXTENSION,
+					KVM_CAP_DISABLE_QUIRKS2);
+
+	return quirks > 0 && (quirks & KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+}
+
 /* x87, SSE, AVX, AVX-512 (SDM 1, XSAVE-Supported Features). */
 #define XSAVE_COMPONENTS 0xe7u
 #define XSAVE_COMPONENTS_MIN 0x3u
@@ -224,6 +233,7 @@ static void read_cpu(struct mti_hv *hv)
 	hv->host_osxsave = xsave && xsave->eax != 0;
 	hv->mxcsr_mask = mxcsr_mask();
 	hv->ring_capability = ring_capability(hv->fd);
+	hv->refuses_hypercalls = refuses_hypercalls(hv->fd);
 	hv->cr4 = wanted_cr4(hv);
 	hv->tss_type = tss_type(hv);
 	read_xsave(hv);

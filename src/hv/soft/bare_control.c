@@ -55,7 +55,7 @@ static bool write_control(struct mti_soft_bare *bare, unsigned int index,
 		bare->cr2 = value;
 		return true;
 	case 3:
-		if (mti_bare_is_ia32e(bare) && value >> 52)
+		if (mti_bare_is_ia32e(bare) && value >> PHYSICAL_BITS)
 			return mti_bare_trap(bare, GP, 0);
 		bare->cr3 = value;
 		mti_bare_forget(bare);
@@ -485,7 +485,7 @@ bool mti_bare_cpuid(struct mti_soft_bare *bare)
 		out[3] = EXTENDED_EDX;
 		break;
 	case 0x80000008:
-		out[0] = 0x3030; /* bits of addresses */
+		out[0] = 48 << 8 | PHYSICAL_BITS; /* of linear ones, too */
 		break;
 	default:
 		break;

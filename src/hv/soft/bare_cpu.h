@@ -44,6 +44,7 @@
 
 #define PAGE_BYTES 4096u
 #define PAGE_MASK (PAGE_BYTES - 1)
+#define PHYSICAL_BITS 48u /* of addresses, as CPUID says */
 
 #define CR0_PE UINT64_C(0x1)
 #define CR0_MP UINT64_C(0x2)

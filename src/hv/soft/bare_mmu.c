@@ -11,6 +11,9 @@
 #define PTE_ACCESSED UINT64_C(0x20)
 #define PTE_DIRTY UINT64_C(0x40)
 #define NO_EXECUTE (UINT64_C(1) << 63)
+/* Bits of physical addresses beyond those that CPUID says there are. */
+#define NO_ADDRESS \
+	((UINT64_C(1) << 52) - (UINT64_C(1) << PHYSICAL_BITS))
 
 #define PF_PROTECTION 1u
 #define PF_WRITE 2u
@@ -102,6 +105,15 @@ struct path {
 	uint64_t gpa;
 };
 
+/* Beside what mti_pt knows, who has no CPUID and EFER.NXE always or never. */
+static bool is_reserved(const struct mti_soft_bare *bare,
+			const struct mti_pt *pt, uint64_t raw)
+{
+	return pt->entry_bytes == 8 &&
+	       ((raw & NO_ADDRESS) ||
+		((raw & NO_EXECUTE) && !(bare->efer & EFER_NXE)));
+}
+
 static bool walk(struct mti_soft_bare *bare, const struct mti_pt *pt,
 		 uint64_t linear, unsigned int access, struct path *path)
 {
@@ -123,8 +135,7 @@ static bool walk(struct mti_soft_bare *bare, const struct mti_pt *pt,
 		if (entry.kind == MTI_PT_KIND_ABSENT)
 			return page_fault(bare, linear, access, 0);
 		if (entry.kind == MTI_PT_KIND_RESERVED ||
-		    (pt->entry_bytes == 8 && (raw & NO_EXECUTE) &&
-		     !(bare->efer & EFER_NXE)))
+		    is_reserved(bare, pt, raw))
 			return page_fault(bare, linear, access,
 					  PF_PROTECTION | PF_RESERVED);
 		path->flags &= entry.flags;

@@ -52,7 +52,10 @@ static const char *const limits[] = {
 	"flags are not kept by an I/O instruction",
 	"a guest can end the program: with LOCK BTS of a register, or "
 	"PCMPESTRI",
-	"no FTZ, no exceptions noted in MXCSR, no POPCNT",
+	"no FTZ, no exceptions noted in MXCSR, whose reserved bits are taken",
+	"no POPCNT, no UMIP, no #GP for misaligned memory of SSE instructions",
+	"of user guests, RDPMC, MONITOR, MWAIT, XSETBV, SYSRET and ICEBP are "
+	"#UD",
 	"a mapped file that becomes shorter while it is in use ends the "
 	"program",
 	"bare guests: no tasks, call gates, virtual-8086 mode, segment limits "

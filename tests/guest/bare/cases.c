@@ -177,6 +177,58 @@ static int hidden(void)
 	return found;
 }
 
+/* APIC, MTRRs, machine checks: none of them is there. */
+#define ABSENT (1u << 7 | 1u << 9 | 1u << 12 | 1u << 14)
+
+/* Of what would tell which CPU of the host runs it. */
+static void look_for_apic(void)
+{
+	uint32_t r[4];
+
+	cpuid(1, r);
+	if (r[1] >> 24)
+		print("APIC id in leaf 1\n");
+	if (r[3] & 1u << 9)
+		print("APIC in leaf 1\n");
+	if (r[3] & ABSENT & ~(1u << 9))
+		print("MTRR in leaf 1\n");
+	cpuid(0xb, r);
+	if (r[0] | r[1] | r[2] | r[3])
+		print("leaf 0xb\n");
+	cpuid(0x1f, r);
+	if (r[0] | r[1] | r[2] | r[3])
+		print("leaf 0x1f\n");
+	cpuid(0x80000001, r);
+	if (r[3] & ABSENT)
+		print("APIC in leaf 0x80000001\n");
+	cpuid(0x8000001e, r);
+	if (r[0])
+		print("APIC id in leaf 0x8000001e\n");
+}
+
+static uint32_t sum_leaves(uint32_t from, uint32_t sum)
+{
+	uint32_t r[4];
+	uint32_t last;
+	uint32_t leaf;
+	int i;
+
+	cpuid(from, r);
+	last = r[0] - from < 0x40 ? r[0] : from + 0x40;
+	for (leaf = from; leaf <= last; leaf++) {
+		cpuid(leaf, r);
+		for (i = 0; i < 4; i++)
+			sum = sum * 16777619 ^ r[i];
+	}
+	return sum;
+}
+
+static int leaves(void)
+{
+	look_for_apic();
+	return (int)sum_leaves(0x80000000, sum_leaves(0, 0));
+}
+
 __attribute__((noinline)) static int old_value(void)
 {
 	int value;
@@ -432,6 +484,12 @@ static int misbehave(void)
 		return go_back();
 	case CASE_MOVD:
 		return move_vector();
+	case CASE_VMCALL:
+		__asm__ volatile("vmcall" : : "a"(1) : "memory");
+		return 1;
+	case CASE_VMMCALL:
+		__asm__ volatile("vmmcall" : : "a"(1) : "memory");
+		return 1;
 	case CASE_HALT:
 		__asm__ volatile("hlt");
 		return 1;
@@ -487,6 +545,8 @@ int main(const struct mote_abi_bare_info *info)
 		return strings();
 	case CASE_CPUID:
 		return hidden();
+	case CASE_LEAVES:
+		return leaves();
 	case CASE_SELF:
 		return change_code();
 	case CASE_SNAPSHOT:
