@@ -30,8 +30,12 @@ typedef struct mote_snapshot mote_snapshot;
 /*
  * Between calls of a sandbox that is READY: MOTE_E_STATE inside one,
  * MOTE_E_POISONED. Costs the pages written since the sandbox was made or
- * last restored; all others are shared with what it came from. What is
- * mapped becomes part of the snapshot.
+ * last restored; the others are shared with what it came from. Up to a limit:
+ * a snapshot is at most 64 runs of memory in 8 files, so that with more than
+ * about 30 places written far apart, or after 7 snapshots each from a clone
+ * of the one before, pages that did not change are stored again, the fewest
+ * that will do. If more than half is new, all is. What is mapped becomes
+ * part of the snapshot.
  */
 MOTE_API MOTE_MUST_USE mote_status
 mote_snapshot_take(mote_sandbox *box, mote_snapshot **snapshot,
@@ -43,8 +47,16 @@ typedef struct mote_snapshot_info {
 	uint32_t struct_size;
 	uint32_t from_file;
 	uint64_t memory_size;  /* of the guest, guest-physical */
-	uint64_t stored_bytes; /* that are not zero */
-	uint64_t own_bytes;    /* of them, not shared with what it came from */
+	/*
+	 * Of the runs that it is kept as, with the zeros between pages that
+	 * were put into one run. They take no room in a file.
+	 */
+	uint64_t stored_bytes;
+	/*
+	 * Of these, what is not shared with what it came from; of one from a
+	 * file: what is in its last layer of memory.
+	 */
+	uint64_t own_bytes;
 	uint64_t heap_bytes;
 	uint64_t stack_bytes;
 	uint64_t io_bytes;

@@ -5,9 +5,9 @@
 
 #include "abi/layout.h"
 #include "base/error.h"
+#include "mem/pieces.h"
 #include "os/os.h"
 
-#define PIECES_FIRST 64
 #define BATCH 256
 #define COPY_BYTES (16 * (uint64_t)MOTE_PAGE_SIZE)
 /* Of a new file: from here on it is staged. */
@@ -15,57 +15,13 @@
 /* Staged memory that is got at a time: filled while a cache holds its zeros. */
 #define READY_BYTES (UINT64_C(2) << 20)
 
+/*
+ * Much may be new only because of what was joined. Less than this part of it
+ * is not worth its extents.
+ */
+#define JOINED_MOST 8
+
 static const char operation[] = "take snapshot";
-
-/* Guest-physical memory, sorted and apart; what is in no piece is zero. */
-enum piece_kind {
-	PIECE_SAME, /* as in the first file of base, at offset */
-	PIECE_NEW,  /* to be written */
-	PIECE_ZERO, /* on the way only */
-};
-
-struct piece {
-	uint64_t gpa;
-	uint64_t size;
-	uint64_t offset;
-	enum piece_kind kind;
-};
-
-struct pieces {
-	const struct mti_allocator *allocator;
-	struct piece *items; /* owned */
-	size_t count;
-	size_t capacity;
-};
-
-static bool append(struct pieces *pieces, const struct piece *piece)
-{
-	struct piece *last = pieces->count ?
-				     &pieces->items[pieces->count - 1] :
-				     NULL;
-	size_t capacity = pieces->capacity ? pieces->capacity * 2 :
-					     PIECES_FIRST;
-	void *items;
-
-	if (last && last->kind == piece->kind &&
-	    last->gpa + last->size == piece->gpa &&
-	    (last->kind != PIECE_SAME ||
-	     last->offset + last->size == piece->offset)) {
-		last->size += piece->size;
-		return true;
-	}
-	if (pieces->count == pieces->capacity) {
-		items = pieces->allocator->resize(
-			pieces->allocator->user, pieces->items,
-			capacity * sizeof(*pieces->items));
-		if (!items)
-			return false;
-		pieces->items = items;
-		pieces->capacity = capacity;
-	}
-	pieces->items[pieces->count++] = *piece;
-	return true;
-}
 
 static bool is_transient(const struct mti_freeze *freeze, uint64_t gpa)
 {
@@ -94,138 +50,91 @@ static const uint8_t *own_page(const struct mti_freeze *freeze, uint64_t gpa)
 	return mti_memory_page(freeze->memory, gpa);
 }
 
-/* What becomes of a page that is dirty, or lies in base's second file. */
-static enum piece_kind classify(const struct mti_freeze *freeze, uint64_t gpa,
-				bool dirty)
+/* What becomes of a page that is dirty, or of the tables. */
+static enum mti_piece_kind classify(const struct mti_freeze *freeze,
+				    uint64_t gpa)
 {
-	const struct mti_extent *extent = mti_store_find(freeze->base, gpa);
 	const uint8_t *before = mti_store_page(freeze->base, gpa);
-	const uint8_t *now = dirty ? own_page(freeze, gpa) : before;
+	const uint8_t *now = own_page(freeze, gpa);
 
-	if (is_transient(freeze, gpa) || !now ||
-	    mti_page_is_zero(now))
-		return PIECE_ZERO;
-	if (before && extent->file == 0 &&
+	if (is_transient(freeze, gpa) || mti_page_is_zero(now))
+		return MTI_PIECE_ZERO;
+	if (before &&
 	    (now == before || memcmp(now, before, MOTE_PAGE_SIZE) == 0))
-		return PIECE_SAME;
-	return PIECE_NEW;
+		return MTI_PIECE_SAME;
+	return MTI_PIECE_NEW;
 }
 
 /* The next page at or after *gpa that classify has to look at. */
-static bool next_page(const struct mti_freeze *freeze, uint64_t *gpa,
-		      bool *dirty)
+static bool next_page(const struct mti_freeze *freeze, uint64_t *gpa)
 {
-	const struct mti_store *base = freeze->base;
-	const struct mti_extent *extent = mti_store_find(base, *gpa);
-	uint64_t second = UINT64_MAX;
-	uint64_t run = *gpa;
+	uint64_t found = *gpa;
 	uint64_t size;
 
-	while (extent && extent < base->extents + base->extent_count &&
-	       extent->file == 0)
-		extent++;
-	if (extent && extent < base->extents + base->extent_count)
-		second = extent->gpa > *gpa ? extent->gpa : *gpa;
-	if (!mti_dirty_next(&freeze->memory->dirty, &run, &size))
-		run = UINT64_MAX;
-	if (freeze->tables && *gpa < freeze->tables->base_gpa &&
-	    freeze->tables->base_gpa < run)
-		run = freeze->tables->base_gpa;
 	if (is_replaced(freeze, *gpa))
-		run = *gpa;
-	*dirty = run != UINT64_MAX && run <= second;
-	*gpa = *dirty ? run : second;
-	return *gpa != UINT64_MAX;
+		return true;
+	if (!mti_dirty_next(&freeze->memory->dirty, &found, &size))
+		found = UINT64_MAX;
+	if (freeze->tables && *gpa < freeze->tables->base_gpa &&
+	    freeze->tables->base_gpa < found)
+		found = freeze->tables->base_gpa;
+	*gpa = found;
+	return found != UINT64_MAX;
 }
 
-/* The changes to the first file of base, PIECE_NEW and PIECE_ZERO. */
+/* The changes to base, new and zero. */
 static bool find_changes(const struct mti_freeze *freeze,
-			 struct pieces *changes)
+			 struct mti_pieces *changes)
 {
-	struct piece piece = { .size = MOTE_PAGE_SIZE };
-	bool dirty;
+	struct mti_piece piece = { .size = MOTE_PAGE_SIZE };
 
-	for (; next_page(freeze, &piece.gpa, &dirty);
-	     piece.gpa += MOTE_PAGE_SIZE) {
-		piece.kind = classify(freeze, piece.gpa, dirty);
-		if (piece.kind != PIECE_SAME && !append(changes, &piece))
+	for (; next_page(freeze, &piece.gpa); piece.gpa += MOTE_PAGE_SIZE) {
+		piece.kind = classify(freeze, piece.gpa);
+		if (piece.kind != MTI_PIECE_SAME &&
+		    !mti_pieces_append(changes, &piece))
 			return false;
 	}
 	return true;
 }
 
-/* The pieces of base's first file in [from, to), where nothing changed. */
+/* The pieces of base in [from, to), where nothing changed. */
 static bool append_same(const struct mti_store *base, uint64_t from,
-			uint64_t to, struct pieces *out)
+			uint64_t to, struct mti_pieces *out)
 {
 	const struct mti_extent *extent = mti_store_find(base, from);
 	const struct mti_extent *end = base->extents + base->extent_count;
 
 	for (; from < to && extent && extent < end && extent->gpa < to;
 	     extent++) {
-		struct piece piece = { .kind = PIECE_SAME };
+		struct mti_piece piece = { .kind = MTI_PIECE_SAME };
 		uint64_t stop = extent->gpa + extent->size;
 
-		/* All of a second file has been looked at. */
-		if (extent->file != 0)
-			continue;
 		piece.gpa = extent->gpa > from ? extent->gpa : from;
 		piece.size = (stop < to ? stop : to) - piece.gpa;
 		piece.offset = extent->offset + (piece.gpa - extent->gpa);
-		if (!append(out, &piece))
+		piece.file = extent->file;
+		if (!mti_pieces_append(out, &piece))
 			return false;
 	}
 	return true;
 }
 
 static bool overlay(const struct mti_freeze *freeze,
-		    const struct pieces *changes, struct pieces *out)
+		    const struct mti_pieces *changes, struct mti_pieces *out)
 {
 	uint64_t from = 0;
 	size_t i;
 
 	for (i = 0; i < changes->count; i++) {
-		const struct piece *change = &changes->items[i];
+		const struct mti_piece *change = &changes->items[i];
 
 		if (!append_same(freeze->base, from, change->gpa, out) ||
-		    (change->kind == PIECE_NEW && !append(out, change)))
+		    (change->kind == MTI_PIECE_NEW &&
+		     !mti_pieces_append(out, change)))
 			return false;
 		from = change->gpa + change->size;
 	}
 	return append_same(freeze->base, from, freeze->base->memory_size, out);
-}
-
-/*
- * Joins new pieces that are no more than gap apart, as long as there are too
- * many: what lies between them is stored with them.
- */
-static void join(struct pieces *pieces, uint64_t gap)
-{
-	size_t excess = pieces->count - MTI_STORE_EXTENTS_MAX;
-	struct piece *last = NULL; /* the last new one of those kept */
-	size_t kept = 0;
-	size_t i;
-
-	for (i = 0; i < pieces->count; i++) {
-		struct piece *piece = &pieces->items[i];
-		uint64_t end = last ? last->gpa + last->size : 0;
-
-		if (piece->kind == PIECE_NEW && last && excess > 0 &&
-		    piece->gpa - end <= gap) {
-			size_t gone;
-
-			last->size = piece->gpa + piece->size - last->gpa;
-			gone = kept - (size_t)(last - pieces->items);
-			excess -= gone < excess ? gone : excess;
-			kept = (size_t)(last - pieces->items) + 1;
-			continue;
-		}
-		pieces->items[kept] = *piece;
-		if (piece->kind == PIECE_NEW)
-			last = &pieces->items[kept];
-		kept++;
-	}
-	pieces->count = kept;
 }
 
 static uint64_t result_size(const struct mti_freeze *freeze)
@@ -237,14 +146,21 @@ static uint64_t result_size(const struct mti_freeze *freeze)
 		       size;
 }
 
-static void join_enough(const struct mti_freeze *freeze, struct pieces *pieces)
+/* Into the extents that there are for them. */
+static mote_status join(const struct mti_freeze *freeze,
+			struct mti_pieces *pieces, mote_error *err)
 {
-	uint64_t gap = MOTE_PAGE_SIZE;
+	const struct mti_gaps gaps = {
+		.regions = freeze->transient,
+		.count = freeze->transient_count,
+		.hole = freeze->hole,
+		.hole_end = freeze->hole_end,
+	};
 
-	for (; pieces->count > MTI_STORE_EXTENTS_MAX &&
-	       gap <= result_size(freeze) * 2;
-	     gap *= 2)
-		join(pieces, gap);
+	if (!mti_pieces_join(pieces, MTI_STORE_EXTENTS_MAX, &gaps))
+		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
+				     "no memory for the list of extents");
+	return MOTE_OK;
 }
 
 /* What is mapped cannot be read: most likely nobody has it any more. */
@@ -271,17 +187,17 @@ static mote_status is_gone(const struct mti_mapping *mapping, int os,
 /* Adds the pages of one mapping that are not zero. */
 static mote_status append_mapping(const struct mti_mapping *mapping,
 				  const struct mti_cow *cow, uint8_t *buffer,
-				  struct pieces *out, mote_error *err)
+				  struct mti_pieces *out, mote_error *err)
 {
 	const uint8_t *from = mapping->memory;
 	const uint8_t *page;
 	uint64_t at;
 
 	for (at = 0; at < mapping->size; at += MOTE_PAGE_SIZE) {
-		struct piece piece = {
+		struct mti_piece piece = {
 			.gpa = mapping->gpa + at,
 			.size = MOTE_PAGE_SIZE,
-			.kind = PIECE_NEW,
+			.kind = MTI_PIECE_NEW,
 		};
 		uint64_t within = at % COPY_BYTES;
 		uint64_t left = mapping->size - at;
@@ -297,7 +213,7 @@ static mote_status append_mapping(const struct mti_mapping *mapping,
 		if (!page)
 			page = buffer + within;
 		if (!mti_page_is_zero(page) &&
-		    !append(out, &piece))
+		    !mti_pieces_append(out, &piece))
 			return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 					     "no memory for the list of pages");
 	}
@@ -323,7 +239,7 @@ static const struct mti_mapping *next_mapping(const struct mti_window *window,
  * now, or not be there at all: it is read by the system, not from here.
  */
 static mote_status append_window(const struct mti_freeze *freeze,
-				 struct pieces *out, mote_error *err)
+				 struct mti_pieces *out, mote_error *err)
 {
 	const struct mti_mapping *mapping;
 	uint8_t *buffer;
@@ -345,35 +261,145 @@ static mote_status append_window(const struct mti_freeze *freeze,
 	return status;
 }
 
-static uint64_t bytes_of(const struct pieces *pieces, enum piece_kind kind)
+/* ------------------------------------------------------------- the files */
+
+/* What of base's files is shared, in bytes, and all that is new. */
+struct shares {
+	uint64_t files[MTI_STORE_FILES];
+	uint64_t same;
+	uint64_t fresh;
+};
+
+static void count_shares(const struct mti_pieces *pieces,
+			 struct shares *shares)
 {
-	uint64_t sum = 0;
 	size_t i;
 
-	for (i = 0; i < pieces->count; i++)
-		if (pieces->items[i].kind == kind)
-			sum += pieces->items[i].size;
-	return sum;
+	memset(shares, 0, sizeof(*shares));
+	for (i = 0; i < pieces->count; i++) {
+		const struct mti_piece *piece = &pieces->items[i];
+
+		if (piece->kind == MTI_PIECE_SAME) {
+			shares->files[piece->file] += piece->size;
+			shares->same += piece->size;
+		} else {
+			shares->fresh += piece->size;
+		}
+	}
 }
 
-/* Nothing is shared: everything goes to a file of its own. */
-static void make_full(const struct mti_freeze *freeze, struct pieces *pieces)
+/* What is shared of that file becomes new. */
+static void give_up(struct shares *shares, size_t file, uint32_t *files)
 {
-	size_t kept = 0;
+	shares->fresh += shares->files[file];
+	shares->same -= shares->files[file];
+	shares->files[file] = 0;
+	*files |= UINT32_C(1) << file;
+}
+
+static size_t shared_files(const struct shares *shares)
+{
+	size_t count = 0;
 	size_t i;
 
-	for (i = 0; i < pieces->count; i++) {
-		struct piece *piece = &pieces->items[i];
-		struct piece *last = kept ? &pieces->items[kept - 1] : NULL;
+	for (i = 0; i < MTI_STORE_FILES; i++)
+		count += shares->files[i] > 0;
+	return count;
+}
 
-		piece->kind = PIECE_NEW;
-		if (last && last->gpa + last->size == piece->gpa)
-			last->size += piece->size;
-		else
-			pieces->items[kept++] = *piece;
+/* The one of which the least is shared; there is one. */
+static size_t smallest(const struct shares *shares)
+{
+	size_t found = MTI_STORE_FILES;
+	size_t i;
+
+	for (i = 0; i < MTI_STORE_FILES; i++)
+		if (shares->files[i] > 0 &&
+		    (found == MTI_STORE_FILES ||
+		     shares->files[i] < shares->files[found]))
+			found = i;
+	return found;
+}
+
+/* The one that is kept whole for the least part of it. */
+static size_t emptiest(const struct mti_store *base,
+		       const struct shares *shares)
+{
+	uint64_t most = 0;
+	size_t found = smallest(shares);
+	size_t i;
+
+	for (i = 0; i < MTI_STORE_FILES; i++) {
+		uint64_t unused = shares->files[i] > 0 ?
+					  base->files[i]->size -
+						  shares->files[i] :
+					  0;
+
+		if (unused > most) {
+			most = unused;
+			found = i;
+		}
 	}
-	pieces->count = kept;
-	join_enough(freeze, pieces);
+	return found;
+}
+
+/* Whether the files that are kept are more than a store may have. */
+static bool too_large(const struct mti_freeze *freeze,
+		      const struct shares *shares)
+{
+	uint64_t sum = shares->fresh;
+	size_t i;
+
+	for (i = 0; i < MTI_STORE_FILES; i++)
+		if (shares->files[i] > 0)
+			sum += freeze->base->files[i]->size;
+	return sum > mti_store_files_max(result_size(freeze));
+}
+
+/*
+ * The files that nothing is shared with any more. All, if more than `most`
+ * times of what would be shared is new. If there are too many, the smallest,
+ * and with it those that are no larger than what is new by then: so it will
+ * be long until there are too many again, and a page is not copied each time.
+ */
+static uint32_t flattened(const struct mti_freeze *freeze, uint64_t most,
+			  struct shares *shares)
+{
+	uint32_t files = 0;
+
+	while (shares->same > 0 && too_large(freeze, shares))
+		give_up(shares, emptiest(freeze->base, shares), &files);
+	if (shares->fresh == 0)
+		return files;
+	if (shared_files(shares) == MTI_STORE_FILES)
+		do
+			give_up(shares, smallest(shares), &files);
+		while (shares->same > 0 &&
+		       shares->files[smallest(shares)] <= shares->fresh);
+	return shares->same > 0 && shares->fresh / most > shares->same ?
+		       UINT32_MAX :
+		       files;
+}
+
+/* What is joined is new as well: until no file is given up for it. */
+static mote_status choose(const struct mti_freeze *freeze,
+			  struct mti_pieces *pieces, mote_error *err)
+{
+	mote_status status = MOTE_OK;
+	struct shares shares;
+	bool joined = false;
+	uint32_t files;
+
+	while (status == MOTE_OK) {
+		count_shares(pieces, &shares);
+		files = flattened(freeze, joined ? JOINED_MOST : 1, &shares);
+		if (files == 0 && joined)
+			break;
+		mti_pieces_renew(pieces, files);
+		status = join(freeze, pieces, err);
+		joined = true;
+	}
+	return status;
 }
 
 /* ------------------------------------------------------------- writing */
@@ -474,7 +500,7 @@ static const uint8_t *page_at(const struct mti_freeze *freeze, uint64_t gpa,
 
 /* A new piece; pages of zeros stay holes. */
 static int write_piece(const struct mti_freeze *freeze, struct batch *batch,
-		       const struct piece *piece, uint64_t offset)
+		       const struct mti_piece *piece, uint64_t offset)
 {
 	const struct mti_mapping *mapping = NULL;
 	uint64_t done;
@@ -491,14 +517,14 @@ static int write_piece(const struct mti_freeze *freeze, struct batch *batch,
 }
 
 static int write_pieces(const struct mti_freeze *freeze,
-			const struct pieces *pieces, struct batch *batch)
+			const struct mti_pieces *pieces, struct batch *batch)
 {
 	uint64_t offset = 0;
 	int os = 0;
 	size_t i;
 
 	for (i = 0; i < pieces->count && os == 0; i++) {
-		if (pieces->items[i].kind != PIECE_NEW)
+		if (pieces->items[i].kind != MTI_PIECE_NEW)
 			continue;
 		os = write_piece(freeze, batch, &pieces->items[i], offset);
 		offset += pieces->items[i].size;
@@ -509,7 +535,7 @@ static int write_pieces(const struct mti_freeze *freeze,
 }
 
 static mote_status stage(const struct mti_freeze *freeze,
-			 const struct pieces *pieces, uint64_t size,
+			 const struct mti_pieces *pieces, uint64_t size,
 			 struct mti_backing **out, mote_error *err)
 {
 	struct batch batch = { .staging_size = size };
@@ -531,7 +557,7 @@ static mote_status stage(const struct mti_freeze *freeze,
 }
 
 static mote_status make_file(const struct mti_freeze *freeze,
-			     const struct pieces *pieces, uint64_t size,
+			     const struct mti_pieces *pieces, uint64_t size,
 			     struct mti_backing **out, mote_error *err)
 {
 	struct batch batch = { .fd = mti_os_memfd("mote-snapshot", size) };
@@ -552,7 +578,7 @@ static mote_status make_file(const struct mti_freeze *freeze,
 
 /* What is mapped may not be there any more: only the system may read it. */
 static mote_status make_backing(const struct mti_freeze *freeze,
-				const struct pieces *pieces, uint64_t size,
+				const struct mti_pieces *pieces, uint64_t size,
 				struct mti_backing **out, mote_error *err)
 {
 	bool mapped = freeze->window && freeze->window->count > 0;
@@ -562,44 +588,72 @@ static mote_status make_backing(const struct mti_freeze *freeze,
 	return make_file(freeze, pieces, size, out, err);
 }
 
-/* Owns nothing of pieces; the new file is number `file` of the store. */
-static void fill_extents(struct mti_store *store, const struct pieces *pieces,
+/*
+ * The files of base that are still used, in their order; numbers says which
+ * they are now. The count.
+ */
+static uint32_t share_files(const struct mti_pieces *pieces,
+			    const struct mti_store *base,
+			    struct mti_store *store,
+			    uint32_t numbers[MTI_STORE_FILES])
+{
+	struct shares shares;
+	uint32_t count = 0;
+	uint32_t i;
+
+	count_shares(pieces, &shares);
+	/* If all is zero too: files of snapshots have memory. */
+	if (shares.same + shares.fresh == 0)
+		shares.files[0] = base->files[0] ? base->files[0]->size : 0;
+	for (i = 0; i < MTI_STORE_FILES; i++) {
+		if (shares.files[i] == 0)
+			continue;
+		numbers[i] = count;
+		store->files[count++] = base->files[i];
+		mti_backing_ref(base->files[i]);
+	}
+	return count;
+}
+
+/* The new file is number `file` of the store. */
+static void fill_extents(struct mti_store *store,
+			 const struct mti_pieces *pieces,
+			 const uint32_t numbers[MTI_STORE_FILES],
 			 uint32_t file)
 {
 	uint64_t offset = 0;
 	size_t i;
 
 	for (i = 0; i < pieces->count; i++) {
-		const struct piece *piece = &pieces->items[i];
-		struct mti_extent *extent = &store->extents[i];
+		const struct mti_piece *piece = &pieces->items[i];
+		bool same = piece->kind == MTI_PIECE_SAME;
 
-		extent->gpa = piece->gpa;
-		extent->size = piece->size;
-		if (piece->kind == PIECE_SAME) {
-			extent->offset = piece->offset;
-			continue;
-		}
-		extent->file = file;
-		extent->offset = offset;
-		offset += piece->size;
+		store->extents[i] = (struct mti_extent){
+			.gpa = piece->gpa,
+			.size = piece->size,
+			.offset = same ? piece->offset : offset,
+			.file = same ? numbers[piece->file] : file,
+		};
+		offset += same ? 0 : piece->size;
 	}
 	store->extent_count = (uint32_t)pieces->count;
 }
 
 static mote_status build_store(const struct mti_freeze *freeze,
-			       const struct pieces *pieces,
+			       const struct mti_pieces *pieces,
 			       struct mti_store **out, mote_error *err)
 {
-	uint64_t size = bytes_of(pieces, PIECE_NEW);
-	bool full = bytes_of(pieces, PIECE_SAME) == 0;
-	uint32_t file = full ? 0 : 1;
+	const uint64_t size = mti_pieces_bytes(pieces, MTI_PIECE_NEW);
 	struct mti_store *store = mti_store_new(freeze->allocator,
 						result_size(freeze));
+	uint32_t numbers[MTI_STORE_FILES] = { 0 };
 	mote_status status = MOTE_OK;
+	uint32_t file;
 
 	if (!store)
 		return mti_error_set(err, MOTE_E_NO_MEMORY, operation,
 				     "no memory for the store");
+	file = share_files(pieces, freeze->base, store, numbers);
 	if (size > 0)
 		status = make_backing(freeze, pieces, size,
 				      &store->files[file], err);
@@ -607,12 +661,7 @@ static mote_status build_store(const struct mti_freeze *freeze,
 		mti_store_unref(store);
 		return status;
 	}
-	/* If all is zero too: files of snapshots have memory. */
-	if (!store->files[0] && freeze->base->files[0]) {
-		store->files[0] = freeze->base->files[0];
-		mti_backing_ref(store->files[0]);
-	}
-	fill_extents(store, pieces, file);
+	fill_extents(store, pieces, numbers, file);
 	*out = store;
 	return MOTE_OK;
 }
@@ -620,8 +669,8 @@ static mote_status build_store(const struct mti_freeze *freeze,
 mote_status mti_store_freeze(const struct mti_freeze *freeze,
 			     struct mti_store **out, mote_error *err)
 {
-	struct pieces changes = { .allocator = freeze->allocator };
-	struct pieces pieces = { .allocator = freeze->allocator };
+	struct mti_pieces changes = { .allocator = freeze->allocator };
+	struct mti_pieces pieces = { .allocator = freeze->allocator };
 	mote_status status;
 
 	if (!find_changes(freeze, &changes) ||
@@ -631,15 +680,12 @@ mote_status mti_store_freeze(const struct mti_freeze *freeze,
 		goto out;
 	}
 	status = append_window(freeze, &pieces, err);
-	if (status != MOTE_OK)
-		goto out;
-	join_enough(freeze, &pieces);
-	if (pieces.count > MTI_STORE_EXTENTS_MAX ||
-	    bytes_of(&pieces, PIECE_NEW) > bytes_of(&pieces, PIECE_SAME))
-		make_full(freeze, &pieces);
-	status = build_store(freeze, &pieces, out, err);
+	if (status == MOTE_OK)
+		status = choose(freeze, &pieces, err);
+	if (status == MOTE_OK)
+		status = build_store(freeze, &pieces, out, err);
 out:
-	mti_free(freeze->allocator, changes.items);
-	mti_free(freeze->allocator, pieces.items);
+	mti_pieces_free(&changes);
+	mti_pieces_free(&pieces);
 	return status;
 }

@@ -14,12 +14,17 @@ struct mti_freeze {
 	const struct mti_memory *memory;
 	/*
 	 * What memory holds outside its set of dirty pages; what is left the
-	 * same is shared with its first file.
+	 * same is shared with its files.
 	 */
 	struct mti_store *base;
-	/* Regions that are zero in the result, whatever they hold. */
+	/*
+	 * Regions that are zero in the result, whatever they hold: no extent
+	 * lies over them, nor over [hole, hole_end).
+	 */
 	const struct mti_region *const *transient;
 	size_t transient_count;
+	uint64_t hole;
+	uint64_t hole_end;
 	/*
 	 * What is mapped becomes part of the result, which is large enough
 	 * for it. NULL: nothing is.
@@ -31,8 +36,9 @@ struct mti_freeze {
 
 /*
  * The price is that of the pages in the set and of all that is mapped. The
- * result, a reference, has the first file of base and one of what differs
- * from it, or one new file with everything if that is more than half.
+ * result, a reference, has the files of base that are still used, and one of
+ * what differs from them: with everything if that is more than half; else,
+ * where the files would be too many or too large, with some of them.
  */
 mote_status mti_store_freeze(const struct mti_freeze *freeze,
 			     struct mti_store **out, mote_error *err);

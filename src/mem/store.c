@@ -246,6 +246,20 @@ const uint8_t *mti_store_page(const struct mti_store *store, uint64_t gpa)
 	       (gpa - extent->gpa);
 }
 
+uint32_t mti_store_file_count(const struct mti_store *store)
+{
+	uint32_t count = 0;
+
+	while (count < MTI_STORE_FILES && store->files[count])
+		count++;
+	return count;
+}
+
+uint64_t mti_store_files_max(uint64_t memory_size)
+{
+	return memory_size > UINT64_MAX / 2 ? UINT64_MAX : memory_size * 2;
+}
+
 static bool extent_valid(const struct mti_store *store,
 			 const struct mti_extent *extent)
 {

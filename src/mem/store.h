@@ -3,9 +3,10 @@
  * shared by any number of sandboxes and threads, in files that sandboxes map
  * privately.
  *
- * A store is a sorted list of extents over one or two files; what no extent
- * covers is zero. The first file is that of an image, or of a full snapshot;
- * the second holds what a later snapshot changed.
+ * A store is a sorted list of extents over a few files; what no extent covers
+ * is zero. The first file is that of an image, or of a full snapshot; each of
+ * the others holds what a later snapshot changed. Files have no gaps between
+ * them: the first that is not there is the end.
  */
 #ifndef MTI_MEM_STORE_H
 #define MTI_MEM_STORE_H
@@ -20,7 +21,7 @@
 #include "base/alloc.h"
 #include "mem/layout.h"
 
-#define MTI_STORE_FILES 2
+#define MTI_STORE_FILES 8
 /* Each is a mapping of every sandbox, of which a process has 65530. */
 #define MTI_STORE_EXTENTS_MAX 64
 
@@ -96,6 +97,10 @@ const uint8_t *mti_store_page(const struct mti_store *store, uint64_t gpa);
 bool mti_page_is_zero(const uint8_t *page);
 bool mti_store_has(const struct mti_store *store, uint64_t gpa,
 		   const uint8_t *page);
+
+uint32_t mti_store_file_count(const struct mti_store *store);
+/* The most that the files of a store of that much memory are, together. */
+uint64_t mti_store_files_max(uint64_t memory_size);
 
 /* Whether the extents are sorted, apart, and inside memory and files. */
 bool mti_store_valid(const struct mti_store *store);

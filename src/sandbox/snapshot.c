@@ -57,6 +57,8 @@ static mote_status freeze_memory(mote_sandbox *box, struct mti_store **store,
 		.base = box->store,
 		.transient = regions,
 		.transient_count = TRANSIENT,
+		.hole = box->template->layout.hole,
+		.hole_end = box->template->layout.hole_end,
 		.window = &box->window,
 	};
 	mote_status status = mti_sandbox_collect(box, err);
@@ -287,7 +289,8 @@ mote_status mti_snapshot_from_parts(mote_image *image,
 	if (status != MOTE_OK)
 		goto fail;
 	made->snap.store = snap->store;
-	made->own_files = snap->store->files[1] ? 2 : 1;
+	/* The last: what was new when it was taken. */
+	made->own_files = 1u << (mti_store_file_count(snap->store) - 1);
 	made->from_file = true;
 	*out = made;
 	return MOTE_OK;

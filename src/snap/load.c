@@ -278,22 +278,11 @@ static mote_status open_memory(struct loader *loader, uint32_t layer,
 {
 	const struct mti_descriptor *descriptor =
 		&loader->manifest.memory[layer];
-	const uint64_t memory_size = loader->loaded->config.layout.memory_size;
 	char name[MTI_BLOB_NAME_BYTES];
 	mote_status status;
 	int fd;
 
 	mti_blob_name("memory", descriptor, name);
-	if (descriptor->size == 0 || descriptor->size % MOTE_PAGE_SIZE != 0)
-		return mti_folder_bad(&loader->folder, name, loader->err,
-				      "%" PRIu64 " bytes are not made of pages",
-				      descriptor->size);
-	/* All of it may be read, and a file with holes can be any size. */
-	if (descriptor->size > memory_size)
-		return mti_folder_bad(&loader->folder, name, loader->err,
-				      "%" PRIu64 " bytes, more than the "
-				      "memory, %" PRIu64,
-				      descriptor->size, memory_size);
 	status = mti_blob_open(&loader->folder, "memory", descriptor, &fd,
 			       loader->err);
 	if (status != MOTE_OK)
@@ -314,6 +303,50 @@ static mote_status open_memory(struct loader *loader, uint32_t layer,
 		/* A save finds out if it has been changed. */
 		mti_digest_note(*backing, &descriptor->digest);
 	return status;
+}
+
+static mote_status check_layer(const struct loader *loader,
+			       const struct mti_descriptor *descriptor)
+{
+	const uint64_t memory_size = loader->loaded->config.layout.memory_size;
+	char name[MTI_BLOB_NAME_BYTES];
+
+	mti_blob_name("memory", descriptor, name);
+	if (descriptor->size == 0 || descriptor->size % MOTE_PAGE_SIZE != 0)
+		return mti_folder_bad(&loader->folder, name, loader->err,
+				      "%" PRIu64 " bytes are not made of pages",
+				      descriptor->size);
+	/* All of it may be read, and a file with holes can be any size. */
+	if (descriptor->size > memory_size)
+		return mti_folder_bad(&loader->folder, name, loader->err,
+				      "%" PRIu64 " bytes, more than the "
+				      "memory, %" PRIu64,
+				      descriptor->size, memory_size);
+	return MOTE_OK;
+}
+
+/* All of them may be copied, whatever extents use of them. */
+static mote_status check_layers(const struct loader *loader)
+{
+	const struct mti_manifest *manifest = &loader->manifest;
+	const uint64_t most = mti_store_files_max(
+		loader->loaded->config.layout.memory_size);
+	char name[MTI_BLOB_NAME_BYTES];
+	mote_status status = MOTE_OK;
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < manifest->memory_count && status == MOTE_OK; i++) {
+		status = check_layer(loader, &manifest->memory[i]);
+		sum += manifest->memory[i].size;
+	}
+	if (status != MOTE_OK || sum <= most)
+		return status;
+	mti_blob_name("config", &manifest->config, name);
+	return mti_folder_bad(&loader->folder, name, loader->err,
+			      "memory.size: layers of %" PRIu64 " bytes are "
+			      "more than twice that",
+			      sum);
 }
 
 /* The layers are there, so that extents can be held against them. */
@@ -353,6 +386,8 @@ static mote_status make_store(struct loader *loader)
 	uint32_t i;
 
 	status = check_extents(loader);
+	if (status == MOTE_OK)
+		status = check_layers(loader);
 	if (status != MOTE_OK)
 		return status;
 	store = mti_store_new(loader->load->allocator,

@@ -52,9 +52,8 @@ static void read_layers(const struct mti_json_node *root,
 	if (count < MTI_LAYER_MEMORY + 1 ||
 	    count > MTI_LAYER_MEMORY + MTI_MEMORY_LAYERS_MAX) {
 		mti_json_fail(&layers,
-			      "%zu of them; a snapshot has 2, or 3 with a "
-			      "delta",
-			      count);
+			      "%zu of them; a snapshot has 2 to %d", count,
+			      MTI_LAYER_MEMORY + MTI_MEMORY_LAYERS_MAX);
 		return;
 	}
 	node = mti_json_item(&layers, 0, JSON_OBJECT);

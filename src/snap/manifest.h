@@ -15,7 +15,8 @@
 
 /* The program is layer 0, memory follows. */
 #define MTI_LAYER_MEMORY 1
-#define MTI_MEMORY_LAYERS_MAX 2
+/* As many as a store has files. */
+#define MTI_MEMORY_LAYERS_MAX 8
 
 struct mti_descriptor {
 	struct mti_digest digest;

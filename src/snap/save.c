@@ -16,8 +16,8 @@
 
 #define OPERATION "save snapshot"
 #define CHUNK ((size_t)1 << 20)
-/* Program, base, delta, config, manifest. */
-#define BLOBS_MAX 5
+/* Program, config, manifest, and memory. */
+#define BLOBS_MAX (3 + MTI_MEMORY_LAYERS_MAX)
 
 /* Where the bytes of a blob come from: memory, or a file of pages. */
 struct source {
@@ -323,7 +323,7 @@ static void take_back(struct saver *saver)
 	}
 }
 
-/* ---------------------------------------------------- the five of them */
+/* ------------------------------------------------------ all of them */
 
 static struct source memory_source(const struct saver *saver, uint32_t layer)
 {
@@ -461,7 +461,7 @@ mote_status mti_snap_save(const struct mti_save *save,
 		return status;
 	mti_folder_init(&saver.folder, save->directory, OPERATION,
 			save->allocator);
-	saver.manifest.memory_count = store->files[1] ? 2 : 1;
+	saver.manifest.memory_count = mti_store_file_count(store);
 	saver.total = save->program.size;
 	for (i = 0; i < saver.manifest.memory_count; i++)
 		saver.total += store->files[i]->size;

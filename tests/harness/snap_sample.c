@@ -138,6 +138,21 @@ void snap_sample_set_delta(struct snap_sample *sample, uint8_t byte)
 	assert_true(mti_store_valid(store));
 }
 
+void snap_sample_set_deltas(struct snap_sample *sample)
+{
+	struct mti_store *store = sample->snap.store;
+	uint32_t i;
+
+	snap_sample_set_delta(sample, 1);
+	for (i = 2; i < MTI_STORE_FILES; i++) {
+		store->files[i] = new_file(sample, i, (uint8_t)i);
+		store->extents[store->extent_count++] = (struct mti_extent){
+			(64 + 8 * i) * MOTE_PAGE_SIZE, i * MOTE_PAGE_SIZE, 0, i
+		};
+	}
+	assert_true(mti_store_valid(store));
+}
+
 struct mti_save snap_sample_save_request(const struct snap_sample *sample,
 					 const char *tag)
 {

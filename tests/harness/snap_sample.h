@@ -32,6 +32,9 @@ void snap_sample_close(struct snap_sample *sample);
 /* The snapshot with another program state: a delta full of that byte. */
 void snap_sample_set_delta(struct snap_sample *sample, uint8_t byte);
 
+/* With as many deltas as can be, each full of another byte. */
+void snap_sample_set_deltas(struct snap_sample *sample);
+
 struct mti_save snap_sample_save_request(const struct snap_sample *sample,
 					 const char *tag);
 mote_status snap_sample_save(const struct snap_sample *sample, const char *tag,

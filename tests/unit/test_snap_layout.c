@@ -2,6 +2,7 @@
  * Saving and loading, when all is well: what is in the folder afterwards, and
  * what stays as it was.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,37 @@ static void test_incremental(void **state)
 	snap_sample_set_delta(&sample, 0x10);
 	snap_sample_expect(&sample, "one");
 	assert_int_equal(files_blobs(sample.layout).files, 7);
+}
+
+/* Layers enough for every file of a store, and no more of them than that. */
+static void test_layers(void **state)
+{
+	const uint64_t most = sample.snap.layout.memory_size;
+	struct documents documents;
+	struct mti_loaded loaded;
+	char text[32];
+
+	(void)state;
+	snap_sample_set_deltas(&sample);
+	snap_sample_saved(&sample, "tag");
+	/* Program, config, manifest. */
+	assert_int_equal(file_count(), 3 + MTI_STORE_FILES);
+	snap_sample_expect(&sample, "tag");
+	assert_int_equal(snap_sample_load(&sample, "tag", true, true, &loaded,
+					  &err),
+			 MOTE_OK);
+	assert_int_equal(mti_store_file_count(loaded.snap.store),
+			 MTI_STORE_FILES);
+	mti_loaded_fini(&loaded);
+	/* Each may be as large as memory, but not all of them. */
+	documents_open(&documents, sample.layout, "tag");
+	snprintf(text, sizeof(text), "%" PRIu64, most);
+	documents_edit(documents.manifest, "layers[7].size", text);
+	documents_edit(documents.manifest, "layers[8].size", text);
+	documents_write_manifest(&documents);
+	documents_close(&documents);
+	snap_sample_refused(&sample, "tag", MOTE_E_SNAPSHOT,
+			    "bytes are more than twice that");
 }
 
 /* What is zero takes no room on the disk, at the end of a file neither. */
@@ -504,6 +536,7 @@ int main(void)
 		TEST(test_documents),
 		TEST(test_digest),
 		TEST(test_equal_blobs_once),
+		TEST(test_layers),
 		TEST(test_incremental),
 		TEST(test_holes),
 		TEST(test_digest_is_noted),

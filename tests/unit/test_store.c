@@ -216,8 +216,12 @@ static void test_delta(void **state)
 	assert_ptr_equal(second->files[0], image->files[0]);
 	assert_int_equal(size_of(second, 1), 2 * PAGE);
 	write_page(&memory, 502, 6);
+	assert_ptr_equal(second->files[1], first->files[1]);
+	/* One page more is one page. */
 	third = freeze(&memory, second);
-	assert_int_equal(size_of(third, 1), 3 * PAGE);
+	assert_ptr_equal(third->files[0], image->files[0]);
+	assert_ptr_equal(third->files[1], first->files[1]);
+	assert_int_equal(size_of(third, 2), PAGE);
 	assert_int_equal(mti_store_page(third, 502 * PAGE)[0], 6);
 	mti_store_unref(first);
 	mti_store_unref(second);
@@ -231,6 +235,135 @@ static void test_delta(void **state)
 	/* The image is whole in it; pages that became zero are not. */
 	assert_int_equal(size_of(third, 0), (IMAGE_PAGES - 1 + 700) * PAGE);
 	mti_store_unref(third);
+	mti_memory_fini(&memory);
+	mti_store_unref(image);
+}
+
+/* Freezes, lets go of what was before, and takes what is there as the base. */
+static void freeze_next(struct mti_memory *memory, struct mti_store **store)
+{
+	struct mti_store *next = freeze(memory, *store);
+
+	assert_true(mti_store_valid(next));
+	assert_true(mti_store_file_count(next) > 0);
+	mti_store_unref(*store);
+	*store = next;
+}
+
+/* Of the file that the last one added. */
+static uint64_t own_size(const struct mti_store *store)
+{
+	return size_of(store, mti_store_file_count(store) - 1);
+}
+
+/* Each delta has a file, until there are too many. */
+static void test_files(void **state)
+{
+	struct mti_store *store = make_image();
+	struct mti_backing *image = store->files[0];
+	struct mti_memory memory;
+	uint32_t i;
+
+	(void)state;
+	good(mti_memory_init(&memory, &mti_allocator_libc, store, NULL, &err));
+	for (i = 0; i < 20; i++)
+		write_page(&memory, 300 + i, 1);
+	freeze_next(&memory, &store);
+	assert_int_equal(own_size(store), 20 * PAGE);
+	for (i = 2; i < MTI_STORE_FILES; i++) {
+		write_page(&memory, 400 + i, 2);
+		freeze_next(&memory, &store);
+		assert_int_equal(mti_store_file_count(store), i + 1);
+		assert_int_equal(own_size(store), PAGE);
+	}
+	/* All is written already: nothing is given up for nothing. */
+	freeze_next(&memory, &store);
+	assert_int_equal(mti_store_file_count(store), MTI_STORE_FILES);
+	/* The six of one page each become one, the large ones stay. */
+	write_page(&memory, 500, 3);
+	freeze_next(&memory, &store);
+	assert_int_equal(mti_store_file_count(store), 3);
+	assert_ptr_equal(store->files[0], image);
+	assert_int_equal(size_of(store, 1), 20 * PAGE);
+	assert_int_equal(own_size(store), 7 * PAGE);
+	/* Of a file of which nothing is used any more nothing is kept. */
+	for (i = 0; i < 20; i++)
+		write_page(&memory, 300 + i, 0);
+	freeze_next(&memory, &store);
+	assert_int_equal(mti_store_file_count(store), 2);
+	assert_ptr_equal(store->files[0], image);
+	assert_int_equal(own_size(store), 7 * PAGE);
+	for (i = 0; i < PAGES; i++)
+		write_page(&memory, i, 0);
+	freeze_next(&memory, &store);
+	assert_int_equal(store->extent_count, 0);
+	assert_int_equal(mti_store_file_count(store), 1);
+	mti_store_unref(store);
+	mti_memory_fini(&memory);
+}
+
+/* What is kept of files although it is not used has a limit. */
+static void test_unused(void **state)
+{
+	struct mti_store *store = make_image();
+	struct mti_memory memory;
+	size_t first;
+	size_t i;
+	int round;
+
+	(void)state;
+	good(mti_memory_init(&memory, &mti_allocator_libc, store, NULL, &err));
+	/* Two thirds, again and again, without the same third. */
+	for (round = 0; round < 12; round++) {
+		uint64_t sum = 0;
+
+		first = (size_t)round * 330 % 990;
+		for (i = 0; i < 400; i++)
+			write_page(&memory, (first + i) % PAGES, round + 1);
+		freeze_next(&memory, &store);
+		for (i = 0; i < MTI_STORE_FILES; i++)
+			sum += size_of(store, (uint32_t)i);
+		assert_true(sum <= 2 * PAGES * PAGE);
+	}
+	mti_store_unref(store);
+	mti_memory_fini(&memory);
+}
+
+/* No extent over what a layout may have none over. */
+static void test_apart(void **state)
+{
+	const struct mti_region messages = { .gpa = 450 * PAGE, .size = PAGE };
+	const struct mti_region *regions[] = { &messages };
+	struct mti_store *image = make_image();
+	struct mti_memory memory;
+	struct mti_store *store = NULL;
+	struct mti_freeze freeze = {
+		.allocator = &mti_allocator_libc,
+		.memory = &memory,
+		.base = image,
+		.transient = regions,
+		.transient_count = 1,
+		.hole = 550 * PAGE,
+		.hole_end = 551 * PAGE,
+	};
+	const struct mti_extent *extent;
+	size_t i;
+
+	(void)state;
+	good(mti_memory_init(&memory, &mti_allocator_libc, image, NULL, &err));
+	for (i = 301; i < 700; i++)
+		if ((i - 1) % 5 == 0 && i != 551)
+			write_page(&memory, i, 1);
+	write_page(&memory, 449, 1);
+	write_page(&memory, 450, 1);
+	write_page(&memory, 549, 1);
+	good(mti_store_freeze(&freeze, &store, &err));
+	assert_int_equal(store->extent_count, MTI_STORE_EXTENTS_MAX);
+	extent = mti_store_find(store, messages.gpa);
+	assert_true(extent->gpa > messages.gpa);
+	extent = mti_store_find(store, freeze.hole);
+	assert_true(extent->gpa > freeze.hole);
+	mti_store_unref(store);
 	mti_memory_fini(&memory);
 	mti_store_unref(image);
 }
@@ -559,7 +692,8 @@ static void test_invalid(void **state)
 		{ 0, PAGE + 1, 0, 0 },
 		{ 0, PAGE, 1, 0 },
 		{ 0, PAGE, 0, 1 },
-		{ 0, PAGE, 0, 2 },
+		{ 0, PAGE, 0, MTI_STORE_FILES - 1 },
+		{ 0, PAGE, 0, MTI_STORE_FILES },
 		{ 0, PAGE, 0, UINT32_MAX },
 		{ PAGES * PAGE, PAGE, 0, 0 },
 		{ 0, PAGE, IMAGE_PAGES * PAGE, 0 },
@@ -601,6 +735,9 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_delta),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_unused),
+		cmocka_unit_test(test_apart),
 		cmocka_unit_test(test_many_runs),
 		cmocka_unit_test(test_staged),
 		cmocka_unit_test(test_staged_threads),
