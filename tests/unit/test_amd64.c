@@ -419,6 +419,25 @@ static void test_debug_numbers(void **state)
 		mti_arch_amd64.register_names[debug->stack_register], "rsp");
 }
 
+/* push %rbp; mov %rsp, %rbp; with and without ENDBR64, whole or cut off. */
+static void test_frame_is_saved(void **state)
+{
+	static const uint8_t code[] = { 0xf3, 0x0f, 0x1e, 0xfa,
+					0x55, 0x48, 0x89, 0xe5 };
+	static const uint8_t other[] = { 0x55, 0x48, 0x89, 0xe0 };
+	const struct mti_arch *arch = &mti_arch_amd64;
+	uint64_t size;
+
+	(void)state;
+	for (size = 0; size < sizeof(code); size++)
+		assert_false(arch->saves_frame(code, size));
+	assert_true(arch->saves_frame(code, sizeof(code)));
+	for (size = 0; size < sizeof(other); size++)
+		assert_false(arch->saves_frame(code + 4, size));
+	assert_true(arch->saves_frame(code + 4, 4));
+	assert_false(arch->saves_frame(other, sizeof(other)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -434,6 +453,7 @@ int main(void)
 		cmocka_unit_test(test_dwarf_numbers),
 		cmocka_unit_test(test_indirect_calls),
 		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_frame_is_saved),
 		cmocka_unit_test(test_debug_numbers),
 	};
 

@@ -232,8 +232,10 @@ static void test_prune(void **state)
 	mti_loaded_fini(&loaded);
 	/* More than there is room for at once; and what is nobody's. */
 	for (i = 0; i < 150; i++) {
-		snprintf(name, sizeof(name), "%s", digest);
-		snprintf(name, sizeof(name), "%03d%s", i, digest + 3);
+		memcpy(name, digest, sizeof(name));
+		name[0] = (char)('0' + i / 100);
+		name[1] = (char)('0' + i / 10 % 10);
+		name[2] = (char)('0' + i % 10);
 		put_blob(name);
 	}
 	put_blob(".mote-partial");
