@@ -43,7 +43,13 @@ struct mti_backing {
 	uint8_t digest[32];
 };
 
-enum { MTI_DIGEST_UNKNOWN, MTI_DIGEST_BEING_STORED, MTI_DIGEST_KNOWN };
+/* CLAIMED: the digest is what a manifest says; nobody has looked. */
+enum {
+	MTI_DIGEST_UNKNOWN,
+	MTI_DIGEST_BEING_STORED,
+	MTI_DIGEST_CLAIMED,
+	MTI_DIGEST_KNOWN,
+};
 
 struct mti_extent {
 	uint64_t gpa; /* these three: multiples of a page */

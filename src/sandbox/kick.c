@@ -318,6 +318,9 @@ static void set_limits(struct mti_kick *call, uint64_t now_ns,
 	}
 	if (!outer)
 		return;
+	/* If that of the call around it is up, it says what it used, too. */
+	if (call->cpu_start_ns == 0 && outer->cpu_end_ns != UINT64_MAX)
+		call->cpu_start_ns = read_cpu_clock(now_ns);
 	call->deadline_ns = earlier(call->deadline_ns, outer->deadline_ns);
 	call->cpu_end_ns = earlier(call->cpu_end_ns, outer->cpu_end_ns);
 	call->check_ns = earlier(call->check_ns, outer->check_ns);

@@ -95,7 +95,7 @@ struct mti_kick {
 
 	struct mti_kick_limits limits;
 	uint64_t own_deadline_ns; /* monotonic */
-	uint64_t cpu_start_ns; /* about; 0: CPU time has no own limit */
+	uint64_t cpu_start_ns; /* about; 0: CPU time has no limit */
 	/* These: also those of the calls around it, on the same thread. */
 	uint64_t deadline_ns;
 	uint64_t cpu_end_ns; /* of the thread's CPU clock */
@@ -119,7 +119,7 @@ mote_status mti_kick_begin(struct mti_kick *call, uint64_t now_ns,
 
 /*
  * The CPU time that it had used when a limit of that was last looked at; 0 if
- * it has none of its own.
+ * there is none.
  */
 uint64_t mti_kick_cpu_ns(const struct mti_kick *call);
 

@@ -84,14 +84,7 @@ mote_status mti_snap_list(const struct mti_allocator *allocator,
 			  const char *directory, mti_entry_fn found,
 			  void *user, mote_error *err);
 
-/*
- * Between these files: the digest that a file of pages has, or must have. The
- * first one counts.
- */
-void mti_digest_note(struct mti_backing *backing,
-		     const struct mti_digest *digest);
-
-/* The index of an open folder. absent may be NULL. */
+/* Between these files: the index of an open folder. absent may be NULL. */
 mote_status mti_index_load(const struct mti_folder *folder,
 			   struct mti_index *index, bool *absent,
 			   mote_error *err);

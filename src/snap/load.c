@@ -273,6 +273,19 @@ static mote_status copy_blob(struct loader *loader, const char *name,
 	return MOTE_OK;
 }
 
+/* Of a copy that was checked it is known; else a save will look. */
+static void claim_digest(const struct mti_load *load,
+			 struct mti_backing *backing,
+			 const struct mti_digest *digest)
+{
+	memcpy(backing->digest, digest->bytes, sizeof(backing->digest));
+	/* Nobody else has it yet. */
+	atomic_store_explicit(&backing->digest_state,
+			      load->verify && load->copy ? MTI_DIGEST_KNOWN
+							 : MTI_DIGEST_CLAIMED,
+			      memory_order_relaxed);
+}
+
 static mote_status open_memory(struct loader *loader, uint32_t layer,
 			       struct mti_backing **backing)
 {
@@ -300,8 +313,7 @@ static mote_status open_memory(struct loader *loader, uint32_t layer,
 	status = mti_backing_new(loader->load->allocator, fd, descriptor->size,
 				 backing, loader->err);
 	if (status == MOTE_OK)
-		/* A save finds out if it has been changed. */
-		mti_digest_note(*backing, &descriptor->digest);
+		claim_digest(loader->load, *backing, &descriptor->digest);
 	return status;
 }
 

@@ -115,18 +115,18 @@ static mote_status hash_source(struct saver *saver,
 	return status;
 }
 
-/* The digest of a file of pages is noted there: it never changes. */
-static bool known_digest(struct mti_backing *backing, struct mti_digest *digest)
+static mote_status changed(const struct saver *saver,
+			   const struct source *source)
 {
-	if (atomic_load_explicit(&backing->digest_state,
-				 memory_order_acquire) != MTI_DIGEST_KNOWN)
-		return false;
-	memcpy(digest->bytes, backing->digest, sizeof(digest->bytes));
-	return true;
+	return mti_error_set(saver->err, MOTE_E_SNAPSHOT, OPERATION,
+			     "the %s that the snapshot was loaded from has "
+			     "been changed since",
+			     source->kind);
 }
 
-void mti_digest_note(struct mti_backing *backing,
-		     const struct mti_digest *digest)
+/* The digest of a file of pages is noted there: it never changes. */
+static void note_digest(struct mti_backing *backing,
+			const struct mti_digest *digest)
 {
 	uint32_t expected = MTI_DIGEST_UNKNOWN;
 
@@ -139,19 +139,35 @@ void mti_digest_note(struct mti_backing *backing,
 			      memory_order_release);
 }
 
+/* What a manifest said must be so; memory that is not it gets no other one. */
 static mote_status describe(struct saver *saver, const struct source *source,
 			    struct mti_descriptor *descriptor)
 {
+	struct mti_backing *backing = source->backing;
+	uint32_t state = backing ? atomic_load_explicit(&backing->digest_state,
+							memory_order_acquire)
+				 : MTI_DIGEST_UNKNOWN;
 	mote_status status;
 
 	descriptor->size = source->size;
-	if (source->backing &&
-	    known_digest(source->backing, &descriptor->digest))
+	if (state == MTI_DIGEST_KNOWN) {
+		memcpy(descriptor->digest.bytes, backing->digest,
+		       sizeof(descriptor->digest.bytes));
 		return MOTE_OK;
+	}
 	status = hash_source(saver, source, &descriptor->digest);
-	if (status == MOTE_OK && source->backing)
-		mti_digest_note(source->backing, &descriptor->digest);
-	return status;
+	if (status != MOTE_OK || !backing)
+		return status;
+	if (state != MTI_DIGEST_CLAIMED) {
+		note_digest(backing, &descriptor->digest);
+		return MOTE_OK;
+	}
+	if (memcmp(descriptor->digest.bytes, backing->digest,
+		   sizeof(backing->digest)) != 0)
+		return changed(saver, source);
+	atomic_store_explicit(&backing->digest_state, MTI_DIGEST_KNOWN,
+			      memory_order_release);
+	return MOTE_OK;
 }
 
 /*
@@ -253,10 +269,7 @@ static mote_status write_chunks(struct saver *saver,
 	if (!mti_hash_end(hash, &digest))
 		return no_memory(saver);
 	if (!mti_digest_equal(&digest, &descriptor->digest))
-		return mti_error_set(saver->err, MOTE_E_SNAPSHOT, OPERATION,
-				     "the %s that the snapshot was loaded from "
-				     "has been changed since",
-				     source->kind);
+		return changed(saver, source);
 	/* It may end with a hole. */
 	os = mti_os_truncate(fd, source->size);
 	if (os == 0)

@@ -499,6 +499,7 @@ static void test_save_changed(void **state)
 	struct documents documents;
 	struct mti_loaded loaded;
 	struct mti_digest digest;
+	struct mti_save sound;
 	struct mti_save save;
 	char *blob;
 	char *bytes;
@@ -522,6 +523,11 @@ static void test_save_changed(void **state)
 	save.directory = other;
 	assert_int_equal(mti_snap_save(&save, &digest, &err), MOTE_E_SNAPSHOT);
 	assert_non_null(strstr(err.text, "has been changed since"));
+	/* Nor where a blob is that is as it should be. */
+	sound = snap_sample_save_request(&sample, "sound");
+	sound.directory = other;
+	assert_int_equal(mti_snap_save(&sound, &digest, &err), MOTE_OK);
+	assert_int_equal(mti_snap_save(&save, &digest, &err), MOTE_E_SNAPSHOT);
 	mti_loaded_fini(&loaded);
 	free(bytes);
 	free(blob);

@@ -331,8 +331,11 @@ static bool can_refuse(void)
 	return quirks > 0 && (quirks & KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
 }
 
-static void expect_undefined(const char *file, enum bare_case which)
+/* How it ended: #UD, or KVM said that there is no such call. */
+static uint32_t hypercall(const char *file, enum bare_case which)
 {
+	uint32_t result;
+
 	mote_sandbox_options options = bare_options(&output);
 	mote_image *image = bare_case_image(&vm, file, which);
 	mote_sandbox *box;
@@ -340,22 +343,31 @@ static void expect_undefined(const char *file, enum bare_case which)
 	options.deadline_ns = 1000 * MS * vm_slow();
 	vm_expect(mote_sandbox_new(image, &options, &box, &vm.err), MOTE_OK,
 		  &vm.err);
-	assert_int_equal(bare_run(box, MOTE_RUN_EXITED), 6);
+	result = (uint32_t)bare_run(box, MOTE_RUN_EXITED);
 	mote_sandbox_free(box);
 	mote_image_unref(image);
+	assert_true(result == 6 || result == 7);
+	return result;
 }
 
-/* There is no hypervisor to call: #UD, whatever the CPU of the host is. */
+/* There is no hypervisor to call, whatever the CPU of the host is. */
 static void test_hypercalls(void **state)
 {
+	static const char *const files[] = { GUEST_bare_cases,
+					     GUEST_bare_cases64 };
+	size_t i;
+
 	(void)state;
 	if (!can_refuse())
 		skip();
 	vm_open(&vm, NULL);
-	expect_undefined(GUEST_bare_cases, CASE_VMCALL);
-	expect_undefined(GUEST_bare_cases, CASE_VMMCALL);
-	expect_undefined(GUEST_bare_cases64, CASE_VMCALL);
-	expect_undefined(GUEST_bare_cases64, CASE_VMMCALL);
+	for (i = 0; i < 2; i++) {
+		/* The one that is not the CPU's own; on kvm-pvm both. */
+		uint32_t intel = hypercall(files[i], CASE_VMCALL);
+		uint32_t amd = hypercall(files[i], CASE_VMMCALL);
+
+		assert_true(intel == 6 || amd == 6);
+	}
 	vm_close(&vm);
 }
 

@@ -267,6 +267,7 @@ static mote_status spin_inside(void *user, mote_host_call *host_call,
 static void test_nested(void **state)
 {
 	const mote_sandbox_options options = villain_host_options(LONG_NS);
+	mote_call_stats stats = MOTE_CALL_STATS_INIT;
 
 	(void)state;
 	open_box(40 * MS, LONG_NS);
@@ -275,6 +276,9 @@ static void test_nested(void **state)
 	expect_cpu_time(call_host(1));
 	vm_expect(inner_status, MOTE_E_CPU_TIME, &inner_error);
 	vm_expect_text(&inner_error, "around this one");
+	vm_expect(mote_sandbox_get_call_stats(inner, &stats, &vm.err), MOTE_OK,
+		  &vm.err);
+	assert_true(stats.cpu_ns > 0);
 	mote_sandbox_free(inner);
 	close_box();
 }

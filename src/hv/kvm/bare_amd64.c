@@ -136,6 +136,19 @@ static int set_cpuid(struct mti_vm *vm)
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_CPUID2, &table);
 }
 
+/* CPUID says that KVM offers nothing: its calls are to believe that. */
+static int refuse_paravirtual(struct mti_vm *vm)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID,
+		.args = { 1 },
+	};
+
+	if (!vm->hv->refuses_paravirtual)
+		return 0;
+	return mti_os_ioctl(vm->vcpu_fd, KVM_ENABLE_CAP, &cap);
+}
+
 mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err)
 {
 	static const char operation[] = "create VM";
@@ -151,6 +164,10 @@ mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err)
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -os,
 				    "KVM_SET_CPUID2");
+	os = refuse_paravirtual(vm);
+	if (os < 0)
+		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -os,
+				    "KVM_CAP_ENFORCE_PV_FEATURE_CPUID");
 	os = mti_os_ioctl(vm->vcpu_fd, KVM_GET_SREGS, sregs);
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -os,
@@ -164,8 +181,7 @@ mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err)
 
 /*
  * KVM would write the hypercall of this CPU over that of another one, again
- * and again where the guest's page cannot be written: there are none, so both
- * are #UD.
+ * and again where the guest's page cannot be written.
  */
 static int refuse_hypercalls(struct mti_vm *vm)
 {

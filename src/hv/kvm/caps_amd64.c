@@ -234,6 +234,9 @@ static void read_cpu(struct mti_hv *hv)
 	hv->mxcsr_mask = mxcsr_mask();
 	hv->ring_capability = ring_capability(hv->fd);
 	hv->refuses_hypercalls = refuses_hypercalls(hv->fd);
+	hv->refuses_paravirtual =
+		mti_os_ioctl_value(hv->fd, KVM_CHECK_EXTENSION,
+				   KVM_CAP_ENFORCE_PV_FEATURE_CPUID) > 0;
 	hv->cr4 = wanted_cr4(hv);
 	hv->tss_type = tss_type(hv);
 	read_xsave(hv);

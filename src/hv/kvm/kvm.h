@@ -60,7 +60,8 @@ struct mti_hv {
 	uint32_t mxcsr_mask; /* bits of MXCSR that are not reserved */
 	uint8_t tss_type;
 	bool has_xcrs;
-	bool refuses_hypercalls; /* of bare guests, if told so */
+	bool refuses_hypercalls;  /* of bare guests, if told so */
+	bool refuses_paravirtual; /* the same */
 	bool host_osxsave; /* programs of this host may use XSAVE, and so AVX */
 	uint64_t xcr0;
 	/*

@@ -477,19 +477,25 @@ static int move_vector(void)
 
 extern char image_end[];
 
+/* KVM_HC_KICK_CPU; -KVM_ENOSYS (linux/kvm_para.h). */
+#define HYPERCALL 5u
+#define NO_HYPERCALL (~0u - 999u)
+
 static int misbehave(void)
 {
+	unsigned int eax = HYPERCALL;
+
 	switch (which.number) {
 	case CASE_IRET:
 		return go_back();
 	case CASE_MOVD:
 		return move_vector();
 	case CASE_VMCALL:
-		__asm__ volatile("vmcall" : : "a"(1) : "memory");
-		return 1;
+		__asm__ volatile("vmcall" : "+a"(eax) : : "memory");
+		return eax == NO_HYPERCALL ? 7 : 1;
 	case CASE_VMMCALL:
-		__asm__ volatile("vmmcall" : : "a"(1) : "memory");
-		return 1;
+		__asm__ volatile("vmmcall" : "+a"(eax) : : "memory");
+		return eax == NO_HYPERCALL ? 7 : 1;
 	case CASE_HALT:
 		__asm__ volatile("hlt");
 		return 1;

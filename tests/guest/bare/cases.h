@@ -38,7 +38,7 @@ enum bare_case {
 	CASE_CR8,	  /* 64 bits: CR8 at first, and 7 << 8 if it stays */
 	CASE_CODE_L,	  /* 32 bits: a snapshot in a segment of 64-bit code */
 	CASE_REMAP,	  /* 64 bits: prints what is mapped, before and after */
-	CASE_VMCALL,	  /* a hypercall of Intel's: the vector */
+	CASE_VMCALL,	  /* a hypercall of Intel's: the vector, or 7 */
 	CASE_VMMCALL,	  /* and of AMD's */
 	CASE_LEAVES,	  /* a sum of CPUID; prints what it must not say */
 };
