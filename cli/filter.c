@@ -50,10 +50,9 @@ static size_t put_blank(char *out, uint32_t code)
 static size_t take(const struct cli_filter *filter, const char *data,
 		   size_t size, char *out, size_t *made)
 {
-	bool blank;
-
 	uint32_t code = 0;
 	int length = cli_utf8_next(data, size, &code);
+	bool blank = code == '\n' || code == '\t';
 
 	if (length == CLI_UTF8_MORE)
 		return 0;
@@ -61,7 +60,6 @@ static size_t take(const struct cli_filter *filter, const char *data,
 		*made = put_byte(out, data[0]);
 		return 1;
 	}
-	blank = code == '\n' || code == '\t';
 	if (blank && filter->one_line) {
 		*made = put_blank(out, code);
 	} else if (cli_code_unsafe(code) && !blank) {

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "os/os.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/usage.h"
 
 mote_status mti_observe_init(mote_sandbox *box,
 			     const mote_sandbox_options *options,
@@ -236,9 +237,9 @@ void mti_observe_restored(mote_sandbox *box, uint64_t start_ns, uint64_t pages)
 
 void mti_observe_resume(mote_sandbox *box, uint64_t now_ns)
 {
-	bool looked = box->limits.growth_bytes != UINT64_MAX;
-
-	box->observe.now_ns = looked ? mti_os_monotonic_ns() : now_ns;
+	box->observe.now_ns = mti_growth_is_limited(box) ?
+				      mti_os_monotonic_ns() :
+				      now_ns;
 }
 
 uint64_t mti_observe_callback_begin(const mote_sandbox *box)

@@ -55,16 +55,15 @@ static bool spare_entry(const struct mti_folder *folder,
 	struct mti_content bytes;
 	json_t *document;
 
-	/* Another index, say: what that leads to is not followed. */
+	/*
+	 * Another index, say: what that leads to is not followed. A manifest
+	 * that was changed may have lost what it named.
+	 */
 	if (!mti_index_descriptor(index, entry, &descriptor) ||
-	    mti_blob_read(folder, "manifest", &descriptor, MTI_JSON_MAX,
-			  &bytes, NULL) != MOTE_OK)
+	    mti_blob_read_sound(folder, "manifest", &descriptor, MTI_JSON_MAX,
+				&bytes, NULL) != MOTE_OK)
 		return false;
-	/* One that was changed may have lost what it named. */
-	document = mti_blob_check(folder, "manifest", &descriptor, &bytes,
-				  NULL) == MOTE_OK ?
-			   mti_json_parse(&reader, bytes.data, bytes.size) :
-			   NULL;
+	document = mti_json_parse(&reader, bytes.data, bytes.size);
 	mti_free(folder->allocator, bytes.data);
 	if (!document)
 		return false;

@@ -508,3 +508,20 @@ mote_status mti_blob_check(const struct mti_folder *folder, const char *kind,
 		return wrong_digest(folder, name, &digest, err);
 	return MOTE_OK;
 }
+
+mote_status mti_blob_read_sound(const struct mti_folder *folder,
+				const char *kind,
+				const struct mti_descriptor *descriptor,
+				uint64_t max, struct mti_content *bytes,
+				mote_error *err)
+{
+	mote_status status =
+		mti_blob_read(folder, kind, descriptor, max, bytes, err);
+
+	if (status != MOTE_OK)
+		return status;
+	status = mti_blob_check(folder, kind, descriptor, bytes, err);
+	if (status != MOTE_OK)
+		mti_free(folder->allocator, bytes->data);
+	return status;
+}

@@ -83,6 +83,13 @@ mote_status mti_blob_check(const struct mti_folder *folder, const char *kind,
 			   const struct mti_descriptor *descriptor,
 			   const struct mti_content *bytes, mote_error *err);
 
+/* The same, and that they have it. */
+mote_status mti_blob_read_sound(const struct mti_folder *folder,
+				const char *kind,
+				const struct mti_descriptor *descriptor,
+				uint64_t max, struct mti_content *bytes,
+				mote_error *err);
+
 /* For errors: "memory blob sha256:...". */
 #define MTI_BLOB_NAME_BYTES 128
 void mti_blob_name(const char *kind, const struct mti_descriptor *descriptor,

@@ -62,13 +62,10 @@ static enum found read_manifest(const struct mti_folder *folder,
 	struct mti_content bytes;
 	enum found found;
 
-	if (mti_blob_read(folder, "manifest", descriptor, MTI_JSON_MAX, &bytes,
-			  NULL) != MOTE_OK)
+	if (mti_blob_read_sound(folder, "manifest", descriptor, MTI_JSON_MAX,
+				&bytes, NULL) != MOTE_OK)
 		return FOUND_BROKEN;
-	found = mti_blob_check(folder, "manifest", descriptor, &bytes, NULL) ==
-				MOTE_OK ?
-			look_at(&bytes, manifest) :
-			FOUND_BROKEN;
+	found = look_at(&bytes, manifest);
 	mti_free(folder->allocator, bytes.data);
 	return found;
 }

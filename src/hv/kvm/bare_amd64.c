@@ -136,17 +136,11 @@ static int set_cpuid(struct mti_vm *vm)
 	return mti_os_ioctl(vm->vcpu_fd, KVM_SET_CPUID2, &table);
 }
 
-/* CPUID says that KVM offers nothing: its calls are to believe that. */
-static int refuse_paravirtual(struct mti_vm *vm)
+static int enable(int fd, uint32_t capability, uint64_t argument)
 {
-	struct kvm_enable_cap cap = {
-		.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID,
-		.args = { 1 },
-	};
+	struct kvm_enable_cap cap = { .cap = capability, .args = { argument } };
 
-	if (!vm->hv->refuses_paravirtual)
-		return 0;
-	return mti_os_ioctl(vm->vcpu_fd, KVM_ENABLE_CAP, &cap);
+	return mti_os_ioctl(fd, KVM_ENABLE_CAP, &cap);
 }
 
 mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err)
@@ -164,7 +158,9 @@ mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err)
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -os,
 				    "KVM_SET_CPUID2");
-	os = refuse_paravirtual(vm);
+	/* CPUID says that KVM offers nothing: its calls are to believe that. */
+	if (vm->hv->refuses_paravirtual)
+		os = enable(vm->vcpu_fd, KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1);
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, operation, -os,
 				    "KVM_CAP_ENFORCE_PV_FEATURE_CPUID");
@@ -179,22 +175,6 @@ mote_status mti_kvm_bare_init(struct mti_vm *vm, mote_error *err)
 	return MOTE_OK;
 }
 
-/*
- * KVM would write the hypercall of this CPU over that of another one, again
- * and again where the guest's page cannot be written.
- */
-static int refuse_hypercalls(struct mti_vm *vm)
-{
-	struct kvm_enable_cap cap = {
-		.cap = KVM_CAP_DISABLE_QUIRKS2,
-		.args = { KVM_X86_QUIRK_FIX_HYPERCALL_INSN },
-	};
-
-	if (!vm->hv->refuses_hypercalls)
-		return 0;
-	return mti_os_ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
-}
-
 mote_status mti_kvm_cpu_prepare(struct mti_vm *vm, mote_error *err)
 {
 	int os;
@@ -205,7 +185,13 @@ mote_status mti_kvm_cpu_prepare(struct mti_vm *vm, mote_error *err)
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, "create VM", -os,
 				    "KVM_SET_TSS_ADDR");
-	os = refuse_hypercalls(vm);
+	/*
+	 * KVM would write the hypercall of this CPU over that of another one,
+	 * again and again where the guest's page cannot be written.
+	 */
+	if (vm->hv->refuses_hypercalls)
+		os = enable(vm->fd, KVM_CAP_DISABLE_QUIRKS2,
+			    KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
 	if (os < 0)
 		return mti_error_os(err, MOTE_E_HYPERVISOR, "create VM", -os,
 				    "KVM_CAP_DISABLE_QUIRKS2");
